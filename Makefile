@@ -1,0 +1,35 @@
+# `make demo`: everything once, on synthetic scans. `make test`: every test. Both make .venv by themselves.
+PYTHON ?= python3
+SHELL := bash
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test lint clean
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+.venv/complete: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 demo")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+demo: .venv/complete ## run the whole pipeline on synthetic scans and print its table
+	.venv/bin/snakemake --cores 2 --config scale=smoke -- results/smoke/table3.csv
+	@cat results/smoke/table3.md
+	@echo
+	@echo 'Files of each run    results/runs/<run>/   (.venv/bin/dmd plan --scale smoke names them)'
+	@echo 'The same in MLflow   .venv/bin/mlflow ui --backend-store-uri sqlite:///results/mlflow.db'
+	@echo 'Next, on real scans  .venv/bin/snakemake --cores 2 --config data="{la: /your/copy}" -- results/half/table3.csv'
+
+test: .venv/complete ## run every test
+	.venv/bin/python -m pytest
+
+lint: .venv/complete ## check style
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/snakefmt --check Snakefile workflow
+	.venv/bin/snakemake --lint
+
+clean: ## delete the environment, keep results
+	rm -rf .venv

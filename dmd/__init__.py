@@ -1,0 +1,1 @@
+"""Deep mutual distillation for semi-supervised medical image segmentation: the experiment pipeline."""

@@ -1,0 +1,7 @@
+"""`python -m dmd` is the `dmd` command."""
+
+import sys
+
+from dmd.cli import main
+
+sys.exit(main())

@@ -1,0 +1,185 @@
+"""The `dmd` command: one subcommand for every rule of the workflow, and `plan` for people.
+
+Modules are imported by the subcommand that needs them, so that `dmd plan` starts without torch.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from dmd.errors import InputError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a subcommand; bad input ends with a message and status 2, a diverged training with 3."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except InputError as error:
+        print(f"dmd {options.name}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dmd", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable, summary: str, example: str) -> argparse.ArgumentParser:
+        entry = commands.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=f"example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        entry.set_defaults(command=command)
+        return entry
+
+    plan = add("plan", _plan, "print the runs, who wants each and what exists", "dmd plan --scale half")
+    plan.add_argument("find", nargs="*", help="key=value settings that a run must have, e.g. method=dmd temperature=2")
+    plan.add_argument("--scale", help="only runs of this scale (default: all)")
+    plan.add_argument("--configfile", type=Path, action="append", default=[], help="your own configuration")
+    plan.add_argument("--json", action="store_true", help="machine-readable")
+
+    describe = add("describe", _describe, "write a description that the workflow planned", "dmd describe '{}' x.json")
+    describe.add_argument("content")
+    describe.add_argument("output", type=Path)
+
+    download = add("download", _download, "fetch a data set from its public archive", "dmd download '{...}' results/raw/la")
+    download.add_argument("facts", help="JSON of the data set's stanza in config/datasets.yaml")
+    download.add_argument("folder", type=Path)
+
+    prepare = add(
+        "prepare", _prepare, "make one checked store of a data set", "dmd prepare results/data/la-2x2x2.json /data/la la.h5"
+    )
+    prepare.add_argument("description", type=Path)
+    prepare.add_argument("source", type=Path, help="folder with the public copy")
+    prepare.add_argument("output", type=Path)
+
+    check = add("check", _check, "refuse a store that is not what it should be, draw it", "dmd check d.json s.h5 c.json m.png")
+    check.add_argument("description", type=Path)
+    check.add_argument("store", type=Path)
+    check.add_argument("summary", type=Path)
+    check.add_argument("mosaic", type=Path)
+
+    for name, command, summary in (
+        ("train", _train, "train a run, going on from its state"),
+        ("predict", _predict, "segment the test cases with a trained run"),
+        ("evaluate", _evaluate, "measure the segmentations of a run"),
+    ):
+        entry = add(name, command, summary, f"dmd {name} results/runs/la-8-dmd-08a39383 --store results/data/la-1x1x1.h5")
+        entry.add_argument("run", type=Path, help="folder of the run, with its spec.json")
+        entry.add_argument("--store", type=Path, required=True)
+        if name != "evaluate":
+            entry.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+        if name == "train":
+            entry.add_argument("--save-every", type=int, default=100, help="steps between saved states (default: 100)")
+
+    table = add("table", _table, "make a table from the runs behind it", "dmd table results/table3.json --output t.csv")
+    table.add_argument("description", type=Path)
+    table.add_argument("--runs", type=Path, default=Path("results/runs"))
+    table.add_argument("--output", type=Path, required=True, help=".csv; .md and .tex are written beside it")
+
+    store = add("track-store", _track_store, "make the tracking store, once", "dmd track-store sqlite:///results/mlflow.db")
+    store.add_argument("uri")
+
+    track = add("track", _track, "mirror runs in MLflow", "dmd track results/runs/la-8-dmd-08a39383 --artefacts table3")
+    track.add_argument("run", type=Path)
+    track.add_argument("--uri", default="sqlite:///results/mlflow.db")
+    track.add_argument("--artefacts", default="", help="comma separated names of the artefacts that use the run")
+    return parser
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from dmd import config, plan
+    from dmd.overview import find, show
+
+    settings = config.check(config.read(Path("config"), *options.configfile))
+    runs = find(plan.make(settings), options.find, options.scale)
+    show(runs, Path("results/runs"), as_json=options.json)
+
+
+def _describe(options: argparse.Namespace) -> None:
+    from dmd.files import write_json
+
+    write_json(options.output, json.loads(options.content))
+
+
+def _download(options: argparse.Namespace) -> None:
+    from dmd.data.download import download
+
+    download(json.loads(options.facts), options.folder)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from dmd.config import Dataset
+    from dmd.data.prepare import prepare
+    from dmd.splits import load_split
+
+    description = _read_json(options.description)
+    dataset = Dataset.model_validate(description["dataset"])
+    prepare(dataset, load_split(Path(dataset.split)), options.source, options.output, description["identity"])
+
+
+def _check(options: argparse.Namespace) -> None:
+    from dmd.data.check import check
+    from dmd.files import write_json
+    from dmd.report.mosaic import mosaic
+
+    description = _read_json(options.description)
+    write_json(options.summary, check(options.store, description))
+    mosaic(options.store, options.mosaic)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from dmd.rundir import RunDir
+    from dmd.training import DivergedError, train
+
+    try:
+        train(RunDir(options.run), options.store, options.device, options.save_every)
+    except DivergedError as error:
+        print(f"dmd train: {error}", file=sys.stderr)
+        raise SystemExit(3) from None
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from dmd.prediction import predict
+    from dmd.rundir import RunDir
+
+    predict(RunDir(options.run), options.store, options.device)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from dmd.evaluation import evaluate_run
+    from dmd.rundir import RunDir
+
+    evaluate_run(RunDir(options.run), options.store)
+
+
+def _table(options: argparse.Namespace) -> None:
+    from dmd.report.tables import write_table
+
+    write_table(options.description, options.runs, options.output)
+
+
+def _track_store(options: argparse.Namespace) -> None:
+    from dmd.tracking import make_store
+
+    make_store(options.uri)
+
+
+def _track(options: argparse.Namespace) -> None:
+    from dmd.rundir import RunDir
+    from dmd.tracking import track_run
+
+    track_run(RunDir(options.run), options.uri, [name for name in options.artefacts.split(",") if name])
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"expected a JSON description at {path}: {error}") from None

@@ -1,0 +1,115 @@
+"""Batches as a function of (seed, step): nothing to save for a resume, nothing that depends on workers."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dmd.data.augment import augment_slice, augment_volume
+from dmd.data.store import Case, Store
+from dmd.errors import InputError
+
+# First entries of the generators' seeds, so that the order of cases and their transforms never share a stream.
+ORDER, TRANSFORM = 0, 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a method may see: the labelled cases come first, labels of unlabelled cases do not exist.
+
+    Attributes
+    ----------
+    images : Tensor
+        ``(L + U, 1, *S)`` float32.
+    labels : Tensor
+        ``(L, *S)`` int64.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on ``device``."""
+        return Batch(self.images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True))
+
+
+class Batches:
+    """The batches of one run: ``batches[step]`` for any step, in any order.
+
+    A two-stream epoch is one pass over the labelled cases in fresh order, cut into groups of ``batch.labelled`` with the remainder
+    dropped; each group is joined by ``size - labelled`` unlabelled cases from a chain of fresh permutations that
+    starts anew with every epoch. Where the whole batch is labelled the last, smaller group of an epoch is kept
+    (yulequan/UA-MT:code/dataloaders/la_heart.py, TwoStreamBatchSampler; code/train_LA.py).
+
+    Parameters
+    ----------
+    store : Store
+        The prepared data set.
+    spec : dict
+        Settings of the run; ``labelled``, ``batch``, ``patch``, ``dimensions`` and ``seed`` are read.
+    """
+
+    def __init__(self, store: Store, spec: dict[str, Any]) -> None:
+        slices = spec["dimensions"] == 2
+        self.patch, self.seed = spec["patch"], spec["seed"]
+        self.size, self.from_labelled = spec["batch"]["size"], spec["batch"]["labelled"]
+        self.labelled = _items(store.labelled(spec["labelled"]), slices, with_labels=True)
+        self.unlabelled = _items(store.unlabelled(spec["labelled"]), slices, with_labels=False)
+        self.augment: Callable = augment_slice if slices else augment_volume
+        if len(self.labelled) < self.from_labelled and self.size > self.from_labelled:
+            raise InputError(
+                f"expected at least {self.from_labelled} labelled {'slices' if slices else 'volumes'} to fill a batch, "
+                f"found {len(self.labelled)} with {spec['labelled']} labelled patients; raise the budget"
+            )
+
+    @property
+    def per_epoch(self) -> int:
+        """Number of batches in one epoch."""
+        if self.from_labelled == self.size:
+            return -(-len(self.labelled) // self.size)
+        return len(self.labelled) // self.from_labelled
+
+    def indices(self, step: int) -> tuple[list[int], list[int]]:
+        """Return which labelled and which unlabelled items make up the batch of ``step``."""
+        epoch, position = divmod(step, self.per_epoch)
+        random = np.random.default_rng([self.seed, ORDER, epoch])
+        labelled = _cut(random.permutation(len(self.labelled)), position, self.from_labelled)
+        from_unlabelled = self.size - self.from_labelled
+        if from_unlabelled == 0:
+            return labelled, []
+        passes = -(-self.per_epoch * from_unlabelled // len(self.unlabelled))
+        stream = np.concatenate([random.permutation(len(self.unlabelled)) for _ in range(passes)])
+        return labelled, _cut(stream, position, from_unlabelled)
+
+    def __getitem__(self, step: int) -> Batch:
+        random = np.random.default_rng([self.seed, TRANSFORM, step])
+        labelled, unlabelled = self.indices(step)
+        seen = [self.augment(self.labelled[index], self.patch, random) for index in labelled]
+        unseen = [self.augment(self.unlabelled[index], self.patch, random) for index in unlabelled]
+        images = np.stack([item[0] for item in seen + unseen])[:, None]
+        labels = np.stack([item[1] for item in seen]).astype(np.int64)
+        return Batch(torch.from_numpy(images), torch.from_numpy(labels))
+
+    def stream(self, start: int, stop: int, device: torch.device) -> Iterator[tuple[int, Batch]]:
+        """Yield ``(step, batch)`` on ``device``, each made by one thread while the step before it runs."""
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as thread:
+            upcoming = thread.submit(self.__getitem__, start)
+            for step in range(start, stop):
+                batch = upcoming.result()
+                if step + 1 < stop:
+                    upcoming = thread.submit(self.__getitem__, step + 1)
+                yield step, batch.to(device)
+
+
+def _items(cases: list[Case], slices: bool, *, with_labels: bool) -> list[tuple[np.ndarray, ...]]:
+    """Return (image, label) or (image,) of every volume, or of every slice of every volume."""
+    volumes = [(case.image, case.label) if with_labels else (case.image,) for case in cases]
+    return [tuple(planes) for arrays in volumes for planes in zip(*arrays, strict=True)] if slices else volumes
+
+
+def _cut(order: np.ndarray, position: int, length: int) -> list[int]:
+    return order[position * length : (position + 1) * length].tolist()

@@ -1,0 +1,142 @@
+"""Refuse a store that is not what it should be, listing every fault; sum up one that is."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dmd.data.description import Description, read_description
+from dmd.data.readers import find_reader
+from dmd.data.store import Case, Store, load_store, sha256
+from dmd.errors import InputError
+
+AXES = 3  # volumes, and stacks of slices
+
+
+def check(path: Path, description: dict[str, Any]) -> dict[str, Any]:
+    """Check a store and return a summary of what it holds.
+
+    Parameters
+    ----------
+    path : Path
+        The store.
+    description : dict
+        What it should be made of, see `read_description`.
+
+    Returns
+    -------
+    dict
+        Plain JSON: identity, classes and, per part, the numbers of patients, cases and (where slices are
+        trained on) slices, smallest and largest shape per axis, share of voxels per class and range, mean and
+        standard deviation of the intensities; and the cases of a part that share one image.
+
+    Raises
+    ------
+    InputError
+        Says of each fault what was expected, what was found and where.
+    """
+    wanted = read_description(description)
+    store = load_store(path, wanted.identity)
+    cases = [case for held in store.by_patient.values() for case in held]
+    faults = [*_faults_of_parts(store, wanted), *_faults_of_set(cases, wanted)]
+    for case in cases:
+        faults += [f"case '{case.name}': {fault}" for fault in _faults_of_case(case, len(store.classes))]
+    if faults:
+        raise InputError(
+            f"{path} has {len(faults)} fault(s):\n" + "\n".join(f"  {fault}" for fault in faults)
+        )
+    parts = {part: _summary(store.cases(part), store, wanted) for part in store.parts}
+    repeated = [[case.name for case in same] for same in _repeated_images(cases)]
+    facts = {"identity": store.identity, "classes": list(store.classes)}
+    return facts | {"parts": parts, "repeated_images": repeated}
+
+
+def _faults_of_parts(store: Store, wanted: Description) -> Iterator[str]:
+    if list(store.classes) != wanted.dataset.classes:
+        yield f"classes: expected {wanted.dataset.classes}, found {list(store.classes)}"
+    for part, patients in wanted.split.parts.items():
+        if store.parts.get(part) != patients:
+            yield (
+                f"part '{part}': expected the {len(patients)} patients of {wanted.dataset.split}, in order, "
+                f"found {_some(store.parts.get(part, ()))}"
+            )
+    for first, second in combinations(store.parts, 2):
+        shared = sorted(set(store.parts[first]) & set(store.parts[second]))
+        if shared:
+            yield f"parts '{first}' and '{second}': expected no patient in both, found {_some(shared)}"
+
+
+def _faults_of_set(cases: list[Case], wanted: Description) -> Iterator[str]:
+    reader = find_reader(wanted.dataset.reader)
+    patients = [patient for part in wanted.split.parts.values() for patient in part]
+    expected = {case: patient for patient in patients for case in reader.cases(patient)}
+    found = {case.name: case.patient for case in cases}
+    missing = [name for name in expected if name not in found]
+    if missing:
+        yield f"cases: expected the {len(expected)} of {wanted.dataset.split}, found no {_some(missing)}"
+    for name, patient in found.items():
+        if name not in expected:
+            yield f"case '{name}': expected no such case, {wanted.dataset.split} does not have it"
+        elif patient != expected[name]:
+            yield f"case '{name}': expected patient '{expected[name]}', found '{patient}'"
+    for same in _repeated_images(cases):
+        owners = {case.patient for case in same}
+        parts = [part for part, held in wanted.split.parts.items() if owners.intersection(held)]
+        if len(parts) > 1:
+            names = _some([case.name for case in same])
+            yield f"cases {names}: expected different images in {' and '.join(parts)}, found the same one"
+
+
+def _faults_of_case(case: Case, classes: int) -> Iterator[str]:
+    for what, array, dtype in (("image", case.image, "float32"), ("label", case.label, "uint8")):
+        if array.dtype != dtype or array.ndim != AXES or 0 in array.shape:
+            yield f"{what}: expected {dtype} with {AXES} axes, found {array.dtype} of shape {array.shape}"
+    if case.image.shape != case.label.shape:
+        yield f"expected image and label of one shape, found {case.image.shape} and {case.label.shape}"
+    bad = np.argwhere(~np.isfinite(case.image))
+    if len(bad):
+        first = tuple(bad[0].tolist())
+        yield f"image: expected finite numbers, found {len(bad)} NaN or infinite, the first at {first}"
+    unknown = np.setdiff1d(case.label, np.arange(classes)).tolist()
+    if unknown:
+        first = tuple(np.argwhere(case.label == unknown[0])[0].tolist())
+        yield f"label: expected classes 0 to {classes - 1}, found {unknown}, {unknown[0]} first at {first}"
+
+
+def _repeated_images(cases: list[Case]) -> list[list[Case]]:
+    by_checksum = defaultdict(list)
+    for case in cases:
+        by_checksum[sha256(case.image)].append(case)
+    return [same for same in by_checksum.values() if len(same) > 1]
+
+
+def _summary(cases: list[Case], store: Store, wanted: Description) -> dict[str, Any]:
+    summary: dict[str, Any] = {"patients": len({case.patient for case in cases}), "cases": len(cases)}
+    if not cases:
+        return summary
+    if wanted.dataset.dimensions == 2:
+        summary["slices"] = sum(len(case.image) for case in cases)
+    shapes = np.array([case.image.shape for case in cases])
+    counts = sum(np.bincount(case.label.ravel(), minlength=len(store.classes)) for case in cases)
+    moments = [(case.image.mean(dtype=float), case.image.var(dtype=float), case.image.size) for case in cases]
+    means, variances, sizes = np.array(moments).T
+    mean = np.average(means, weights=sizes)
+    return summary | {
+        "shape_smallest": shapes.min(axis=0).tolist(),
+        "shape_largest": shapes.max(axis=0).tolist(),
+        "share": dict(zip(store.classes, (counts / counts.sum()).round(6).tolist(), strict=True)),
+        "intensity": {
+            "lowest": float(min(case.image.min() for case in cases)),
+            "highest": float(max(case.image.max() for case in cases)),
+            "mean": float(mean),
+            "standard_deviation": float(np.sqrt(np.average(variances + (means - mean) ** 2, weights=sizes))),
+        },
+    }
+
+
+def _some(names: list[str] | tuple[str, ...], most: int = 5) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:most]) or "none"
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,122 @@
+"""Fetch a data set from its public archive file by file; what is there and correct is not fetched again."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pooch
+import requests
+
+from dmd.config import Dataset, Download
+from dmd.data.readers import DOWNLOADS, Reader, find_reader
+from dmd.data.store import sha256
+from dmd.errors import InputError
+from dmd.progress import Progress
+from dmd.splits import load_split
+
+TIMEOUT = 30  # seconds without an answer; our choice
+RETRIES = 2  # after pauses of 1 and 2 seconds; our choice
+
+
+def download(facts: dict[str, Any], folder: Path) -> None:
+    """Fill ``folder`` with the cases of a data set, in the layout that its reader reads.
+
+    Every file is fetched aside and renamed, then its arrays are compared with their checksums. A file that is
+    wrong is deleted, so whatever a stopped download leaves behind is either correct or fetched again.
+
+    Parameters
+    ----------
+    facts : dict
+        The data set's stanza of datasets.yaml: reader, split, checksums and download are used.
+    folder : Path
+        Where to put the files.
+
+    Raises
+    ------
+    InputError
+        The archive cannot be reached, lacks a file, or a file's arrays are not those that are expected.
+    """
+    dataset = Dataset.model_validate(facts)
+    split = load_split(Path(dataset.split))
+    reader = find_reader(dataset.reader, DOWNLOADS)
+    instead = f"Or use a copy of your own (`data.{split.name}: /path` in the configuration).\n{reader.LAYOUT}"
+    if dataset.download is None:
+        raise InputError(f"'{split.name}' has no public archive in datasets.yaml. {instead}")
+    cases = [case for part in split.parts.values() for patient in part for case in reader.cases(patient)]
+    checksums = _read_checksums(dataset, cases)
+    logging.getLogger("pooch").setLevel(logging.WARNING)
+    progress = Progress(f"download {split.name}", len(cases))
+    for done, case in enumerate(cases, start=1):
+        target = reader.path(folder, case)
+        if not (target.exists() and _fault(reader, folder, case, checksums) is None):
+            _fetch(_url(dataset.download, reader.public_name(case)), target, instead)
+            _keep_if_correct(reader, folder, case, checksums)
+        progress.report(done)
+
+
+def _url(archive: Download, name: str) -> str:
+    path = quote(archive.path.format(case=name))
+    return archive.url.format(repository=archive.repository, commit=archive.commit, path=path)
+
+
+def _fetch(url: str, target: Path, instead: str) -> None:
+    target.unlink(missing_ok=True)
+    archive = pooch.create(
+        path=target.parent,
+        base_url="",
+        registry={target.name: None},
+        urls={target.name: url},
+        retry_if_failed=RETRIES,
+    )
+    try:
+        archive.fetch(target.name, downloader=pooch.HTTPDownloader(timeout=TIMEOUT))
+    except requests.HTTPError as error:
+        status = f"{error.response.status_code} {error.response.reason}"
+        raise InputError(f"expected a file at {url}, found {status}. {instead}") from None
+    except requests.RequestException as error:
+        raise InputError(
+            f"could not fetch {url} ({type(error).__name__}). Repeat when the archive can be reached: the "
+            f"download goes on where it stopped. {instead}"
+        ) from error
+    except OSError as error:
+        raise InputError(f"could not write {target}: {error.strerror or error}") from error
+
+
+def _keep_if_correct(reader: Reader, folder: Path, case: str, checksums: dict[str, list[str]]) -> None:
+    fault = _fault(reader, folder, case, checksums)
+    if fault:
+        target = reader.path(folder, case)
+        target.unlink()
+        raise InputError(f"the download of {target} was wrong and is deleted: {fault}")
+
+
+def _fault(reader: Reader, folder: Path, case: str, checksums: dict[str, list[str]]) -> str | None:
+    """Return what is wrong with the file of a case, or None."""
+    try:
+        arrays = reader.read(folder, case)
+    except InputError as error:
+        return str(error)
+    for what, array, expected in zip(("image", "label"), arrays, checksums[case], strict=True):
+        if sha256(array) != expected:
+            return f"expected the {what} of case '{case}' to have sha256 {expected}, found {sha256(array)}"
+    return None
+
+
+def _read_checksums(dataset: Dataset, cases: list[str]) -> dict[str, list[str]]:
+    if dataset.checksums is None:
+        raise InputError(
+            "expected `checksums` beside `download` in datasets.yaml, found none; a download is verified"
+        )
+    path = Path(dataset.checksums)
+    try:
+        checksums = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"expected the checksums of the arrays in {path}: {error}") from None
+    missing = [case for case in cases if case not in checksums]
+    if missing:
+        raise InputError(
+            f"{path}: expected a pair of checksums for each case, found none for {', '.join(missing)}"
+        )
+    return checksums

@@ -1,0 +1,56 @@
+"""From a public copy of a data set to a store: read, downsample, write."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dmd.data.description import Description, read_description
+from dmd.data.downsample import downsample_image, downsample_label
+from dmd.data.readers import find_reader
+from dmd.data.store import Case, write_store
+from dmd.errors import InputError
+from dmd.progress import Progress
+
+
+def prepare(description: dict[str, Any], folder: Path, out: Path) -> None:
+    """Write the store of a data set, reading one case at a time.
+
+    Parameters
+    ----------
+    description : dict
+        What the store is to be made of, see `read_description`.
+    folder : Path
+        The public copy, in the layout that the data set's reader describes. Synthetic sets ignore it.
+    out : Path
+        The HDF5 file to write.
+
+    Raises
+    ------
+    InputError
+        A file is missing or corrupt, image and label of a case do not fit together, or the disk is full.
+    """
+    wanted = read_description(description)
+    write_store(out, wanted.identity, wanted.dataset.classes, wanted.split.parts, _cases(wanted, folder))
+
+
+def _cases(wanted: Description, folder: Path) -> Iterator[Case]:
+    reader, factors = find_reader(wanted.dataset.reader), wanted.downsample
+    patients = [patient for part in wanted.split.parts.values() for patient in part]
+    named = [(patient, case) for patient in patients for case in reader.cases(patient)]
+    spacing = _spacing(wanted.dataset.spacing_mm, factors)
+    progress = Progress(f"prepare {wanted.split.name}", len(named))
+    for done, (patient, name) in enumerate(named, start=1):
+        image, label = reader.read(folder, name)
+        if image.shape != label.shape or image.ndim != len(factors):
+            raise InputError(
+                f"case '{name}' in {folder}: expected image and label of one shape with {len(factors)} axes, "
+                f"found {image.shape} and {label.shape}"
+            )
+        yield Case(name, patient, downsample_image(image, factors), downsample_label(label, factors), spacing)
+        progress.report(done)
+
+
+def _spacing(spacing_mm: list[float] | None, factors: list[int]) -> tuple[float, ...] | None:
+    if spacing_mm is None:
+        return None
+    return tuple(size * factor for size, factor in zip(spacing_mm, factors, strict=True))

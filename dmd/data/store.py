@@ -1,0 +1,236 @@
+"""A prepared data set: one HDF5 file with a checksum for every array, held in memory while it is used.
+
+Layout: ``/cases/<case>/image`` (float32) and ``/cases/<case>/label`` (uint8), uncompressed and contiguous,
+with the attributes ``patient``, ``spacing_mm`` (absent where unknown), ``image_sha256`` and ``label_sha256``;
+root attributes, in JSON: ``identity`` (what it was made of), ``parts`` (patients in order), ``classes``.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from dmd.data.hdf5 import creating
+from dmd.errors import InputError, nearest
+
+ABSENT = "(absent)"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan.
+
+    Attributes
+    ----------
+    name, patient : str
+        A patient may have several cases (ACDC: two frames of a heartbeat).
+    image : np.ndarray
+        float32 ``(*S)``: ``(X, Y, Z)`` for volumes, ``(slices, X, Y)`` for stacks of slices.
+    label : np.ndarray
+        uint8 ``(*S)``, class of every voxel.
+    spacing_mm : tuple of float or None
+        Voxel size per axis; None where the public copy does not carry it.
+    """
+
+    name: str
+    patient: str
+    image: np.ndarray
+    label: np.ndarray
+    spacing_mm: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Store:
+    """A prepared data set in memory; made by `load_store`.
+
+    Attributes
+    ----------
+    identity : dict
+        What the file was made of: data set, revision, downsampling, split.
+    classes : tuple of str
+        Class names, background first.
+    parts : dict
+        ``{"train": patients in order, ...}``, as in the split.
+    by_patient : dict
+        The cases of each patient that was loaded, in order.
+    """
+
+    identity: dict[str, Any]
+    classes: tuple[str, ...]
+    parts: dict[str, tuple[str, ...]]
+    by_patient: dict[str, tuple[Case, ...]]
+
+    def cases(self, part: str) -> list[Case]:
+        """Return all cases of a part, patient by patient in the order of the split.
+
+        Raises
+        ------
+        InputError
+            There is no such part, or the store holds no case of one of its patients.
+        """
+        return self._of(_named(self.parts, part))
+
+    def labelled(self, budget: int) -> list[Case]:
+        """Return the cases of the first ``budget`` patients of "train".
+
+        Raises
+        ------
+        InputError
+            The budget is below 1 or above the number of patients in "train".
+        """
+        return self._of(self._train(budget)[:budget])
+
+    def unlabelled(self, budget: int) -> list[Case]:
+        """Return the cases of the patients of "train" that `labelled` leaves."""
+        return self._of(self._train(budget)[budget:])
+
+    def _train(self, budget: int) -> tuple[str, ...]:
+        patients = self.parts["train"]
+        if not 1 <= budget <= len(patients):
+            raise InputError(
+                f"expected a budget of 1 to {len(patients)} labelled patients, as many as 'train' has in "
+                f"{json.dumps(self.identity)}, found {budget}"
+            )
+        return patients
+
+    def _of(self, patients: Sequence[str]) -> list[Case]:
+        missing = [patient for patient in patients if patient not in self.by_patient]
+        if missing:
+            raise InputError(
+                f"expected cases of {len(patients)} patients, found none of {', '.join(missing)}; they are "
+                "not in the store, or their part was not asked for when it was loaded"
+            )
+        return [case for patient in patients for case in self.by_patient[patient]]
+
+
+def write_store(
+    path: Path,
+    identity: dict[str, Any],
+    classes: Sequence[str],
+    parts: dict[str, Sequence[str]],
+    cases: Iterable[Case],
+) -> None:
+    """Write a store, holding one case at a time; the previous file stays until the new one is complete.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written, e.g. because the disk is full.
+    """
+    with creating(path) as file:
+        file.attrs["identity"] = _canonical(identity)
+        file.attrs["classes"] = json.dumps(list(classes))
+        file.attrs["parts"] = json.dumps({part: list(patients) for part, patients in parts.items()})
+        group = file.create_group("cases")
+        for case in cases:
+            _write_case(group.create_group(case.name), case)
+
+
+def _write_case(group: h5py.Group, case: Case) -> None:
+    image = np.ascontiguousarray(case.image, np.float32)
+    label = np.ascontiguousarray(case.label, np.uint8)
+    group.attrs["patient"] = case.patient
+    if case.spacing_mm is not None:
+        group.attrs["spacing_mm"] = np.array(case.spacing_mm, np.float64)
+    for name, array in (("image", image), ("label", label)):
+        group.create_dataset(name, data=array)
+        group.attrs[f"{name}_sha256"] = sha256(array)
+
+
+def load_store(
+    path: Path, identity: dict[str, Any] | None = None, *, parts: Sequence[str] | None = None
+) -> Store:
+    """Read a store into memory and verify the checksum of every array that is read.
+
+    Parameters
+    ----------
+    path : Path
+        The HDF5 file.
+    identity : dict, optional
+        What the file must have been made of; not compared when left out.
+    parts : sequence of str, optional
+        Read only the patients of these parts; all when left out.
+
+    Raises
+    ------
+    InputError
+        The file is missing, truncated or corrupt, an array does not have its checksum, or the file was made
+        of something else than ``identity``.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"expected a prepared data set at {path}, found no such file; make it with `snakemake {path}`"
+        )
+    try:
+        # No lock: stores are replaced, never changed, and some cluster file systems refuse locks.
+        with h5py.File(path, locking=False) as file:
+            return _load(file, path, identity, parts)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"expected a prepared data set in {path}, found a truncated or corrupt file ({error}); "
+            f"delete it and make it again with `snakemake {path}`"
+        ) from error
+
+
+def _load(file: h5py.File, path: Path, identity: dict[str, Any] | None, parts: Sequence[str] | None) -> Store:
+    found = json.loads(file.attrs["identity"])
+    if identity is not None:
+        _compare(path, json.loads(_canonical(identity)), found)
+    listed = {part: tuple(patients) for part, patients in json.loads(file.attrs["parts"]).items()}
+    wanted = {patient for part in parts or listed for patient in _named(listed, part)}
+    by_patient: dict[str, list[Case]] = {}
+    for name, group in file["cases"].items():
+        patient = group.attrs["patient"]
+        if parts is None or patient in wanted:
+            by_patient.setdefault(patient, []).append(_load_case(path, name, patient, group))
+    held = {patient: tuple(cases) for patient, cases in by_patient.items()}
+    return Store(found, tuple(json.loads(file.attrs["classes"])), listed, held)
+
+
+def _named(parts: dict[str, tuple[str, ...]], part: str) -> tuple[str, ...]:
+    if part not in parts:
+        raise InputError(f"unknown part '{part}'{nearest(part, parts)}. Known: {', '.join(parts)}")
+    return parts[part]
+
+
+def _load_case(path: Path, name: str, patient: str, group: h5py.Group) -> Case:
+    arrays = {}
+    for key in ("image", "label"):
+        arrays[key] = group[key][()]
+        expected, found = group.attrs[f"{key}_sha256"], sha256(arrays[key])
+        if found != expected:
+            raise InputError(
+                f"{path} is damaged: expected sha256 {expected} of {key} of case '{name}', found {found}. "
+                f"Delete it and make it again with `snakemake {path}`"
+            )
+    spacing = group.attrs.get("spacing_mm")
+    return Case(name, patient, **arrays, spacing_mm=None if spacing is None else tuple(spacing.tolist()))
+
+
+def _compare(path: Path, expected: dict[str, Any], found: dict[str, Any]) -> None:
+    differing = [
+        key for key in sorted({*expected, *found}) if expected.get(key, ABSENT) != found.get(key, ABSENT)
+    ]
+    if differing:
+        lines = "\n".join(
+            f"  {key}: expected {expected.get(key, ABSENT)}, found {found.get(key, ABSENT)}"
+            for key in differing
+        )
+        raise InputError(
+            f"{path} was prepared from something else than what is asked for:\n{lines}\n"
+            f"Delete it and make it again with `snakemake {path}`."
+        )
+
+
+def sha256(array: np.ndarray) -> str:
+    """Return the SHA-256 of the bytes of an array in C order."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def _canonical(content: Any) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

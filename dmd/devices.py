@@ -1,0 +1,70 @@
+"""Which device works, what it needed, and what software it ran."""
+
+import os
+import platform
+import resource
+import socket
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dmd.errors import InputError
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` is CUDA where there is one.
+
+    Raises
+    ------
+    InputError
+        The name is unknown or CUDA is asked for where there is none.
+    """
+    available = torch.cuda.is_available()
+    if name == "auto":
+        name = "cuda" if available else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"unknown device '{name}'; expected auto, cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device '{name}' is not supported; expected auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and not available:
+        raise InputError(f"device '{name}' asked for, but torch {torch.__version__} sees no CUDA device; use --device cpu")
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+    return device
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Return the most memory held so far in MB: of the GPU, or of the process where there is none."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def provenance(device: torch.device) -> dict[str, Any]:
+    """Return what is needed to judge where a number came from: commit, versions, machine."""
+    packages = ("dmd", "torch", "numpy", "scipy", "h5py")
+    return {
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in packages},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "cpus": os.cpu_count(),
+        "host": socket.gethostname(),
+    }
+
+
+def _commit() -> str | None:
+    """Return the commit of the code, marked where files were changed since; ``None`` outside a checkout."""
+    folder = Path(__file__).parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

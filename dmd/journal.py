@@ -1,0 +1,68 @@
+"""The history of a run: a journal that grows while it trains, a table when it is done.
+
+One JSON line per step: ``{"step": 1, "time": 1700000000000, "values": {"loss": ..., "learning_rate": ...}}``, the time in
+milliseconds since 1970. Times stay in the journal: the table of a run that was killed and went on
+equals, byte for byte, the table of one that never stopped.
+"""
+
+import csv
+import io
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from dmd.files import write_text
+
+
+class Journal:
+    """Appends steps to a file that was first cut back to the ``size`` in bytes of the last saved state."""
+
+    def __init__(self, path: Path, size: int = 0) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = path.open("ab")
+        self.file.truncate(size)
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.file.close()
+
+    def append(self, step: int, values: dict[str, float]) -> None:
+        """Write one line for the step, counted from 1."""
+        line = {"step": step, "time": time.time_ns() // 1_000_000, "values": values}
+        self.file.write(json.dumps(line).encode() + b"\n")
+        self.file.flush()
+
+    def commit(self) -> int:
+        """Force all lines to disk and return the size of the file in bytes."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        return os.fstat(self.file.fileno()).st_size
+
+
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a journal; a last line that is still being written is left out."""
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
+
+
+def write_table(journal: Path, table: Path) -> None:
+    """Turn a journal into a CSV table with one line per step and one column per value."""
+    text = io.StringIO()
+    writer: csv.DictWriter | None = None
+    for line in lines(journal):
+        row = {"step": line["step"]} | {name: repr(value) for name, value in line["values"].items()}
+        if writer is None:
+            writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow(row)
+    write_text(table, text.getvalue())

@@ -1,0 +1,255 @@
+"""Loss terms as pure functions of logits or probabilities ``(B, C, *S)`` and labels ``(B, *S)``.
+
+Every function first requires equal shapes: a silent broadcast of predictions ``(B, 1, *S)`` against labels
+``(B, *S)`` would pair every prediction with every label. Everything is computed in float32 whatever comes in:
+inputs are converted, and none of the operations used is one that autocast would lower again.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def _same_shape(first: Tensor, second: Tensor) -> None:
+    if first.shape != second.shape:
+        raise ValueError(f"expected equal shapes, found {tuple(first.shape)} and {tuple(second.shape)}")
+
+
+def probabilities(logits: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return ``sigmoid(z / T)`` for one channel, else ``softmax(z / T)`` over the channels.
+
+    Parameters
+    ----------
+    logits : Tensor
+        z, ``(B, C, *S)``. A single channel is the foreground's.
+    temperature : float
+        T > 0. T -> infinity gives 1/2 (one channel) or 1/C everywhere, T -> 0 the hard decision.
+
+    Notes
+    -----
+    Xie et al. 2023, Eqs. 3 and 4.
+
+    >>> probabilities(torch.tensor([[[0.0, 2.0]]]), temperature=2.0)
+    tensor([[[0.5000, 0.7311]]])
+    """
+    softened = logits.float() / temperature
+    return torch.sigmoid(softened) if logits.shape[1] == 1 else torch.softmax(softened, dim=1)
+
+
+def dice_squared(first: Tensor, second: Tensor, smoothing: float = 1e-5) -> Tensor:
+    """Return ``D2 = 1 - (2 sum(ab) + e) / (sum(a^2) + sum(b^2) + e)``.
+
+    One ratio over all elements, batch included. In [0, 1] for probabilities. D2(a, a) = 0 for every a, soft
+    or hard: it asks for agreement, not for confidence.
+
+    Notes
+    -----
+    Milletari et al. 2016; Xie et al. 2023, Eqs. 5 and 6; smoothing as in yulequan/UA-MT:code/utils/losses.py.
+
+    >>> half = torch.full((4,), 0.5)
+    >>> dice_squared(half, half).item()
+    0.0
+    """
+    _same_shape(first, second)
+    a, b = first.float(), second.float()
+    return 1 - (2 * (a * b).sum() + smoothing) / (a.square().sum() + b.square().sum() + smoothing)
+
+
+def dice_linear(first: Tensor, second: Tensor, smoothing: float = 1e-8) -> Tensor:
+    """Return ``D1 = 1 - (2 sum(ab) + e) / (sum(a) + sum(b) + e)``.
+
+    One ratio over all elements, batch included. In [0, 1] for probabilities. D1(a, a) = 0 only for hard a: it
+    also asks for confidence.
+
+    Notes
+    -----
+    ycwu1997/MC-Net:code/utils/losses.py.
+
+    >>> half = torch.full((4,), 0.5)
+    >>> dice_linear(half, half).item()
+    0.5
+    """
+    _same_shape(first, second)
+    a, b = first.float(), second.float()
+    return 1 - (2 * (a * b).sum() + smoothing) / (a.sum() + b.sum() + smoothing)
+
+
+def dice_half(first: Tensor, second: Tensor, smoothing: float = 1e-10) -> Tensor:
+    """Return ``Dh = 1 - sum(ab) / (sum(a^2) + sum(b^2) + e)``: D2 without its factor 2.
+
+    In [0.5, 1] for probabilities: the optimum is 0.5, the gradient half of D2's. As released in the 2-D code
+    of MC-Net (ycwu1997/MC-Net:code/utils/losses.py).
+
+    >>> ones = torch.ones(4)
+    >>> dice_half(ones, ones).item()
+    0.5
+    """
+    _same_shape(first, second)
+    a, b = first.float(), second.float()
+    return 1 - (a * b).sum() / (a.square().sum() + b.square().sum() + smoothing)
+
+
+def mean_over_classes(loss: Callable[[Tensor, Tensor], Tensor], first: Tensor, second: Tensor) -> Tensor:
+    """Return the mean over the channels c of ``loss(a_c, b_c)``, background included; both ``(B, C, *S)``."""
+    _same_shape(first, second)
+    return torch.stack([loss(a, b) for a, b in zip(first.unbind(1), second.unbind(1), strict=True)]).mean()
+
+
+def multiclass(loss: Callable[[Tensor, Tensor], Tensor], probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean over all classes, background included, of ``loss(p_c, [y = c])``.
+
+    Parameters
+    ----------
+    loss : callable
+        A two-class loss such as `dice_squared`.
+    probabilities : Tensor
+        ``(B, C, *S)``.
+    labels : Tensor
+        ``(B, *S)`` integers in 0..C-1.
+    """
+    _same_shape(probabilities[:, 0], labels)
+    truth = torch.stack([labels == index for index in range(probabilities.shape[1])], dim=1)
+    return mean_over_classes(loss, probabilities, truth)
+
+
+def supervised_dice(logits: Tensor, labels: Tensor, smoothing: float = 1e-5) -> Tensor:
+    """Return the squared Dice loss of the predictions against the labels, in [0, 1].
+
+    Of the foreground where there are one (sigmoid) or two (softmax) channels, as
+    yulequan/UA-MT:code/train_LA.py; with more, the mean over all classes, as
+    HiLab-git/SSL4MIS:code/utils/losses.py.
+
+    Parameters
+    ----------
+    logits : Tensor
+        ``(B, C, *S)``.
+    labels : Tensor
+        ``(B, *S)`` integers.
+    smoothing : float
+        e of `dice_squared`.
+    """
+
+    def loss(a: Tensor, b: Tensor) -> Tensor:
+        return dice_squared(a, b, smoothing)
+
+    predicted = probabilities(logits)
+    if logits.shape[1] > 2:
+        return multiclass(loss, predicted, labels)
+    return loss(predicted[:, -1], labels)
+
+
+def dice_distance(logits_1: Tensor, logits_2: Tensor, temperature: float, smoothing: float = 1e-5) -> Tensor:
+    """Return the squared Dice loss between two temperature-softened predictions.
+
+    Symmetric, in [0, 1], 0 for equal predictions however uncertain; T -> infinity gives 0. With several
+    channels the mean over all classes (our choice; Xie et al. 2023 leave it open).
+
+    Notes
+    -----
+    Xie et al. 2023, Eq. 6; one ratio over the whole batch as in
+    SilenceMonk/Dual-Mutual-Distillation:train_dmd.py.
+    """
+
+    def loss(a: Tensor, b: Tensor) -> Tensor:
+        return dice_squared(a, b, smoothing)
+
+    return mean_over_classes(loss, probabilities(logits_1, temperature), probabilities(logits_2, temperature))
+
+
+def kl_released(logits_1: Tensor, logits_2: Tensor, temperature: float) -> Tensor:
+    """Return the two-way KL term as released: ``mean[(q1 - q2) (ln q1 - ln q2)]``, q = sigmoid(z / T).
+
+    The terms in 1 - q that would make it a divergence of Bernoulli distributions are missing there;
+    `kl_bernoulli` has them. With several channels nothing is missing and both are the same. Symmetric, >= 0,
+    0 for equal predictions, unbounded; T -> infinity gives 0. No factor T^2; gradients to both sides.
+
+    Notes
+    -----
+    SilenceMonk/Dual-Mutual-Distillation:train_dmd.py at a5609d2.
+    """
+    _same_shape(logits_1, logits_2)
+    if logits_1.shape[1] > 1:
+        return kl_bernoulli(logits_1, logits_2, temperature)
+    return _two_way(*(functional.logsigmoid(logits.float() / temperature) for logits in (logits_1, logits_2)))
+
+
+def kl_bernoulli(logits_1: Tensor, logits_2: Tensor, temperature: float) -> Tensor:
+    """Return ``KL(q1 || q2) + KL(q2 || q1)`` per voxel, natural logarithm, mean over voxels.
+
+    One channel: q = sigmoid(z / T), ``mean[(q1 - q2) (z1 - z2)] / T``. Several: q = softmax(z / T), the sum
+    over all classes ``mean_v sum_c (q1 - q2) (ln q1 - ln q2)`` (our choice; nothing is published for it).
+    Symmetric, >= 0, 0 for equal predictions, unbounded; T -> infinity gives 0. No factor T^2; gradients to
+    both sides.
+
+    Notes
+    -----
+    Zhang et al. 2018, section 2.2.
+    """
+    _same_shape(logits_1, logits_2)
+    return _two_way(*(_log_probabilities(logits.float() / temperature) for logits in (logits_1, logits_2)))
+
+
+def _log_probabilities(logits: Tensor) -> Tensor:
+    """Return ln q of every class, foreground and background for a single channel."""
+    if logits.shape[1] == 1:
+        return torch.cat([functional.logsigmoid(logits), functional.logsigmoid(-logits)], dim=1)
+    return torch.log_softmax(logits, dim=1)
+
+
+def _two_way(log_1: Tensor, log_2: Tensor) -> Tensor:
+    """Return ``mean_v sum_c (q1 - q2) (ln q1 - ln q2)``; no element is negative, whatever the rounding."""
+    return ((log_1.exp() - log_2.exp()) * (log_1 - log_2)).sum(dim=1).mean()
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return ``mean_v[-ln softmax(z)_y]``, natural logarithm, >= 0, ln C for equal logits.
+
+    ``logits`` are ``(B, C, *S)`` with C >= 2, ``labels`` ``(B, *S)`` int64.
+    """
+    _same_shape(logits[:, 0], labels)
+    return functional.cross_entropy(logits.float(), labels)
+
+
+def binary_cross_entropy_from_logits(logits: Tensor, target: Tensor) -> Tensor:
+    """Return ``mean[-t ln sigmoid(z) - (1 - t) ln(1 - sigmoid(z))]``, t in [0, 1], >= 0, ln 2 at z = 0."""
+    _same_shape(logits, target)
+    return functional.binary_cross_entropy_with_logits(logits.float(), target.float())
+
+
+def hard_cross_entropy(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Return the cross-entropy of ``logits`` against the hard labels of ``teacher``, which carry no gradient.
+
+    One channel: label [z > 0], i.e. p > 1/2; several: argmax. Mean over voxels (Chen et al. 2021, Eq. 3).
+    """
+    _same_shape(logits, teacher)
+    if logits.shape[1] == 1:
+        return binary_cross_entropy_from_logits(logits, teacher.detach() > 0)
+    return cross_entropy(logits, teacher.detach().argmax(dim=1))
+
+
+def sharpen(p: Tensor, temperature: float) -> Tensor:
+    """Return ``p^(1/T) / (p^(1/T) + (1 - p)^(1/T))``, element by element.
+
+    T in (0, 1]: T = 1 is the identity, T -> 0 the threshold at 1/2. Several classes are not renormalised.
+
+    Notes
+    -----
+    Wu et al. 2021, Eq. 2; ycwu1997/MC-Net:code/train_mcnet_3d.py. Dividing p and 1 - p by the larger of them
+    leaves the ratio and its gradient as they are and keeps the denominator >= 1, where the plain form reaches
+    0/0 for small T.
+
+    >>> sharpen(torch.tensor([0.0, 0.4, 0.5, 1.0]), 0.5)
+    tensor([0.0000, 0.3077, 0.5000, 1.0000])
+    """
+    p = p.float()
+    larger = torch.maximum(p, 1 - p).detach()
+    inside, outside = (p / larger) ** (1 / temperature), ((1 - p) / larger) ** (1 / temperature)
+    return inside / (inside + outside)
+
+
+def mean_squared(first: Tensor, second: Tensor) -> Tensor:
+    """Return ``mean[(a - b)^2]`` over all elements; in [0, 1] for probabilities."""
+    _same_shape(first, second)
+    return (first.float() - second.float()).square().mean()

@@ -1,0 +1,130 @@
+"""What a method is: one class in one file that turns a batch into named loss terms."""
+
+import dataclasses
+import importlib
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from dmd import losses
+from dmd.data.batches import Batch
+from dmd.errors import InputError, nearest
+from dmd.networks.build import Build
+
+
+class Method(nn.Module):
+    """A way to learn from labelled and unlabelled images.
+
+    A subclass gives its hyper-parameters as a frozen dataclass ``Params`` without defaults (config/methods.yaml is
+    their only home), builds its networks in ``__init__(params, build)`` and defines `losses` and `predictor`.
+    """
+
+    Params: ClassVar[type]
+
+    optimiser: torch.optim.Optimizer
+
+    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Return the weighted loss terms of a batch by name; their sum is minimised.
+
+        ``step`` counts from 0 in the run's own iterations; ``build.clock(step)`` gives the paper's.
+        """
+        raise NotImplementedError
+
+    @property
+    def predictor(self) -> nn.Module:
+        """The module that is evaluated: images ``(B, 1, *S)`` to class probabilities ``(B, C, *S)``."""
+        raise NotImplementedError
+
+    def after_step(self, step: int) -> None:
+        """Do what follows the optimiser's step, such as moving a teacher; by default nothing."""
+
+    def start_training(self, settings: dict[str, float]) -> None:
+        """Make the optimiser over every parameter that asks for a gradient."""
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        self.optimiser = torch.optim.SGD(trained, **settings)
+
+    def train_step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Minimise the sum of the terms by one step and return them, detached."""
+        terms = self.losses(batch, step)
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()
+        self.optimiser.step()
+        self.after_step(step)
+        return {name: term.detach() for name, term in terms.items()}
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate that the run's schedule gives for the next step."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
+    def training_state(self) -> dict[str, Any]:
+        """Return everything but the step that training goes on from."""
+        return {"modules": self.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Take up what `training_state` returned."""
+        self.load_state_dict(state["modules"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+class Predictor(nn.Module):
+    """A network with its logits turned into class probabilities ``(B, C, *S)``.
+
+    One logit channel is the foreground's: p = sigmoid(z), and the background's probability is 1 - p.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return class probabilities."""
+        probabilities = losses.probabilities(self.network(images))
+        if probabilities.shape[1] == 1:
+            return torch.cat([1 - probabilities, probabilities], dim=1)
+        return probabilities
+
+
+def known() -> list[str]:
+    """Return the names of all methods: the files of this folder."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "base"))
+
+
+def load(name: str) -> type[Method]:
+    """Return the one `Method` class in dmd/methods/<name>.py.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it holds no method or several.
+    """
+    if name not in known():
+        raise InputError(f"unknown method '{name}'{nearest(name, known())}. Files in dmd/methods: {', '.join(known())}")
+    module = importlib.import_module(f"dmd.methods.{name}")
+    classes = [
+        entry
+        for entry in vars(module).values()
+        if isinstance(entry, type) and issubclass(entry, Method) and entry.__module__ == module.__name__
+    ]
+    if len(classes) != 1:
+        raise InputError(
+            f"dmd/methods/{name}.py: expected one class derived from Method, found {len(classes)}"
+        )
+    return classes[0]
+
+
+def make(settings: dict[str, Any], build: Build) -> Method:
+    """Build the method of a run from its settings ``{"implementation": ..., "params": {...}}``."""
+    method = load(settings["implementation"])
+    known_params = [field.name for field in dataclasses.fields(method.Params)]
+    for name in settings["params"]:
+        if name not in known_params:
+            raise InputError(
+                f"method '{settings['implementation']}' has no hyper-parameter '{name}'{nearest(name, known_params)}. "
+                f"Its class has: {', '.join(known_params)}"
+            )
+    # The settings leave out hyper-parameters that are null.
+    params = {name: settings["params"].get(name) for name in known_params}
+    return method(method.Params(**params), build)

@@ -1,0 +1,313 @@
+"""From the configuration to runs with stable names; no torch, nothing trained, nothing read but small text files.
+
+A run is its resolved settings: two artefacts that ask for the same settings share one run, whatever each calls it.
+Its name is a readable prefix and a short hash over the canonical JSON of the settings, so a change of any number
+that decides the result makes another run, and labels, paths or devices make none.
+"""
+
+import csv
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dmd.config import Block, Config, Method, Protocol, ScaledDataset, Value
+from dmd.errors import InputError, nearest
+from dmd.splits import Split, load_split
+
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training with everything that decides its result."""
+
+    id: str
+    spec: dict[str, Any]
+    store: str
+    wanted_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: the runs (one per seed) behind it and the paper's numbers beside it."""
+
+    method: str
+    label: str
+    dataset: str
+    labelled: int
+    params: dict[str, Value]
+    runs: tuple[str, ...]
+    paper: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A table at one scale; ``name`` is its path under results/ without the ending."""
+
+    name: str
+    scale: str
+    kind: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def runs(self) -> list[str]:
+        """Ids of all runs behind the artefact, each once, in order."""
+        return list(dict.fromkeys(run for row in self.rows for run in row.runs))
+
+
+@dataclass(frozen=True)
+class Store:
+    """A prepared data set: its facts in the configuration and the identity that its file carries."""
+
+    name: str
+    dataset: str
+    identity: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What there is to make, at every scale; ``targets`` is what the configuration asks to build."""
+
+    runs: dict[str, Run]
+    artefacts: dict[str, Artefact]
+    stores: dict[str, Store]
+    targets: tuple[str, ...]
+
+
+def canonical(value: Any) -> str:
+    """Return JSON with one spelling per value: sorted keys, 2.0 written as 2, keys that are ``None`` left out."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items() if entry is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def run_id(spec: dict[str, Any]) -> str:
+    """Name a run: ``la-8-dmd-08a39383`` is data set, budget, implementation and hash of all settings.
+
+    >>> run_id({"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1})
+    'la-8-dmd-05cd8391'
+    """
+    digest = hashlib.sha256(canonical(spec).encode()).hexdigest()[:8]
+    return f"{spec['dataset']['name']}-{spec['labelled']}-{spec['method']['implementation']}-{digest}"
+
+
+def make(config: Config, root: Path = Path()) -> Plan:
+    """Plan every artefact at every scale.
+
+    Parameters
+    ----------
+    config : Config
+        The checked configuration.
+    root : Path
+        Folder that the paths in the configuration (splits, paper.csv) are relative to.
+
+    Raises
+    ------
+    InputError
+        An artefact asks for a method, data set, budget, hyper-parameter or scale that does not exist.
+    """
+    return _Planner(config, root).plan()
+
+
+class _Planner:
+    """Carries the configuration and the splits while the plan is made."""
+
+    def __init__(self, config: Config, root: Path) -> None:
+        self.config = config
+        self.splits: dict[str, Split] = {
+            name: load_split(root / dataset.split) for name, dataset in config.datasets.items()
+        }
+        self.paper = _paper_values(root / "config" / "paper.csv")
+        self.runs: dict[str, Run] = {}
+        self.stores: dict[str, Store] = {}
+
+    def plan(self) -> Plan:
+        _lookup(self.config.scales, self.config.scale, "scale", "config: scale")
+        artefacts = {
+            artefact.name: artefact
+            for scale in self.config.scales
+            for artefact in (self._artefact(name, scale) for name in self.config.artefacts)
+        }
+        targets = []
+        for name in self.config.build:
+            _lookup(self.config.artefacts, name, "artefact", "config: build")
+            targets.append(artefact_name(name, self.config.scale))
+        return Plan(self.runs, artefacts, self.stores, tuple(targets))
+
+    def _artefact(self, name: str, scale: str) -> Artefact:
+        settings = self.config.artefacts[name]
+        full_name = artefact_name(name, scale)
+        rows = tuple(
+            self._row(name, scale, full_name, *cell) for block in settings.runs for cell in _cells(block)
+        )
+        return Artefact(full_name, scale, settings.kind, settings.caption, tuple(settings.columns), rows)
+
+    def _row(
+        self, name: str, scale: str, full_name: str, dataset: str, labelled: int, method: str, params: dict
+    ) -> Row:
+        where = f"artefact '{name}' at scale '{scale}'"
+        ids = []
+        for seed in self.config.scales[scale].seeds:
+            spec, store = self._spec(where, scale, dataset, labelled, method, params, seed)
+            known = self.runs.get(run_id(spec))
+            wanted_by = dict.fromkeys([*(known.wanted_by if known else ()), full_name])
+            run = Run(run_id(spec), spec, store, tuple(wanted_by))
+            self.runs[run.id] = run
+            ids.append(run.id)
+        label = self.config.methods[method].label
+        paper = self.paper.get((name, method, dataset, labelled), {})
+        return Row(method, label, dataset, labelled, params, tuple(ids), paper)
+
+    def _spec(
+        self, where: str, scale: str, dataset: str, labelled: int, method: str, params: dict, seed: int
+    ) -> tuple[dict[str, Any], str]:
+        settings = self.config.scales[scale]
+        scaled = _lookup(settings.datasets, dataset, "data set", where)
+        protocol = _lookup(self.config.protocols, dataset, "protocol", where)
+        row = _lookup(self.config.methods, method, "method", where)
+        store = self._store(where, scaled)
+        implementation = row.implementation or method
+        source = _lookup(self.config.methods, implementation, "method", where)
+        if source.revision is None:
+            raise InputError(f"{where}: method '{implementation}' has no revision; add `revision: 1` to its stanza")
+        training = row.training.get(dataset) or source.training.get(dataset)
+        reference = (training and training.iterations) or protocol.iterations
+        schedule = (training and training.schedule) or protocol.schedule
+        batches = row.batches or source.batches or "two_stream"
+        self._check_budget(where, scaled.data, labelled, batches)
+        spec = {
+            "dataset": store.identity,
+            "dimensions": self.config.datasets[scaled.data].dimensions,
+            "classes": len(self.config.datasets[scaled.data].classes),
+            "labelled": labelled,
+            "method": {
+                "implementation": implementation,
+                "revision": source.revision,
+                "params": _params(where, method, row, source, dataset, labelled, params),
+            },
+            "network": {"kind": protocol.network, "width": settings.width},
+            "patch": scaled.patch,
+            "batch": _batch(protocol, batches),
+            # A method that trains longer in its own paper trains longer at every scale, in proportion.
+            "iterations": round(scaled.iterations * reference / protocol.iterations),
+            "reference_iterations": reference,
+            "optimiser": protocol.optimiser.model_dump(),
+            "schedule": schedule.model_dump(),
+            "precision": settings.precision,
+            "stride": scaled.stride,
+            "selection": protocol.selection,
+            "seed": seed,
+        }
+        return json.loads(canonical(spec)), store.name
+
+    def _store(self, where: str, scaled: ScaledDataset) -> Store:
+        facts = _lookup(self.config.datasets, scaled.data, "data set", where)
+        identity = {
+            "name": scaled.data,
+            "revision": facts.revision,
+            "downsample": scaled.downsample,
+            "split": self.splits[scaled.data].sha256,
+        }
+        name = f"{scaled.data}-{'x'.join(str(factor) for factor in scaled.downsample)}"
+        return self.stores.setdefault(name, Store(name, scaled.data, identity))
+
+    def _check_budget(self, where: str, data: str, labelled: int, batches: str) -> None:
+        patients = len(self.splits[data].parts["train"])
+        if not 1 <= labelled <= patients:
+            raise InputError(
+                f"{where}: expected a budget of 1 to {patients} labelled patients of '{data}', found {labelled}"
+            )
+        if batches == "two_stream" and labelled == patients:
+            raise InputError(
+                f"{where}: with all {patients} patients of '{data}' labelled no unlabelled case is left for a "
+                "semi-supervised method; lower the budget or use a supervised method"
+            )
+
+
+def describe_store(config: Config, store: Store) -> str:
+    """Return the JSON that `dmd prepare` and `dmd check` work from: the identity of a store and its facts."""
+    return canonical({"identity": store.identity, "dataset": config.datasets[store.dataset].model_dump()})
+
+
+def describe_artefact(artefact: Artefact) -> str:
+    """Return the JSON that an artefact is made from, for whoever has only the runs."""
+    return canonical(asdict(artefact))
+
+
+def artefact_name(name: str, scale: str) -> str:
+    """Return the path of an artefact under results/ without its ending: the paper's scale has no folder."""
+    return name if scale == "paper" else f"{scale}/{name}"
+
+
+def _cells(block: Block) -> Iterator[tuple[str, int, str, dict[str, Value]]]:
+    axes = [_axis(block.dataset), _axis(block.labelled), _axis(block.method)]
+    grids = [[(name, value) for value in _axis(values)] for name, values in block.params.items()]
+    for dataset, labelled, method in itertools.product(*axes):
+        for point in itertools.product(*grids):
+            yield dataset, labelled, method, dict(point)
+
+
+def _axis(value: Any) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def _lookup(known: dict[str, Any], name: str, what: str, where: str) -> Any:
+    if name not in known:
+        raise InputError(f"{where}: unknown {what} '{name}'{nearest(name, known)}. Known: {', '.join(known)}")
+    return known[name]
+
+
+def _params(
+    where: str, name: str, row: Method, source: Method, dataset: str, labelled: int, asked: dict[str, Value]
+) -> dict[str, Value]:
+    """Lay the hyper-parameters over each other: implementation, its tuning, the row, its tuning, the artefact."""
+    layers = [source.tuned.get(dataset, {}).get(labelled, {})]
+    if row is not source:
+        layers += [row.params, row.tuned.get(dataset, {}).get(labelled, {})]
+    resolved = dict(source.params)
+    for layer in [*layers, asked]:
+        for key, value in layer.items():
+            if key not in source.params:
+                raise InputError(
+                    f"{where}: method '{name}' has no hyper-parameter '{key}'{nearest(key, source.params)}. "
+                    f"It has: {', '.join(source.params)}"
+                )
+            resolved[key] = value
+    for key, value in resolved.items():
+        expected = source.params[key]
+        if value is not None and expected is not None and _kind(value) != _kind(expected):
+            raise InputError(
+                f"{where}: hyper-parameter '{key}' of '{name}' expects {_kind(expected)}, found {value!r}"
+            )
+    return resolved
+
+
+def _kind(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    return "a number" if isinstance(value, int | float) else "a word"
+
+
+def _batch(protocol: Protocol, batches: str) -> dict[str, int]:
+    size = protocol.batch.size
+    return {"size": size, "labelled": size if batches == "labelled" else protocol.batch.labelled}
+
+
+def _paper_values(path: Path) -> dict[tuple[str, str, str, int], dict[str, float]]:
+    values: dict[tuple[str, str, str, int], dict[str, float]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            key = (line["artefact"], line["method"], line["dataset"], int(line["labelled"]))
+            values.setdefault(key, {})[line["metric"]] = float(line["value"])
+    return values

@@ -1,0 +1,71 @@
+"""A picture of a store: one slice of some of its cases with the outlines of the labels, to be looked at."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from dmd.data.store import Case, Store, load_store
+from dmd.files import replacing
+
+COLUMNS, ROWS = 6, 4
+INCHES = 2.3  # per panel
+OUTLINES = [mpl.colormaps["Set1"](index) for index in (0, 4, 2, 1, 3, 6, 7, 5)]
+
+
+def mosaic(path: Path, out: Path) -> None:
+    """Draw up to 24 cases, evenly chosen over all parts, as a PNG.
+
+    A panel shows the plane with most foreground, across the axis with the fewest planes (z of LA, the slices
+    of ACDC), windowed from the 1st to the 99th percentile of the case's intensities.
+
+    Parameters
+    ----------
+    path : Path
+        The store.
+    out : Path
+        The PNG to write.
+    """
+    store = load_store(path)
+    listed = [(part, case) for part in store.parts for case in store.cases(part)]
+    picks = np.unique(np.linspace(0, len(listed) - 1, COLUMNS * ROWS).round().astype(int))
+    rows = -(-len(picks) // COLUMNS)
+    figure = Figure(figsize=(COLUMNS * INCHES, rows * INCHES + 0.9), layout="constrained")
+    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for panel in panels:
+        panel.set_axis_off()
+    for panel, pick in zip(panels, picks, strict=False):
+        _draw(panel, *listed[pick], len(store.classes))
+    _describe(figure, store, len(picks), len(listed))
+    with replacing(out) as aside:
+        figure.savefig(aside, format="png", dpi=100)
+
+
+def _draw(panel: Axes, part: str, case: Case, classes: int) -> None:
+    axis = int(np.argmin(case.image.shape))
+    foreground = np.moveaxis(case.label > 0, axis, 0).reshape(case.label.shape[axis], -1).sum(axis=1)
+    index = int(foreground.argmax())
+    image, label = case.image.take(index, axis).T, case.label.take(index, axis).T
+    low, high = np.percentile(case.image, (1, 99))
+    panel.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+    for value in range(1, classes):
+        if (label == value).any():
+            panel.contour(
+                label == value, [0.5], colors=[OUTLINES[(value - 1) % len(OUTLINES)]], linewidths=1.1
+            )
+    panel.set_title(f"{case.name}\n{part}, plane {index + 1} of {case.label.shape[axis]}", fontsize=7)
+
+
+def _describe(figure: Figure, store: Store, shown: int, held: int) -> None:
+    identity = ", ".join(
+        f"{key} {value}" for key, value in store.identity.items() if key != "split" and value is not None
+    )
+    figure.suptitle(f"{identity}: {shown} of {held} cases", fontsize=9)
+    lines = [
+        Line2D([], [], color=OUTLINES[index % len(OUTLINES)], label=name)
+        for index, name in enumerate(store.classes[1:])
+    ]
+    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), fontsize=8, frameon=False)

@@ -1,0 +1,105 @@
+"""The folder of one run: where each file lies, and a spec that is known to be the one the folder is named for."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dmd.errors import InputError
+from dmd.files import write_json
+from dmd.plan import run_id
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """Paths in ``results/runs/<id>``.
+
+    ``state``, ``journal`` and ``snapshots`` are not declared to Snakemake on purpose: it deletes the declared outputs of a
+    job that fails, and these are what a second attempt goes on from.
+    """
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """Name of the run."""
+        return self.path.name
+
+    @property
+    def spec(self) -> Path:
+        """The settings, enough to repeat the run by hand."""
+        return self.path / "spec.json"
+
+    @property
+    def weights(self) -> Path:
+        """The network used for inference."""
+        return self.path / "weights.pt"
+
+    @property
+    def history(self) -> Path:
+        """Loss terms and learning rate at every step."""
+        return self.path / "history.csv"
+
+    @property
+    def facts(self) -> Path:
+        """Commit, versions, device, wall time and peak memory."""
+        return self.path / "run.json"
+
+    @property
+    def predictions(self) -> Path:
+        """Label maps of the test cases."""
+        return self.path / "predictions.h5"
+
+    @property
+    def cases(self) -> Path:
+        """Metrics, one line per test case, class and post-processing."""
+        return self.path / "cases.csv"
+
+    @property
+    def state(self) -> Path:
+        """What an interrupted training goes on from."""
+        return self.path / "state.pt"
+
+    @property
+    def journal(self) -> Path:
+        """The history while the run trains: one JSON line per step, with its time."""
+        return self.path / "history.jsonl"
+
+    @property
+    def tracked(self) -> Path:
+        """Which tracking run mirrors this run."""
+        return self.path / "tracked.json"
+
+    def read_spec(self) -> dict[str, Any]:
+        """Return the settings.
+
+        Raises
+        ------
+        InputError
+            The file is missing, is not JSON, or its settings have another id than the folder's name.
+        """
+        try:
+            spec = json.loads(self.spec.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"expected the settings of a run at {self.spec}, found no file") from None
+        except json.JSONDecodeError as error:
+            raise InputError(f"{self.spec} is not valid JSON: {error}") from None
+        _require_id(spec, self.id, self.spec)
+        return spec
+
+    def write_spec(self, spec: dict[str, Any]) -> None:
+        """Write the settings, refusing those of another run."""
+        _require_id(spec, self.id, self.spec)
+        write_json(self.spec, spec)
+
+
+def _require_id(spec: Any, name: str, where: Path) -> None:
+    try:
+        found = run_id(spec)
+    except (KeyError, TypeError, AttributeError):
+        raise InputError(f"{where}: expected the settings of a run, found {str(spec)[:80]}") from None
+    if found != name:
+        raise InputError(
+            f"{where}: expected the settings of run '{name}', found those of '{found}'. Was the file edited by hand? "
+            "Change config/ instead and let `snakemake` name the new run, or delete this file to have it made again"
+        )

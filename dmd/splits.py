@@ -1,0 +1,116 @@
+"""Split files: which patients are trained on, validated on and tested on, and in which order."""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from dmd.errors import InputError
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split by patient.
+
+    Attributes
+    ----------
+    name : str
+        Name of the data set.
+    source : str
+        Where the lists were published.
+    sha256 : str
+        Checksum of ``parts``, see `checksum`; part of the identity of every run.
+    parts : dict
+        ``{"train": (patients, in order), "validation": (...), "test": (...)}``. The order of "train" decides
+        who is labelled: a budget of N labels its first N patients.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    parts: dict[str, tuple[str, ...]]
+
+
+def checksum(parts: dict[str, Any]) -> str:
+    """Return the SHA-256 of the canonical JSON (sorted keys, no spaces, UTF-8) of ``parts``."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_split(path: Path) -> Split:
+    """Read and check a split file.
+
+    Raises
+    ------
+    InputError
+        The file is missing or no JSON of the expected form, the parts do not have the checksum written beside
+        them, no patient is trained on, or a patient stands twice in a part or in two parts.
+    """
+    content = _read(path)
+    parts = {part: tuple(content["parts"][part]) for part in PARTS}
+    faults = _faults(parts)
+    found = checksum(content["parts"])
+    if found != content["sha256"]:
+        faults.append(
+            f"expected parts with the sha256 {content['sha256']}, found {found}: the lists were edited. If "
+            "that is meant, write the checksum found into 'sha256'; it renames every run on this data set"
+        )
+    if faults:
+        raise InputError(f"split file {path}:\n" + "\n".join(f"  {fault}" for fault in faults))
+    return Split(content["name"], content["source"], content["sha256"], parts)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"expected a split file at {path}, found none; check `split` in datasets.yaml"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"split file {path} is not valid JSON: {error}") from None
+    if not isinstance(content, dict) or not _is_text(content, "name", "source", "sha256"):
+        raise InputError(
+            f"split file {path}: expected texts under name, source and sha256, found {_brief(content)}"
+        )
+    parts = content.get("parts")
+    if not isinstance(parts, dict) or set(parts) != set(PARTS) or not all(map(_is_names, parts.values())):
+        raise InputError(
+            f"split file {path}: expected the parts {', '.join(PARTS)}, each a list of names or empty, "
+            f"found {_brief(parts)}"
+        )
+    return content
+
+
+def _faults(parts: dict[str, tuple[str, ...]]) -> list[str]:
+    faults = [] if parts["train"] else ["expected at least one patient in 'train', found none"]
+    for part, patients in parts.items():
+        repeated = [patient for patient, count in Counter(patients).items() if count > 1]
+        if repeated:
+            faults.append(
+                f"expected each patient once, found more than once in '{part}': {', '.join(repeated)}"
+            )
+    for first, second in combinations(parts, 2):
+        shared = [patient for patient in parts[first] if patient in set(parts[second])]
+        if shared:
+            faults.append(
+                f"expected each patient in one part, found in '{first}' and '{second}': {', '.join(shared)}"
+            )
+    return faults
+
+
+def _is_text(content: dict[str, Any], *keys: str) -> bool:
+    return all(isinstance(content.get(key), str) for key in keys)
+
+
+def _is_names(patients: Any) -> bool:
+    return isinstance(patients, list) and all(isinstance(patient, str) and patient for patient in patients)
+
+
+def _brief(content: Any) -> str:
+    return f"the keys {', '.join(content) or '(none)'}" if isinstance(content, dict) else f"{content!r:.60}"

@@ -1,0 +1,83 @@
+"""The resumable state of a training: written aside and renamed, read only if it is whole and this run's own."""
+
+import warnings
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dmd.errors import InputError
+from dmd.files import replacing
+
+
+@dataclass
+class State:
+    """What a training goes on from.
+
+    Attributes
+    ----------
+    run : str
+        Id of the run that it belongs to.
+    step : int
+        Steps that are done.
+    journal_size : int
+        Bytes of the journal that belong to these steps.
+    seconds : float
+        Wall time spent on them, over all attempts.
+    attempts : int
+        Processes that have worked on the run.
+    training : dict
+        Modules and optimisers, as `Method.training_state` gives them.
+    """
+
+    run: str
+    step: int
+    journal_size: int
+    seconds: float
+    attempts: int
+    training: dict[str, Any]
+
+
+def save_state(path: Path, state: State) -> None:
+    """Replace the state file; the previous one survives a full disk or a kill."""
+    with replacing(path) as aside:
+        torch.save(asdict(state), aside)
+
+
+def load_state(path: Path, run: str, journal: Path, device: torch.device) -> State | None:
+    """Return the saved state, or ``None`` where there is none that can be used.
+
+    A file that is truncated or damaged, or whose journal is shorter than it says, starts the run over with a warning.
+
+    Raises
+    ------
+    InputError
+        The state belongs to another run.
+    """
+    if not path.exists():
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f"checksum of '{damaged}' does not match")
+        state = State(**torch.load(path, map_location=device, weights_only=True))
+    except (zipfile.BadZipFile, ValueError, TypeError, RuntimeError, EOFError) as error:
+        warnings.warn(f"{path} is damaged ({error}); the run starts over from its first step", stacklevel=2)
+        return None
+    if state.run != run:
+        raise InputError(
+            f"{path}: expected the state of run '{run}', found that of '{state.run}'; "
+            "delete the file if the run is to start over"
+        )
+    size = journal.stat().st_size if journal.exists() else 0
+    if size < state.journal_size:
+        warnings.warn(
+            f"{journal} holds {size} bytes where {path.name} expects {state.journal_size}; "
+            "the run starts over from its first step",
+            stacklevel=2,
+        )
+        return None
+    return state

@@ -1,0 +1,153 @@
+"""The training loop: the same for every method, resumable at any step, bit for bit on the CPU."""
+
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dmd import journal
+from dmd.data.batches import Batches
+from dmd.data.store import load_store
+from dmd.devices import choose_device, peak_memory_mb, provenance
+from dmd.files import replacing, write_json
+from dmd.journal import Journal
+from dmd.methods.base import Method, make
+from dmd.networks.build import Build
+from dmd.progress import Progress
+from dmd.rundir import RunDir
+from dmd.schedules import learning_rate
+from dmd.state import State, load_state, save_state
+
+NOISE = 2  # first entry of the seed of dropout and other noise; batches use 0 and 1
+
+
+class DivergedError(RuntimeError):
+    """A loss term is not finite; the last good state is kept."""
+
+
+def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100) -> None:
+    """Train a run from its ``spec.json`` to its ``weights.pt``, going on from its state where there is one.
+
+    Parameters
+    ----------
+    run : RunDir
+        Folder of the run.
+    store : Path
+        The prepared data set; its identity must be the spec's.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    save_every : int
+        Steps between two saved states. SIGUSR1 saves at once; SIGTERM saves and exits with status 143.
+
+    Raises
+    ------
+    InputError
+        The spec, the store or the state is not this run's.
+    DivergedError
+        A loss term became infinite or NaN: says which and when.
+    """
+    spec = run.read_spec()
+    chosen = choose_device(device)
+    build = Build.from_spec(spec)
+    torch.manual_seed(spec["seed"])
+    method = make(spec["method"], build).to(chosen)
+    method.start_training(spec["optimiser"])
+    batches = Batches(load_store(store, spec["dataset"], parts=["train"]), spec)
+    state = _resume(run, method, chosen)
+
+    method.train()
+    with Journal(run.journal, state.journal_size) as history, _signals() as received:
+        progress = Progress(run.id, spec["iterations"], state.step)
+        started = time.monotonic() - state.seconds
+        for step, batch in batches.stream(state.step, spec["iterations"], chosen):
+            rate = learning_rate(
+                spec["schedule"], spec["optimiser"]["lr"], build.clock(step), spec["reference_iterations"]
+            )
+            method.set_learning_rate(rate)
+            torch.manual_seed(noise_seed(spec["seed"], step))
+            with torch.autocast(chosen.type, torch.bfloat16, enabled=spec["precision"] == "bf16"):
+                terms = _values(method.train_step(batch, step))
+            _require_finite(run, terms, step)
+            history.append(step + 1, {"loss": sum(terms.values()), **terms, "learning_rate": rate})
+            progress.report(step + 1, terms)
+
+            state.step, state.seconds = step + 1, time.monotonic() - started
+            asked = received.copy()
+            received -= asked
+            if asked or state.step % save_every == 0 or state.step == spec["iterations"]:
+                state.journal_size, state.training = history.commit(), method.training_state()
+                save_state(run.state, state)
+            if signal.SIGTERM in asked:
+                print(f"{run.id}: stopped by SIGTERM, saved at step {state.step}", file=sys.stderr)
+                raise SystemExit(128 + signal.SIGTERM)
+    _finish(run, spec, method, state, chosen)
+
+
+def noise_seed(seed: int, step: int) -> int:
+    """Return the seed of everything random inside a step, as a function of the run's seed and the step."""
+    return int(np.random.SeedSequence([seed, NOISE, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _resume(run: RunDir, method: Method, device: torch.device) -> State:
+    state = load_state(run.state, run.id, run.journal, device)
+    if state is None:
+        return State(run=run.id, step=0, journal_size=0, seconds=0.0, attempts=1, training={})
+    method.load_training_state(state.training)
+    state.attempts += 1
+    print(f"{run.id}: going on from step {state.step}", file=sys.stderr)
+    return state
+
+
+def _values(terms: dict[str, torch.Tensor]) -> dict[str, float]:
+    """Return the terms as numbers with one transfer from the device."""
+    return dict(zip(terms, torch.stack(list(terms.values())).float().tolist(), strict=True))
+
+
+def _require_finite(run: RunDir, terms: dict[str, float], step: int) -> None:
+    bad = {name: value for name, value in terms.items() if not math.isfinite(value)}
+    if bad:
+        raise DivergedError(
+            f"{run.id}: at step {step + 1} the loss terms {bad} are not finite (all terms: {terms}). "
+            f"{run.state} keeps the last good state; lower the learning rate or the weight of that term"
+        )
+
+
+@contextmanager
+def _signals() -> Iterator[set[int]]:
+    """Collect SIGTERM and SIGUSR1 in a set instead of dying of them; only the main thread can."""
+    received: set[int] = set()
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    caught = (signal.SIGTERM, signal.SIGUSR1)
+    before = {number: signal.signal(number, lambda number, _: received.add(number)) for number in caught}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _finish(run: RunDir, spec: dict[str, Any], method: Method, state: State, device: torch.device) -> None:
+    weights = {name: tensor.cpu().contiguous() for name, tensor in method.predictor.state_dict().items()}
+    with replacing(run.weights) as aside:
+        torch.save(weights, aside)
+    journal.write_table(run.journal, run.history)
+    facts = {
+        "run": run.id,
+        "steps": state.step,
+        "attempts": state.attempts,
+        "wall_seconds": round(state.seconds, 1),
+        "seconds_per_step": round(state.seconds / spec["iterations"], 4),
+        "peak_memory_mb": round(peak_memory_mb(device)),
+        **provenance(device),
+    }
+    write_json(run.facts, facts)

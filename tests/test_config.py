@@ -1,0 +1,76 @@
+import pytest
+
+from dmd import config
+from dmd.errors import InputError
+
+
+def fault(content: dict) -> str:
+    with pytest.raises(InputError) as caught:
+        config.check(content)
+    return str(caught.value)
+
+
+def test_the_shipped_configuration_is_valid(content):
+    assert config.check(content).scale == "smoke"
+
+
+def test_an_unknown_key_lists_the_known_ones_and_the_nearest(content):
+    content["bild"] = ["table3"]
+    message = fault(content)
+    assert "'bild'; did you mean 'build'?" in message
+    assert "artefacts" in message
+
+
+def test_an_unknown_key_deep_inside_is_found_with_its_place(content):
+    content["scales"]["half"]["datasets"]["la"]["iteration"] = 3
+    message = fault(content)
+    assert "scales.half.datasets.la" in message
+    assert "did you mean 'iterations'?" in message
+
+
+def test_all_faults_are_reported_at_once(content):
+    content["scale"] = 3
+    content["protocols"]["la"]["iterations"] = -1
+    message = fault(content)
+    assert "scale: " in message
+    assert "protocols.la.iterations" in message
+    assert "-1" in message
+
+
+def test_a_batch_needs_room_for_unlabelled_cases(content):
+    content["protocols"]["la"]["batch"] = {"size": 2, "labelled": 2}
+    assert "leave no unlabelled" in fault(content)
+
+
+def test_a_schedule_takes_the_numbers_of_its_kind(content):
+    content["protocols"]["la"]["schedule"] = {"kind": "step", "power": 0.9}
+    assert "'step' takes ['every', 'factor'], found ['power']" in fault(content)
+
+
+def test_merge_goes_through_dictionaries_and_replaces_lists():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+    assert config.merge(base, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}, "d": 1}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+
+
+def test_a_users_own_file_wins(root, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("scale: half\nmethods: {dmd: {params: {weight: 3}}}\n")
+    merged = config.read(root / "config", mine)
+    assert merged["scale"] == "half"
+    assert merged["methods"]["dmd"]["params"] == {"temperature": 2.0, "weight": 3, "divergence": "dice"}
+
+
+def test_a_missing_file_says_where_to_run(tmp_path):
+    with pytest.raises(InputError, match="run from the project's root"):
+        config.read(tmp_path)
+
+
+def test_a_file_that_is_not_yaml_is_named(root, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("a: [1")
+    with pytest.raises(InputError, match="mine.yaml is not valid YAML"):
+        config.read(root / "config", mine)
+    mine.write_text("- a\n")
+    with pytest.raises(InputError, match="expected a mapping of keys, found list"):
+        config.read(root / "config", mine)

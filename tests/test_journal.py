@@ -1,0 +1,37 @@
+import json
+
+from dmd import journal
+from dmd.journal import Journal
+
+
+def test_a_journal_is_cut_back_to_the_saved_size_so_that_every_step_stands_once(tmp_path):
+    path = tmp_path / "history.jsonl"
+    with Journal(path) as first:
+        first.append(1, {"loss": 0.5})
+        saved = first.commit()
+        first.append(2, {"loss": 0.4})
+        first.append(3, {"loss": 0.3})
+    with Journal(path, saved) as second:
+        second.append(2, {"loss": 0.4})
+    assert [line["step"] for line in journal.lines(path)] == [1, 2]
+
+
+def test_a_line_that_is_still_being_written_is_left_out(tmp_path):
+    path = tmp_path / "history.jsonl"
+    with Journal(path) as writer:
+        writer.append(1, {"loss": 0.5})
+    with path.open("a") as file:
+        file.write('{"step": 2, "ti')
+    assert [line["step"] for line in journal.lines(path)] == [1]
+
+
+def test_the_table_holds_every_digit_and_no_time(tmp_path):
+    path = tmp_path / "history.jsonl"
+    with Journal(path) as writer:
+        writer.append(1, {"loss": 0.1 + 0.2, "learning_rate": 0.01})
+        writer.append(2, {"loss": 1e-9, "learning_rate": 0.01})
+    assert {"step", "time", "values"} == set(json.loads(path.read_text().splitlines()[0]))
+    journal.write_table(path, tmp_path / "history.csv")
+    assert (tmp_path / "history.csv").read_text() == (
+        "step,loss,learning_rate\n1,0.30000000000000004,0.01\n2,1e-09,0.01\n"
+    )

@@ -1,0 +1,214 @@
+import copy
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dmd import config, plan
+from dmd.errors import InputError
+
+
+def planned(content: dict, root) -> plan.Plan:
+    return plan.make(config.check(content), root)
+
+
+def fault(content: dict, root) -> str:
+    with pytest.raises(InputError) as caught:
+        planned(content, root)
+    return str(caught.value)
+
+
+def row(made: plan.Plan, artefact: str, method: str, labelled: int = 8) -> plan.Row:
+    (found,) = [r for r in made.artefacts[artefact].rows if (r.method, r.labelled) == (method, labelled)]
+    return found
+
+
+def test_table3_has_the_papers_rows_in_its_order_after_the_lower_bound(content, root):
+    made = planned(content, root)
+    assert [r.method for r in made.artefacts["table3"].rows] == ["supervised", "cps", "mcnet", "dml", "dmd"]
+
+
+def test_two_tables_share_the_runs_that_have_equal_settings(content, root):
+    made = planned(content, root)
+    shared = row(made, "table1", "dmd").runs
+    assert shared == row(made, "table3", "dmd").runs
+    assert made.runs[shared[0]].wanted_by == ("table1", "table3")
+
+
+def test_dml_is_the_kl_point_of_dmd_at_temperature_one(content, root):
+    content["artefacts"]["grid"] = {
+        "kind": "table",
+        "caption": "grid",
+        "columns": ["dice"],
+        "runs": [
+            {
+                "dataset": "la",
+                "labelled": 8,
+                "method": "dmd",
+                "params": {"divergence": "kl", "weight": 1, "temperature": [1, 2]},
+            }
+        ],
+    }
+    made = planned(content, root)
+    assert made.artefacts["grid"].rows[0].runs == row(made, "table3", "dml").runs
+    assert made.artefacts["grid"].rows[1].runs != row(made, "table3", "dml").runs
+
+
+def test_an_explicit_default_is_the_same_run(content, root):
+    before = row(planned(content, root), "table3", "dmd").runs
+    content["artefacts"]["table3"]["runs"][0]["params"] = {}
+    content["methods"]["dmd"]["params"] |= {"temperature": 2, "weight": 4.0}
+    assert row(planned(content, root), "table3", "dmd").runs == before
+
+
+def test_tuned_values_apply_to_their_budget_only(content, root):
+    made = planned(content, root)
+    temperature = {
+        labelled: made.runs[row(made, "table1", "dmd", labelled).runs[0]].spec["method"]["params"]["temperature"]
+        for labelled in (8, 16)
+    }
+    assert temperature == {8: 2, 16: 1.93}
+
+
+def test_an_optional_parameter_left_null_keeps_every_id(content, root):
+    before = set(planned(content, root).runs)
+    for method in ("supervised", "cps", "mcnet", "dmd"):
+        content["methods"][method]["params"]["new"] = None
+    assert set(planned(content, root).runs) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("methods", "dmd", "revision"), 2),
+        (("datasets", "la", "revision"), 2),
+        (("protocols", "la", "optimiser", "lr"), 0.02),
+        (("scales", "paper", "precision"), "bf16"),
+        (("scales", "paper", "datasets", "la", "iterations"), 5999),
+        (("methods", "dmd", "params", "weight"), 4.5),
+    ],
+)
+def test_whatever_decides_the_result_makes_another_run(content, root, path, value):
+    before = row(planned(content, root), "table3", "dmd").runs
+    entry = content
+    for key in path[:-1]:
+        entry = entry[key]
+    entry[path[-1]] = value
+    assert not set(row(planned(content, root), "table3", "dmd").runs) & set(before)
+
+
+def test_labels_paths_and_targets_make_no_other_run(content, root):
+    before = set(planned(content, root).runs)
+    content["methods"]["dmd"]["label"] = "Ours"
+    content["data"]["la"] = "/somewhere/else"
+    content["build"], content["scale"] = ["table1"], "half"
+    content["artefacts"]["table3"]["caption"] = "another"
+    assert set(planned(content, root).runs) == before
+
+
+def test_seeds_are_an_axis(content, root):
+    made = planned(content, root)
+    assert len(row(made, "table3", "dmd").runs) == 3
+    assert [made.runs[run].spec["seed"] for run in row(made, "table3", "dmd").runs] == [1337, 1338, 1339]
+    assert len(row(made, "half/table3", "dmd").runs) == 1
+
+
+def test_a_method_that_trains_longer_in_its_paper_does_so_at_every_scale(content, root):
+    content["artefacts"]["table3"]["runs"][0]["method"].append("mcnet_released")
+    made = planned(content, root)
+    spec = made.runs[row(made, "half/table3", "mcnet_released").runs[0]].spec
+    half = content["scales"]["half"]["datasets"]["la"]["iterations"]
+    assert spec["iterations"] == round(half * 15000 / 6000)
+    assert spec["reference_iterations"] == 15000
+    assert spec["schedule"] == {"kind": "constant"}
+
+
+def test_the_papers_numbers_stand_beside_the_rows(content, root):
+    made = planned(content, root)
+    assert row(made, "half/table3", "dmd").paper == {
+        "dice": 89.70,
+        "jaccard": 81.42,
+        "hd95_voxel": 6.88,
+        "asd_voxel": 1.78,
+    }
+    assert row(made, "table3", "dml").paper == {"dice": 88.19, "jaccard": 78.92}
+
+
+def test_an_unknown_hyper_parameter_lists_the_known_and_the_nearest(content, root):
+    content["artefacts"]["table3"]["runs"][0] = {
+        "dataset": "la",
+        "labelled": 8,
+        "method": "dmd",
+        "params": {"temprature": 2},
+    }
+    message = fault(content, root)
+    assert "'dmd' has no hyper-parameter 'temprature'; did you mean 'temperature'?" in message
+    assert "temperature, weight, divergence" in message
+
+
+def test_a_hyper_parameter_of_the_wrong_kind_is_refused(content, root):
+    content["methods"]["dml"]["params"]["temperature"] = "warm"
+    assert "'temperature' of 'dml' expects a number, found 'warm'" in fault(content, root)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("method", "supervized", "unknown method 'supervized'; did you mean 'supervised'?"),
+        ("dataset", "las", "unknown data set 'las'; did you mean 'la'?"),
+        ("labelled", 81, "expected a budget of 1 to 80 labelled patients of 'la', found 81"),
+        ("labelled", 0, "expected a budget of 1 to 80 labelled patients of 'la', found 0"),
+        ("labelled", 80, "no unlabelled case is left"),
+    ],
+)
+def test_an_impossible_run_is_refused(content, root, key, value, message):
+    block = {"dataset": "la", "labelled": 8, "method": "dmd"} | {key: value}
+    content["artefacts"]["table3"]["runs"][0] = block
+    assert message in fault(content, root)
+
+
+def test_unknown_scale_and_artefact_are_refused(content, root):
+    wrong_scale, wrong_build = copy.deepcopy(content), copy.deepcopy(content)
+    wrong_scale["scale"] = "haf"
+    assert "unknown scale 'haf'; did you mean 'half'?" in fault(wrong_scale, root)
+    wrong_build["build"] = ["tabel3"]
+    assert "unknown artefact 'tabel3'; did you mean 'table3'?" in fault(wrong_build, root)
+
+
+def test_the_supervised_rows_fill_their_batches_with_labelled_cases(content, root):
+    made = planned(content, root)
+    assert made.runs[row(made, "table1", "supervised", 80).runs[0]].spec["batch"] == {"size": 4, "labelled": 4}
+    assert made.runs[row(made, "table1", "dmd", 8).runs[0]].spec["batch"] == {"size": 4, "labelled": 2}
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-5, 5) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(values)
+def test_canonical_json_is_stable_under_a_round_trip(value):
+    text = plan.canonical(value)
+    assert plan.canonical(json.loads(text)) == text
+
+
+@given(st.dictionaries(st.text(max_size=4), st.integers(), min_size=1))
+def test_canonical_json_ignores_order_and_null_and_the_spelling_of_whole_numbers(entries):
+    other = {key: float(value) for key, value in reversed(entries.items()) if abs(value) < 2**50}
+    same = {key: value for key, value in entries.items() if key in other}
+    assert plan.canonical(other | {"a null": None}) == plan.canonical(same)
+
+
+def test_planning_imports_neither_torch_nor_numpy(root):
+    code = (
+        "import sys; from pathlib import Path; from dmd import config, plan; "
+        "plan.make(config.check(config.read())); "
+        "print(sorted({'torch', 'numpy', 'mlflow', 'pandas', 'h5py'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,33 @@
+# From runs to what the paper prints.
+
+
+rule describe_artefact:
+    output:
+        "results/{artefact}.json",
+    log:
+        "results/logs/describe/{artefact}.log",
+    params:
+        content=artefact_description,
+    conda:
+        "../../environment.yaml"
+    localrule: True
+    shell:
+        "dmd describe {params.content:q} {output} 2>> {log}"
+
+
+rule table:
+    input:
+        description="results/{artefact}.json",
+        cases=artefact_cases,
+        tracked=ancient(artefact_tracked),
+    output:
+        csv=report("results/{artefact}.csv", caption="../report/table.rst", category="Tables"),
+        markdown="results/{artefact}.md",
+        latex="results/{artefact}.tex",
+    log:
+        "results/logs/table/{artefact}.log",
+    conda:
+        "../../environment.yaml"
+    localrule: True
+    shell:
+        "dmd table {input.description} --runs results/runs --output {output.csv} 2>> {log}"

@@ -1,0 +1,59 @@
+# From the public copy of a data set to one checked store per data set and resolution.
+
+
+rule download:
+    output:
+        touch("results/raw/{dataset}.complete"),
+    log:
+        "results/logs/download/{dataset}.log",
+    params:
+        facts=download_facts,
+    conda:
+        "../../environment.yaml"
+    shell:
+        "dmd download {params.facts:q} results/raw/{wildcards.dataset} 2>> {log}"
+
+
+rule describe_store:
+    output:
+        "results/data/{store}.json",
+    log:
+        "results/logs/describe/{store}.log",
+    params:
+        content=store_description,
+    conda:
+        "../../environment.yaml"
+    localrule: True
+    shell:
+        "dmd describe {params.content:q} {output} 2>> {log}"
+
+
+rule prepare:
+    input:
+        description="results/data/{store}.json",
+        downloaded=store_download,
+    output:
+        "results/data/{store}.h5",
+    log:
+        "results/logs/prepare/{store}.log",
+    params:
+        source=store_source,
+    conda:
+        "../../environment.yaml"
+    shell:
+        "dmd prepare {input.description} {params.source:q} {output} 2>> {log}"
+
+
+rule check:
+    input:
+        description="results/data/{store}.json",
+        store="results/data/{store}.h5",
+    output:
+        summary="results/data/{store}.check.json",
+        mosaic="results/data/{store}.png",
+    log:
+        "results/logs/check/{store}.log",
+    conda:
+        "../../environment.yaml"
+    shell:
+        "dmd check {input.description} {input.store} {output.summary} {output.mosaic} 2>> {log}"

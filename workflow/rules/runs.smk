@@ -1,0 +1,66 @@
+# One chain for every run, whatever its method. Inputs are ancient: a run's id already says what it was made from.
+
+
+rule describe_run:
+    output:
+        "results/runs/{run}/spec.json",
+    log:
+        "results/logs/describe/{run}.log",
+    params:
+        content=run_spec,
+    conda:
+        "../../environment.yaml"
+    localrule: True
+    shell:
+        "dmd describe {params.content:q} {output} 2>> {log}"
+
+
+rule train:
+    input:
+        spec=ancient("results/runs/{run}/spec.json"),
+        store=ancient(run_store),
+        checked=ancient(run_check),
+    output:
+        weights="results/runs/{run}/weights.pt",
+        history="results/runs/{run}/history.csv",
+        facts="results/runs/{run}/run.json",
+    log:
+        "results/logs/train/{run}.log",
+    benchmark:
+        "results/logs/train/{run}.tsv"
+    threads: 4
+    conda:
+        "../../environment.yaml"
+    shell:
+        "dmd train results/runs/{wildcards.run} --store {input.store} 2>> {log}"
+
+
+rule predict:
+    input:
+        spec=ancient("results/runs/{run}/spec.json"),
+        store=ancient(run_store),
+        weights="results/runs/{run}/weights.pt",
+    output:
+        "results/runs/{run}/predictions.h5",
+    log:
+        "results/logs/predict/{run}.log",
+    threads: 4
+    conda:
+        "../../environment.yaml"
+    shell:
+        "dmd predict results/runs/{wildcards.run} --store {input.store} 2>> {log}"
+
+
+rule evaluate:
+    input:
+        spec=ancient("results/runs/{run}/spec.json"),
+        store=ancient(run_store),
+        predictions="results/runs/{run}/predictions.h5",
+    output:
+        "results/runs/{run}/cases.csv",
+    log:
+        "results/logs/evaluate/{run}.log",
+    conda:
+        "../../environment.yaml"
+    shell:
+        "dmd evaluate results/runs/{wildcards.run} --store {input.store} 2>> {log}"

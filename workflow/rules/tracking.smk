@@ -1,0 +1,34 @@
+# Every run mirrored in MLflow. The files of the run are the truth; this is a view of them.
+
+
+rule tracking_store:
+    output:
+        touch("results/.tracking-store"),
+    log:
+        "results/logs/tracking/store.log",
+    params:
+        uri=TRACKING_URI,
+    conda:
+        "../../environment.yaml"
+    localrule: True
+    shell:
+        "dmd track-store {params.uri:q} 2>> {log}"
+
+
+rule track_run:
+    input:
+        store=ancient("results/.tracking-store"),
+        spec=ancient("results/runs/{run}/spec.json"),
+        cases="results/runs/{run}/cases.csv",
+    output:
+        "results/runs/{run}/tracked.json",
+    log:
+        "results/logs/tracking/{run}.log",
+    params:
+        uri=TRACKING_URI,
+        artefacts=run_wanted_by,
+    conda:
+        "../../environment.yaml"
+    localrule: True
+    shell:
+        "dmd track results/runs/{wildcards.run} --uri {params.uri:q} --artefacts {params.artefacts:q} 2>> {log}"
