@@ -115,13 +115,9 @@ def _download(options: argparse.Namespace) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from dmd.config import Dataset
     from dmd.data.prepare import prepare
-    from dmd.splits import load_split
 
-    description = _read_json(options.description)
-    dataset = Dataset.model_validate(description["dataset"])
-    prepare(dataset, load_split(Path(dataset.split)), options.source, options.output, description["identity"])
+    prepare(_read_json(options.description), options.source, options.output)
 
 
 def _check(options: argparse.Namespace) -> None:

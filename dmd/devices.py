@@ -39,6 +39,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def channels_last(dimensions: int) -> torch.memory_format:
+    """Return the order of axes in which convolutions are fastest: several times faster on a CPU, and on GPUs in bf16."""
+    return torch.channels_last if dimensions == 2 else torch.channels_last_3d
+
+
 def peak_memory_mb(device: torch.device) -> float:
     """Return the most memory held so far in MB: of the GPU, or of the process where there is none."""
     if device.type == "cuda":

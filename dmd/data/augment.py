@@ -17,8 +17,8 @@ Arrays = Sequence[np.ndarray]
 def rotate_and_flip(arrays: Arrays, random: np.random.Generator) -> list[np.ndarray]:
     """Rotate by k * 90 degrees in the first two axes, then flip one of them; k and the axis are uniform.
 
-    The flip always happens: the scripts have no branch without it (yulequan/UA-MT:code/dataloaders/la_heart.py,
-    RandomRotFlip).
+    The flip always happens: the scripts have no branch without it, so that of the eight poses of a plane only the
+    four mirrored ones are seen (yulequan/UA-MT:code/dataloaders/la_heart.py, RandomRotFlip).
     """
     quarter_turns = int(random.integers(4))
     axis = int(random.integers(2))

@@ -31,7 +31,8 @@ def check(path: Path, description: dict[str, Any]) -> dict[str, Any]:
     dict
         Plain JSON: identity, classes and, per part, the numbers of patients, cases and (where slices are
         trained on) slices, smallest and largest shape per axis, share of voxels per class and range, mean and
-        standard deviation of the intensities; and the cases of a part that share one image.
+        standard deviation of the intensities; and the cases that share one image, which is a fault only where
+        they are in different parts.
 
     Raises
     ------
@@ -41,7 +42,8 @@ def check(path: Path, description: dict[str, Any]) -> dict[str, Any]:
     wanted = read_description(description)
     store = load_store(path, wanted.identity)
     cases = [case for held in store.by_patient.values() for case in held]
-    faults = [*_faults_of_parts(store, wanted), *_faults_of_set(cases, wanted)]
+    repeated = _repeated_images(cases)
+    faults = [*_faults_of_parts(store, wanted), *_faults_of_set(cases, wanted), *_leaks(repeated, wanted)]
     for case in cases:
         faults += [f"case '{case.name}': {fault}" for fault in _faults_of_case(case, len(store.classes))]
     if faults:
@@ -49,9 +51,12 @@ def check(path: Path, description: dict[str, Any]) -> dict[str, Any]:
             f"{path} has {len(faults)} fault(s):\n" + "\n".join(f"  {fault}" for fault in faults)
         )
     parts = {part: _summary(store.cases(part), store, wanted) for part in store.parts}
-    repeated = [[case.name for case in same] for same in _repeated_images(cases)]
-    facts = {"identity": store.identity, "classes": list(store.classes)}
-    return facts | {"parts": parts, "repeated_images": repeated}
+    return {
+        "identity": store.identity,
+        "classes": list(store.classes),
+        "parts": parts,
+        "repeated_images": [[case.name for case in same] for same in repeated],
+    }
 
 
 def _faults_of_parts(store: Store, wanted: Description) -> Iterator[str]:
@@ -82,7 +87,10 @@ def _faults_of_set(cases: list[Case], wanted: Description) -> Iterator[str]:
             yield f"case '{name}': expected no such case, {wanted.dataset.split} does not have it"
         elif patient != expected[name]:
             yield f"case '{name}': expected patient '{expected[name]}', found '{patient}'"
-    for same in _repeated_images(cases):
+
+
+def _leaks(repeated: list[list[Case]], wanted: Description) -> Iterator[str]:
+    for same in repeated:
         owners = {case.patient for case in same}
         parts = [part for part, held in wanted.split.parts.items() if owners.intersection(held)]
         if len(parts) > 1:

@@ -68,8 +68,8 @@ def read_volume(path: Path, layout: str) -> tuple[np.ndarray, np.ndarray]:
     if not path.is_file():
         raise InputError(f"expected the file {path}, found none.\n{layout}")
     try:
-        with h5py.File(path) as file:
-            image, found = file["image"][()].astype(np.float32), file["label"][()]
+        with h5py.File(path, locking=False) as file:
+            image, found = np.asarray(file["image"], np.float32), np.asarray(file["label"])
     except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         raise InputError(
             f"expected an HDF5 file with the arrays 'image' and 'label' at {path}, found one that cannot be "

@@ -54,11 +54,11 @@ def read(folder: Path, case: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _heart(shape: np.ndarray, random: np.random.Generator) -> Heart:
     return Heart(
-        centre=shape[1:] / 2 + (3, 0) + random.uniform(-2, 2, 2),
-        cavity=random.uniform(5.5, 7),
-        wall=random.uniform(2.4, 3.2),
+        centre=shape[1:] / 2 + (4, 0) + random.uniform(-2, 2, 2),
+        cavity=random.uniform(6.5, 8),
+        wall=random.uniform(2.8, 3.6),
         direction=np.pi + random.uniform(-0.9, 0.9),
-        right=random.uniform((5, 8), (6.5, 10)),
+        right=random.uniform((6, 9), (7.5, 11)),
     )
 
 

@@ -28,7 +28,8 @@ rule train:
         "results/logs/train/{run}.log",
     benchmark:
         "results/logs/train/{run}.tsv"
-    threads: 4
+    # On a CPU, trainings of one thread side by side beat one training of many (docs/performance.md).
+    threads: 1
     conda:
         "../../environment.yaml"
     shell:
@@ -44,7 +45,7 @@ rule predict:
         "results/runs/{run}/predictions.h5",
     log:
         "results/logs/predict/{run}.log",
-    threads: 4
+    threads: 1
     conda:
         "../../environment.yaml"
     shell:

@@ -1,0 +1,174 @@
+"""From the test cases of runs to the numbers that tables print; what a file lacks is never guessed."""
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dmd.errors import InputError
+from dmd.evaluation import COLUMNS, COUNTS, SCORES
+from dmd.plan import Artefact, Row, canonical
+from dmd.rundir import RunDir
+
+PERCENT = ("dice", "jaccard")  # fractions in cases.csv
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Test scores of one run without post-processing.
+
+    Attributes
+    ----------
+    scores : dict
+        Dice and Jaccard in percent, distances in the unit of their name; NaN where a class has none.
+    cases : frozenset
+        Names of the test cases.
+    empty_predictions : int
+        How many pairs of case and class were predicted as nothing.
+    """
+
+    scores: dict[str, float]
+    cases: frozenset[str]
+    empty_predictions: int
+
+
+def summarise(run: RunDir) -> Summary:
+    r"""Average the test cases of one run.
+
+    .. math:: s = \frac{1}{C - 1} \sum_{c=1}^{C-1} \frac{1}{|V_c|} \sum_{v \in V_c} s_{vc}
+
+    First over cases, then over the C - 1 foreground classes (HiLab-git/SSL4MIS:code/test_2D_fully.py for
+    ACDC; LA has one class). :math:`V_c` are the cases in which the score exists: an empty prediction has Dice
+    0 and no distance.
+
+    Raises
+    ------
+    InputError
+        ``cases.csv`` is missing, cannot be read, or does not hold every class of every case once.
+    """
+    classes = range(1, run.read_spec()["classes"])
+    lines = _read(run.cases)
+    lines = lines[lines["post_processing"] == "none"]
+    _require_complete(run, lines, classes)
+    scores = lines.groupby("class")[list(SCORES)].mean().mean(skipna=False)
+    scores[list(PERCENT)] *= 100
+    return Summary(scores.to_dict(), frozenset(lines["case"]), int(lines["empty_prediction"].sum()))
+
+
+def collect(artefact: Artefact, runs: Path) -> pd.DataFrame:
+    """Return the numbers of a table, one line per row of the artefact.
+
+    Columns are method, label, params, dataset (as planned), data (what stood for it at this scale), labelled,
+    seeds, cases, empty_predictions (sum over seeds), for each score s of the artefact s_mean, s_sd (n - 1;
+    NaN for one seed) and s_paper (NaN where the paper gives none), and runs.
+
+    Raises
+    ------
+    InputError
+        A run has no complete ``cases.csv``, the runs of a row differ in more than the seed, or two runs on
+        one data set were tested on different cases.
+    """
+    tested: dict[str, tuple[RunDir, Summary]] = {}
+    return pd.DataFrame([_line(row, artefact.columns, runs, tested) for row in artefact.rows])
+
+
+def settings(artefact: Artefact, runs: Path) -> list[str]:
+    """Say on what data, patch and number of iterations the runs were trained, each setting once."""
+    return list(dict.fromkeys(_setting(RunDir(runs / run).read_spec()) for run in artefact.runs))
+
+
+def _line(
+    row: Row, columns: tuple[str, ...], runs: Path, tested: dict[str, tuple[RunDir, Summary]]
+) -> dict[str, Any]:
+    folders = [RunDir(runs / run) for run in row.runs]
+    spec = _shared_spec(folders)
+    summaries = [summarise(folder) for folder in folders]
+    for folder, summary in zip(folders, summaries, strict=True):
+        _require_same_cases(folder, summary, *tested.setdefault(row.dataset, (folder, summary)))
+    line = {
+        "method": row.method,
+        "label": row.label,
+        "params": " ".join(f"{name}={canonical(value)}" for name, value in row.params.items()).replace(
+            '"', ""
+        ),
+        "dataset": row.dataset,
+        "data": spec["dataset"]["name"],
+        "labelled": row.labelled,
+        "seeds": len(folders),
+        "cases": len(summaries[0].cases),
+        "empty_predictions": sum(summary.empty_predictions for summary in summaries),
+    }
+    for score in columns:
+        values = pd.Series([summary.scores[score] for summary in summaries])
+        line[f"{score}_mean"] = values.mean(skipna=False)
+        line[f"{score}_sd"] = values.std(skipna=False)
+        line[f"{score}_paper"] = row.paper.get(score, float("nan"))
+    return line | {"runs": " ".join(row.runs)}
+
+
+def _shared_spec(folders: list[RunDir]) -> dict[str, Any]:
+    """Return the settings of runs that differ in nothing but the seed."""
+    specs = [folder.read_spec() for folder in folders]
+    seeds = [spec.pop("seed") for spec in specs]
+    for folder, spec, seed in zip(folders, specs, seeds, strict=True):
+        if spec != specs[0] or seeds.count(seed) > 1:
+            raise InputError(
+                "expected the runs of one row to differ in the seed and nothing else, found "
+                f"'{folders[0].id}' and '{folder.id}'; have the description of the table made again"
+            )
+    return specs[0]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    text = dict.fromkeys(("case", "patient", "post_processing"), str)
+    numbers = {"class": int} | dict.fromkeys(SCORES, float) | dict.fromkeys(COUNTS, int)
+    missing_value = {name: [""] for name in SCORES}  # and nowhere else: a case may be called "NA"
+    try:
+        lines = pd.read_csv(path, dtype=text | numbers, keep_default_na=False, na_values=missing_value)
+        absent = [name for name in COLUMNS if name not in lines.columns]
+        if absent:
+            raise ValueError(f"it has no column {', '.join(absent)}")
+        return lines
+    except FileNotFoundError:
+        raise InputError(
+            f"expected the test scores of a run at {path}, found no file; evaluate the run"
+        ) from None
+    except ValueError as error:
+        raise InputError(
+            f"expected the test scores of a run at {path}: {error}; delete it and evaluate the run again"
+        ) from None
+
+
+def _require_complete(run: RunDir, lines: pd.DataFrame, classes: range) -> None:
+    found = Counter(zip(lines["case"], lines["class"], strict=True))
+    expected = Counter(itertools.product(lines["case"].unique(), classes))
+    if found != expected or not found:
+        faults = sorted((expected - found) + (found - expected)) or "no case at all"
+        raise InputError(
+            f"{run.cases}: expected each case with each of the classes {list(classes)} once, found "
+            f"otherwise: {faults}; delete the file and evaluate the run again"
+        )
+
+
+def _require_same_cases(run: RunDir, summary: Summary, first: RunDir, expected: Summary) -> None:
+    if summary.cases != expected.cases:
+        raise InputError(
+            f"{run.cases}: expected the {len(expected.cases)} test cases of run '{first.id}', found "
+            f"{len(summary.cases)}; only one of the two has {sorted(summary.cases ^ expected.cases)[:5]}; "
+            "delete the file and evaluate the run again"
+        )
+
+
+def _setting(spec: dict[str, Any]) -> str:
+    data, factors = spec["dataset"]["name"], spec["dataset"]["downsample"]
+    if any(factor != 1 for factor in factors):
+        data += f" downsampled by {_times(factors)}"
+    iterations = f"{spec['iterations']} of {spec['reference_iterations']} iterations"
+    return f"{data}, patch {_times(spec['patch'])}, {iterations}"
+
+
+def _times(sizes: list[int]) -> str:
+    return "x".join(str(size) for size in sizes)

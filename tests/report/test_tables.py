@@ -1,0 +1,280 @@
+import csv
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from dmd import plan
+from dmd.errors import InputError
+from dmd.evaluation import COLUMNS
+from dmd.report.collect import summarise
+from dmd.report.tables import write_table
+from dmd.rundir import RunDir
+
+SPEC = {
+    "dataset": {"name": "la", "revision": 1, "downsample": [1, 1, 1], "split": "ab12"},
+    "classes": 2,
+    "labelled": 8,
+    "method": {"implementation": "dmd"},
+    "patch": [112, 112, 80],
+    "iterations": 6000,
+    "reference_iterations": 6000,
+    "seed": 1,
+}
+MADE_UP = {"hd95_mm": "", "asd_mm": "", "predicted_voxels": 9, "reference_voxels": 9, "empty_prediction": 0}
+
+
+def line(case, index, dice, jaccard, hd95, asd, **other) -> dict:
+    scores = {"dice": dice, "jaccard": jaccard, "hd95_voxel": hd95, "asd_voxel": asd}
+    fixed = {"case": case, "patient": case, "class": index, "post_processing": "none"}
+    return fixed | scores | MADE_UP | other
+
+
+def write_cases(path: Path, lines: list[dict]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def add_run(runs: Path, lines: list[dict], **settings) -> RunDir:
+    spec = SPEC | settings
+    run = RunDir(runs / plan.run_id(spec))
+    run.write_spec(spec)
+    write_cases(run.cases, lines)
+    return run
+
+
+def describe(folder: Path, rows: list[tuple[str, int, list[RunDir], dict]], scale="paper", **row) -> Path:
+    artefact = plan.Artefact(
+        name="table3",
+        scale=scale,
+        kind="table",
+        caption="Left atrium, 8 of 80 scans labelled.",
+        columns=("dice", "hd95_voxel"),
+        rows=tuple(
+            plan.Row(
+                "dmd", label, "la", labelled, row.get("params", {}), tuple(run.id for run in used), paper
+            )
+            for label, labelled, used, paper in rows
+        ),
+    )
+    path = folder / "table3.json"
+    path.write_text(json.dumps(dataclasses.asdict(artefact)))
+    return path
+
+
+def read_csv(path: Path) -> list[dict]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+ONE_SEED = [line("a", 1, 0.9, 0.8, 6.0, 1.5), line("b", 1, 0.8, 0.7, 9.0, 2.5)]
+OTHER_SEED = [line("a", 1, 0.88, 0.78, 5.0, 1.5), line("b", 1, 0.88, 0.78, 5.0, 1.5)]
+
+
+def test_a_run_is_averaged_over_cases_and_then_over_classes(tmp_path):
+    run = add_run(
+        tmp_path,
+        [
+            line("a", 1, 0.9, 0.8, 2.0, 1.0),
+            line("a", 2, 0.6, 0.5, 4.0, 3.0),
+            line("b", 1, 0.7, 0.6, 4.0, 2.0),
+            line("b", 2, 0.0, 0.0, "", "", empty_prediction=1),
+        ],
+        classes=3,
+    )
+    summary = summarise(run)
+    # Dice: ((0.9 + 0.7) / 2 + (0.6 + 0) / 2) / 2; HD95: ((2 + 4) / 2 + 4) / 2, without the empty prediction.
+    assert summary.scores["dice"] == pytest.approx(55)
+    assert summary.scores["jaccard"] == pytest.approx(47.5)
+    assert summary.scores["hd95_voxel"] == pytest.approx(3.5)
+    assert summary.scores["asd_voxel"] == pytest.approx(2.25)
+    assert math.isnan(summary.scores["hd95_mm"])
+    assert (summary.cases, summary.empty_predictions) == ({"a", "b"}, 1)
+
+
+def test_a_class_that_is_never_predicted_leaves_no_distance(tmp_path):
+    run = add_run(
+        tmp_path,
+        [line("a", 1, 0.9, 0.8, 2.0, 1.0), line("a", 2, 0, 0, "", "", empty_prediction=1)],
+        classes=3,
+    )
+    assert summarise(run).scores["dice"] == pytest.approx(45)
+    assert math.isnan(summarise(run).scores["hd95_voxel"])
+
+
+def test_post_processed_lines_do_not_count(tmp_path):
+    processed = [line("a", 1, 1.0, 1.0, 0.0, 0.0, post_processing="largest_component")]
+    assert summarise(add_run(tmp_path, ONE_SEED + processed)).scores["dice"] == pytest.approx(85)
+
+
+def test_names_of_cases_stay_text(tmp_path):
+    lines = [line(name, 1, 0.9, 0.8, 1.0, 1.0) for name in ("NA", "1E5", "007", "nan")]
+    assert summarise(add_run(tmp_path, lines)).cases == {"NA", "1E5", "007", "nan"}
+
+
+def test_two_seeds_have_a_mean_and_a_sample_deviation(tmp_path):
+    runs = [add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, OTHER_SEED, seed=2)]
+    write_table(
+        describe(tmp_path, [("DMD", 8, runs, {"dice": 89.7})]), tmp_path, tmp_path / "out" / "table3.csv"
+    )
+    # Dice 85 and 88: mean 86.5, deviation sqrt(1.5^2 + 1.5^2) / sqrt(2 - 1) = 2.1213; HD95 7.5 and 5.
+    assert read_csv(tmp_path / "out" / "table3.csv") == [
+        {
+            "method": "dmd",
+            "label": "DMD",
+            "params": "",
+            "dataset": "la",
+            "data": "la",
+            "labelled": "8",
+            "seeds": "2",
+            "cases": "2",
+            "empty_predictions": "0",
+            "dice_mean": "86.5",
+            "dice_sd": "2.1213",
+            "dice_paper": "89.7",
+            "hd95_voxel_mean": "6.25",
+            "hd95_voxel_sd": "1.7678",
+            "hd95_voxel_paper": "",
+            "runs": f"{runs[0].id} {runs[1].id}",
+        }
+    ]
+
+
+def test_one_seed_has_no_deviation(tmp_path):
+    run = add_run(tmp_path, ONE_SEED)
+    write_table(describe(tmp_path, [("DMD", 8, [run], {})]), tmp_path, tmp_path / "t.csv")
+    assert [(row["dice_mean"], row["dice_sd"]) for row in read_csv(tmp_path / "t.csv")] == [("85.0", "")]
+
+
+def test_the_markdown_table_is_this(tmp_path):
+    seeds = [add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, OTHER_SEED, seed=2)]
+    nothing = [line(case, 1, 0.0, 0.0, "", "", empty_prediction=1) for case in "ab"]
+    empty = add_run(tmp_path, nothing, labelled=16)
+    rows = [("A|B", 8, seeds, {"dice": 89.7, "hd95_voxel": 6.88}), ("DMD", 16, [empty], {})]
+    write_table(describe(tmp_path, rows), tmp_path, tmp_path / "t.csv")
+    assert (tmp_path / "t.md").read_text() == (
+        "Scale 'paper'. Left atrium, 8 of 80 scans labelled.\n"
+        "\n"
+        "| Method | Data | Labelled | Seeds | Empty | Dice (%) | paper | HD95 (voxel) | paper |\n"
+        "| :-- | :-- | --: | --: | --: | --: | --: | --: | --: |\n"
+        "| A\\|B | la | 8 | 2 | 0 | 86.50 ± 2.12 | 89.70 | 6.25 ± 1.77 | 6.88 |\n"
+        "| DMD | la | 16 | 1 | 2 | 0.00 | - | - | - |\n"
+        "\n"
+        "Mean ± standard deviation over seeds where there are several. Last iteration, no post-processing. "
+        "A voxel is one of the data trained on. Empty: predictions without a voxel, over all seeds; "
+        "they count with no distance.\n"
+    )
+
+
+def test_a_scale_that_is_not_the_papers_says_so(tmp_path):
+    reduced = SPEC["dataset"] | {"downsample": [2, 2, 2]}
+    run = add_run(tmp_path, ONE_SEED, dataset=reduced, patch=[64, 64, 32], iterations=600)
+    description = describe(tmp_path, [("DMD", 8, [run], {})], scale="half")
+    write_table(description, tmp_path, tmp_path / "t.csv")
+    trained = "la downsampled by 2x2x2, patch 64x64x32, 600 of 6000 iterations"
+    said = f"Not the paper's setting: scale 'half' ({trained})."
+    assert (tmp_path / "t.md").read_text().startswith(said)
+    assert said in (tmp_path / "t.tex").read_text()
+
+
+def test_hyper_parameters_of_a_row_stand_beside_its_label(tmp_path):
+    run = add_run(tmp_path, ONE_SEED)
+    params = {"temperature": 1.8, "divergence": "kl"}
+    write_table(describe(tmp_path, [("DMD", 8, [run], {})], params=params), tmp_path, tmp_path / "t.csv")
+    assert "| DMD (temperature=1.8 divergence=kl) |" in (tmp_path / "t.md").read_text()
+    assert read_csv(tmp_path / "t.csv")[0]["params"] == "temperature=1.8 divergence=kl"
+
+
+def test_latex_is_a_booktabs_table_with_signs_escaped(tmp_path):
+    seeds = [add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, OTHER_SEED, seed=2)]
+    write_table(describe(tmp_path, [("A&B_1", 8, seeds, {"dice": 89.7})]), tmp_path, tmp_path / "t.csv")
+    lines = (tmp_path / "t.tex").read_text().splitlines()
+    heading = r"    Method & Data & Labelled & Seeds & Empty & Dice (\%) & paper & HD95 (voxel) & paper \\"
+    row = r"    A\&B\_1 & la & 8 & 2 & 0 & 86.50 $\pm$ 2.12 & 89.70 & 6.25 $\pm$ 1.77 & - \\"
+    start = lines.index(r"  \begin{tabular}{llrrrrrrr}")
+    assert lines[start:] == [
+        r"  \begin{tabular}{llrrrrrrr}",
+        r"    \toprule",
+        heading,
+        r"    \midrule",
+        row,
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+
+
+def test_a_run_without_test_scores_is_named_and_no_table_is_written(tmp_path):
+    run = add_run(tmp_path, ONE_SEED)
+    run.cases.unlink()
+    with pytest.raises(InputError, match=f"{run.id}/cases.csv, found no file"):
+        write_table(describe(tmp_path, [("DMD", 8, [run], {})]), tmp_path, tmp_path / "t.csv")
+    assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "No columns"),
+        ("case,dice\na,0.9\n", "no column patient, class, post_processing, jaccard"),
+        (",".join(COLUMNS) + "\n", "no case at all"),
+        (",".join(COLUMNS) + "\na,a,1,none,ninety,0,0,0,0,0,1,1,0\n", "ninety"),
+        (",".join(COLUMNS) + "\na,a,2,none,0.9,0,0,0,0,0,1,1,0\n", "each of the classes \\[1\\] once"),
+        (",".join(COLUMNS) + 2 * "\na,a,1,none,0.9,0,0,0,0,0,1,1,0" + "\n", "\\[\\('a', 1\\)\\]"),
+    ],
+    ids=["empty", "columns", "no line", "word", "other class", "twice"],
+)
+def test_test_scores_that_are_not_whole_are_refused(tmp_path, text, message):
+    run = add_run(tmp_path, ONE_SEED)
+    run.cases.write_text(text)
+    with pytest.raises(InputError, match=message) as refused:
+        summarise(run)
+    assert run.id in str(refused.value)
+
+
+def test_runs_tested_on_different_cases_are_refused(tmp_path):
+    whole, cut = add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, ONE_SEED[:1], seed=2)
+    description = describe(tmp_path, [("A", 8, [whole], {}), ("B", 8, [cut], {})])
+    with pytest.raises(
+        InputError, match=f"{cut.id}/cases.csv: expected the 2 test cases of run '{whole.id}'"
+    ):
+        write_table(description, tmp_path, tmp_path / "t.csv")
+
+
+def test_runs_of_a_row_that_differ_in_more_than_the_seed_are_refused(tmp_path):
+    runs = [add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, ONE_SEED, seed=2, iterations=10)]
+    with pytest.raises(InputError, match="differ in the seed and nothing else"):
+        write_table(describe(tmp_path, [("A", 8, runs, {})]), tmp_path, tmp_path / "t.csv")
+
+
+def test_a_run_does_not_count_as_two_seeds(tmp_path):
+    run = add_run(tmp_path, ONE_SEED, seed=1)
+    with pytest.raises(InputError, match="differ in the seed and nothing else"):
+        write_table(describe(tmp_path, [("A", 8, [run, run], {})]), tmp_path, tmp_path / "t.csv")
+
+
+def test_a_planned_artefact_can_be_read(tmp_path, root, content):
+    from dmd import config
+
+    planned = plan.make(config.check(content), root).artefacts["smoke/table3"]
+    path = tmp_path / "table3.json"
+    path.write_text(plan.describe_artefact(planned))
+    with pytest.raises(InputError, match=f"{planned.runs[0]}/spec.json, found no file"):
+        write_table(path, tmp_path, tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"rows": []}', '{"rows": [{"runs": []}], "columns": []}'])
+def test_a_file_that_describes_no_table_is_refused(tmp_path, text):
+    path = tmp_path / "table3.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match="expected the description of a table at"):
+        write_table(path, tmp_path, tmp_path / "t.csv")
+
+
+def test_an_output_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"ends in \.csv"):
+        write_table(tmp_path / "table3.json", tmp_path, tmp_path / "t.md")

@@ -1,0 +1,358 @@
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from dmd import config, journal, plan
+from dmd.errors import InputError
+from dmd.evaluation import COLUMNS
+from dmd.journal import Journal
+from dmd.rundir import RunDir
+from dmd.tracking import make_store, track_run
+
+STEPS = 30
+TERMS = ("loss", "dice", "learning_rate")
+SCORES = {"dice": 81.25, "jaccard": 68.75, "hd95_voxel": 7.5, "asd_voxel": 2.0, "empty_predictions": 0.0}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> str:
+    uri = f"sqlite:///{tmp_path_factory.mktemp('results')}/mlflow.db"
+    make_store(uri)
+    return uri
+
+
+@pytest.fixture
+def run(tmp_path, root, request) -> RunDir:
+    """An evaluated run; every test has a seed of its own and therefore another run."""
+    return evaluated(tmp_path, root, seed=zlib.crc32(request.node.name.encode()))
+
+
+def evaluated(folder: Path, root: Path, seed: int, scale: str = "smoke") -> RunDir:
+    runs = plan.make(config.check(config.read(root / "config")), root).runs.values()
+    planned = next(run.spec for run in runs if f"{scale}/table3" in run.wanted_by and is_dmd(run.spec))
+    spec = planned | {"seed": seed}
+    run = RunDir(folder / plan.run_id(spec))
+    run.write_spec(spec)
+    train(run)
+    lines = ["a,a,1,none,0.875,0.75,6,1.5,,,9,9,0", "b,b,1,none,0.75,0.625,9,2.5,,,9,9,0"]
+    run.cases.write_text("\n".join([",".join(COLUMNS), *lines, ""]))
+    run.facts.write_text(json.dumps({"commit": "0123abcd", "device": "cpu"}))
+    return run
+
+
+def is_dmd(spec: dict) -> bool:
+    return spec["method"]["implementation"] == "dmd" and spec["method"]["params"]["divergence"] == "dice"
+
+
+def train(run: RunDir, factor: float = 1.0) -> None:
+    with Journal(run.journal) as history:
+        for step in range(1, STEPS + 1):
+            history.append(step, {term: factor / (step + place) for place, term in enumerate(TERMS)})
+    journal.write_table(run.journal, run.history)
+
+
+def mirrors(uri: str, run: RunDir) -> list:
+    client = MlflowClient(uri)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return client.search_runs(experiments, f"tags.`dmd.run` = '{run.id}'")
+
+
+def stored_points(uri: str, mlflow_run: str) -> int:
+    with sqlite3.connect(uri.removeprefix("sqlite:///")) as database:
+        return database.execute("select count(*) from metrics where run_uuid = ?", [mlflow_run]).fetchone()[0]
+
+
+def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run):
+    track_run(run, store, ["smoke/table3"])
+    [mirror] = mirrors(store, run)
+    client = MlflowClient(store)
+    assert json.loads(run.tracked.read_text()) == {
+        "uri": store,
+        "experiment": "dmd-smoke",
+        "mlflow_run": mirror.info.run_id,
+        "status": "complete",
+    }
+    assert mirror.info.run_name == run.id
+    assert mirror.info.status == "FINISHED"
+    expected = {
+        "temperature": "2",
+        "weight": "4",
+        "divergence": "dice",
+        "method": "dmd",
+        "labelled": "8",
+        "iterations": "60",
+        "lr": "0.01",
+        "patch": "32x32x16",
+        "batch_size": "4",
+        "batch_labelled": "2",
+        "network": "vnet",
+        "schedule_every": "2500",
+        "dataset": "synthetic3d",
+    }
+    assert expected.items() <= mirror.data.params.items()
+    tags = {
+        "method": "dmd",
+        "labelled": "8",
+        "dataset": "synthetic3d",
+        "scale": "smoke",
+        "commit": "0123abcd",
+    }
+    tags |= {"dmd.run": run.id, "artefacts": "smoke/table3", "device": "cpu"}
+    assert tags.items() <= mirror.data.tags.items()
+    assert SCORES.items() <= mirror.data.metrics.items()
+    assert stored_points(store, mirror.info.run_id) == STEPS * len(TERMS) + len(SCORES)
+    # A loss term that is called as a test score is.
+    curve = client.get_metric_history(mirror.info.run_id, "train/dice")
+    assert [(point.step, point.value) for point in curve] == [(n, 1 / (n + 1)) for n in range(1, STEPS + 1)]
+    files = {file.path: file.file_size for file in client.list_artifacts(mirror.info.run_id)}
+    assert files == {path.name: path.stat().st_size for path in (run.spec, run.facts, run.history, run.cases)}
+    assert (Path(store.removeprefix("sqlite:///")).parent / "mlartifacts" / "dmd-smoke").is_dir()
+    [dataset] = mirror.inputs.dataset_inputs
+    assert (dataset.dataset.name, len(dataset.dataset.digest)) == ("synthetic3d", 12)
+
+
+def test_times_are_those_of_the_journal(store, run):
+    lines = [{"step": step, "time": 1_700_000_000_000 + step, "values": {"loss": 1.0}} for step in (1, 2)]
+    run.journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    journal.write_table(run.journal, run.history)
+    track_run(run, store, [])
+    [mirror] = mirrors(store, run)
+    curve = MlflowClient(store).get_metric_history(mirror.info.run_id, "train/loss")
+    assert [(point.step, point.timestamp) for point in curve] == [
+        (1, 1_700_000_000_001),
+        (2, 1_700_000_000_002),
+    ]
+    assert (mirror.info.start_time, mirror.info.end_time) == (1_700_000_000_001, 1_700_000_000_002)
+
+
+def test_twice_is_as_once_even_without_the_journal(store, run):
+    track_run(run, store, ["smoke/table3"])
+    [mirror] = mirrors(store, run)
+    before = stored_points(store, mirror.info.run_id)
+    run.journal.unlink()
+    track_run(run, store, ["smoke/table3"])
+    assert [again.info.run_id for again in mirrors(store, run)] == [mirror.info.run_id]
+    assert stored_points(store, mirror.info.run_id) == before
+    assert mirrors(store, run)[0].info.end_time >= mirror.info.end_time
+
+
+def test_another_artefact_is_added_and_the_run_stays_where_it_is(store, run):
+    track_run(run, store, ["smoke/table3"])
+    track_run(run, store, ["half/table1", "smoke/table3"])
+    track_run(run, store, [])
+    [mirror] = mirrors(store, run)
+    assert (mirror.data.tags["artefacts"], mirror.data.tags["scale"]) == ("smoke/table3,half/table1", "smoke")
+    assert json.loads(run.tracked.read_text())["experiment"] == "dmd-smoke"
+
+
+def test_what_an_interrupted_upload_left_out_is_sent(store, run):
+    track_run(run, store, ["smoke/table3"])
+    [mirror] = mirrors(store, run)
+    whole = stored_points(store, mirror.info.run_id)
+    with sqlite3.connect(store.removeprefix("sqlite:///")) as database:
+        database.execute(
+            "delete from metrics where run_uuid = ? and step > 10 and key like 'train/%'",
+            [mirror.info.run_id],
+        )
+    assert stored_points(store, mirror.info.run_id) < whole
+    track_run(run, store, ["smoke/table3"])
+    assert stored_points(store, mirrors(store, run)[0].info.run_id) == whole
+
+
+def test_a_run_trained_anew_is_mirrored_anew(store, run, capsys):
+    track_run(run, store, ["smoke/table3"])
+    [old] = mirrors(store, run)
+    train(run, factor=2.0)
+    track_run(run, store, ["smoke/table3"])
+    [new] = mirrors(store, run)
+    assert new.info.run_id != old.info.run_id
+    assert new.data.metrics["train/loss"] == 2 / STEPS
+    assert stored_points(store, new.info.run_id) == STEPS * len(TERMS) + len(SCORES)
+    assert "shows another training" in capsys.readouterr().err
+
+
+def test_metrics_that_others_add_are_left_alone(store, run):
+    track_run(run, store, ["smoke/table3"])
+    [mirror] = mirrors(store, run)
+    MlflowClient(store).log_metric(mirror.info.run_id, "my_score", 1.0)
+    track_run(run, store, ["smoke/table3"])
+    [again] = mirrors(store, run)
+    assert (again.info.run_id, again.data.metrics["my_score"]) == (mirror.info.run_id, 1.0)
+
+
+def test_a_run_deleted_by_hand_is_made_again(store, run, capsys):
+    track_run(run, store, ["smoke/table3"])
+    [deleted] = mirrors(store, run)
+    MlflowClient(store).delete_run(deleted.info.run_id)
+    track_run(run, store, ["smoke/table3"])
+    [again] = mirrors(store, run)
+    assert again.info.run_id != deleted.info.run_id
+    assert json.loads(run.tracked.read_text())["mlflow_run"] == again.info.run_id
+    assert "was deleted; made again" in capsys.readouterr().err
+
+
+def test_a_distance_that_does_not_exist_is_not_logged(store, run):
+    run.cases.write_text("\n".join([",".join(COLUMNS), "a,a,1,none,0,0,,,,,0,9,1", ""]))
+    track_run(run, store, ["table3"])
+    [mirror] = mirrors(store, run)
+    assert (mirror.data.metrics["dice"], mirror.data.metrics["empty_predictions"]) == (0, 1)
+    assert "hd95_voxel" not in mirror.data.metrics
+    assert json.loads(run.tracked.read_text())["experiment"] == "dmd-paper"
+
+
+def test_a_run_that_is_not_evaluated_is_refused(store, run):
+    run.cases.unlink()
+    with pytest.raises(InputError, match=r"cases\.csv, found no file"):
+        track_run(run, store, ["smoke/table3"])
+    assert not run.tracked.exists()
+
+
+@pytest.mark.parametrize("missing", ["history", "facts"])
+def test_a_run_without_its_training_files_is_refused(store, run, missing):
+    getattr(run, missing).unlink()
+    with pytest.raises(InputError, match=f"of a trained run at {getattr(run, missing)}"):
+        track_run(run, store, ["smoke/table3"])
+
+
+@pytest.mark.parametrize(
+    "uri", ["mlruns", "file:///tmp/mlruns", "sqlite://", "postgresql://me:secret@host/db"]
+)
+def test_other_stores_are_refused_without_showing_passwords(run, uri):
+    for attempt in (lambda: make_store(uri), lambda: track_run(run, uri, [])):
+        with pytest.raises(InputError, match="in maintenance mode") as refused:
+            attempt()
+        assert "secret" not in str(refused.value)
+
+
+def test_making_a_store_again_changes_nothing(store):
+    database = Path(store.removeprefix("sqlite:///"))
+    before = database.read_bytes()
+    make_store(store)
+    assert database.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path):
+    (tmp_path / "mlflow.db").write_text("not a database, and long enough to be taken for one " * 100)
+    with pytest.raises(InputError, match="file is not a database"):
+        make_store(f"sqlite:///{tmp_path}/mlflow.db")
+    assert (tmp_path / "mlflow.db").read_text().startswith("not a database")
+
+
+def test_without_a_database_a_run_stays_pending(tmp_path, run, capsys):
+    track_run(run, f"sqlite:///{tmp_path}/none.db", ["smoke/table3"])
+    tracked = json.loads(run.tracked.read_text())
+    assert tracked["status"] == "pending"
+    assert "dmd track-store" in tracked["reason"]
+    assert "not in MLflow yet" in capsys.readouterr().err
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_store_that_was_moved_takes_no_run(store, tmp_path, run):
+    track_run(run, store, ["smoke/table3"])
+    moved = tmp_path / "moved" / "mlflow.db"
+    moved.parent.mkdir()
+    moved.write_bytes(Path(store.removeprefix("sqlite:///")).read_bytes())
+    track_run(run, f"sqlite:///{moved}", ["smoke/table3"])
+    tracked = json.loads(run.tracked.read_text())
+    assert tracked["status"] == "pending"
+    assert "MLflow keeps absolute paths" in tracked["reason"]
+
+
+def test_a_server_that_does_not_answer_is_said_within_seconds(run, capsys):
+    started = time.monotonic()
+    uri = f"http://me:secret@127.0.0.1:{free_port()}"
+    with pytest.raises(InputError, match="expected an MLflow store at http://127"):
+        make_store(uri)
+    track_run(run, uri, ["smoke/table3"])
+    assert time.monotonic() - started < 20
+    assert json.loads(run.tracked.read_text())["status"] == "pending"
+    assert "secret" not in run.tracked.read_text() + capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_four_processes_at_once_lose_nothing(store, tmp_path, root):
+    runs = [evaluated(tmp_path, root, seed, "half") for seed in range(4)]
+    command = [sys.executable, "-m", "dmd", "track", "--uri", store, "--artefacts", "half/table3"]
+    jobs = [subprocess.Popen([*command, str(run.path)], cwd=root) for run in runs]
+    assert [job.wait(timeout=120) for job in jobs] == [0, 0, 0, 0]
+    tracked = [json.loads(run.tracked.read_text()) for run in runs]
+    assert [mirror["status"] for mirror in tracked] == ["complete"] * 4
+    assert {mirror["experiment"] for mirror in tracked} == {"dmd-half"}
+    expected = STEPS * len(TERMS) + len(SCORES)
+    assert [stored_points(store, mirror["mlflow_run"]) for mirror in tracked] == [expected] * 4
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Address of a server that is not running yet, and a function that starts it."""
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
+    database = f"sqlite:///{tmp_path}/server.db"
+    make_store(database)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += [
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        database,
+        "--artifacts-destination",
+        f"{tmp_path}/files",
+    ]
+    started = []
+
+    def start() -> None:
+        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        log = (tmp_path / "server.log").open("wb")
+        started.append(
+            subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True)
+        )
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{uri}/health", timeout=1)
+            except OSError:
+                time.sleep(0.5)
+            else:
+                return
+        pytest.fail((tmp_path / "server.log").read_text())
+
+    yield uri, start
+    for process in started:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+@pytest.mark.slow
+def test_a_run_that_found_no_server_is_sent_when_there_is_one(server, run):
+    uri, start = server
+    track_run(run, uri, ["smoke/table3"])
+    assert json.loads(run.tracked.read_text())["status"] == "pending"
+    start()
+    make_store(uri)
+    for _ in range(2):
+        track_run(run, uri, ["smoke/table3"])
+        assert json.loads(run.tracked.read_text())["status"] == "complete"
+        [mirror] = mirrors(uri, run)
+        client = MlflowClient(uri)
+        curves = [client.get_metric_history(mirror.info.run_id, f"train/{term}") for term in TERMS]
+        assert [len(curve) for curve in curves] == [STEPS] * len(TERMS)
+        assert SCORES.items() <= mirror.data.metrics.items()
+        files = {file.path for file in client.list_artifacts(mirror.info.run_id)}
+        assert files == {"spec.json", "run.json", "history.csv", "cases.csv"}

@@ -1,0 +1,217 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from conftest import tiny_spec
+
+from dmd.errors import InputError
+from dmd.rundir import RunDir
+from dmd.training import DivergedError, noise_seed, train
+
+DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
+
+
+@pytest.fixture
+def trained(tiny_store, tiny_run) -> RunDir:
+    """A run that was never interrupted."""
+    run = tiny_run(tiny_spec(3, "dmd", DMD), "straight")
+    train(run, tiny_store[3], "cpu", save_every=3)
+    return run
+
+
+def command(run: RunDir, store) -> list[str]:
+    return [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store), "--save-every", "1"]
+
+
+def start_and_signal(run: RunDir, store, number: int, after: int) -> subprocess.Popen:
+    """Start a training in a process of its own and send it a signal once ``after`` steps are written."""
+    process = subprocess.Popen(command(run, store), stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if run.journal.exists() and run.journal.read_bytes().count(b"\n") >= after:
+            break
+        time.sleep(0.005)
+    process.send_signal(number)
+    return process
+
+
+def require_equal(one: RunDir, other: RunDir) -> None:
+    assert one.history.read_bytes() == other.history.read_bytes()
+    weights = [torch.load(run.weights, weights_only=True) for run in (one, other)]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_run_leaves_weights_history_and_facts(trained):
+    history = trained.history.read_text().splitlines()
+    assert history[0] == "step,loss,supervised_1,supervised_2,distillation,learning_rate"
+    assert len(history) == 1 + 10
+    facts = json.loads(trained.facts.read_text())
+    assert facts["steps"] == 10
+    assert facts["device"] == "cpu"
+    assert facts["peak_memory_mb"] > 10
+    weights = torch.load(trained.weights, weights_only=True)
+    assert all(name.startswith("network.") for name in weights)
+
+
+def test_the_learning_rate_follows_the_papers_clock(trained):
+    # 10 steps stand for 6000 iterations: 2500 and 5000 are passed after the fifth and at the ninth.
+    rates = [float(line.rsplit(",", 1)[1]) for line in trained.history.read_text().splitlines()[1:]]
+    assert rates == pytest.approx([0.01] * 5 + [0.001] * 4 + [0.0001])
+
+
+def test_a_finished_run_is_left_alone(trained, tiny_store):
+    before = trained.weights.read_bytes(), trained.history.read_bytes()
+    train(trained, tiny_store[3], "cpu")
+    assert (trained.weights.read_bytes(), trained.history.read_bytes()) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 4, 9])
+def test_a_run_killed_at_any_moment_ends_in_the_same_bits(after, trained, tiny_store, tiny_run):
+    run = tiny_run(tiny_spec(3, "dmd", DMD), f"killed-{after}")
+    process = start_and_signal(run, tiny_store[3], signal.SIGKILL, after)
+    assert process.wait() == -signal.SIGKILL
+    assert not run.weights.exists()
+    subprocess.run(command(run, tiny_store[3]), check=True, capture_output=True)
+    require_equal(run, trained)
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_leaves_and_the_next_start_goes_on(trained, tiny_store, tiny_run):
+    run = tiny_run(tiny_spec(3, "dmd", DMD), "terminated")
+    process = start_and_signal(run, tiny_store[3], signal.SIGTERM, 3)
+    said = process.communicate()[1]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM, saved at step" in said
+    again = subprocess.run(command(run, tiny_store[3]), check=True, capture_output=True, text=True)
+    assert "going on from step" in again.stderr
+    require_equal(run, trained)
+
+
+@pytest.mark.slow
+def test_sigusr1_saves_and_goes_on(trained, tiny_store, tiny_run):
+    run = tiny_run(tiny_spec(3, "dmd", DMD), "asked")
+    process = start_and_signal(run, tiny_store[3], signal.SIGUSR1, 2)
+    process.communicate()
+    assert process.returncode == 0
+    require_equal(run, trained)
+
+
+def stop_after(run: RunDir, store, steps: int, monkeypatch) -> None:
+    """Train until the given step was saved, then die as an exception would."""
+    from dmd import training
+
+    save = training.save_state
+
+    def save_and_stop(path, state):
+        save(path, state)
+        if state.step == steps:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save_state", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, store, "cpu", save_every=1)
+
+
+def test_a_truncated_state_starts_the_run_over_with_a_warning(trained, tiny_store, tiny_run, monkeypatch):
+    run = tiny_run(tiny_spec(3, "dmd", DMD), "truncated")
+    stop_after(run, tiny_store[3], 4, monkeypatch)
+    os.truncate(run.state, run.state.stat().st_size // 2)
+    with pytest.warns(UserWarning, match="is damaged .* starts over from its first step"):
+        train(run, tiny_store[3], "cpu")
+    require_equal(run, trained)
+
+
+def test_a_state_with_a_flipped_bit_is_not_mixed_in(trained, tiny_store, tiny_run, monkeypatch):
+    run = tiny_run(tiny_spec(3, "dmd", DMD), "flipped")
+    stop_after(run, tiny_store[3], 4, monkeypatch)
+    content = bytearray(run.state.read_bytes())
+    content[len(content) // 2] ^= 1
+    run.state.write_bytes(content)
+    with pytest.warns(UserWarning, match="is damaged"):
+        train(run, tiny_store[3], "cpu")
+    require_equal(run, trained)
+
+
+def test_a_journal_shorter_than_its_state_starts_the_run_over(trained, tiny_store, tiny_run, monkeypatch):
+    run = tiny_run(tiny_spec(3, "dmd", DMD), "short")
+    stop_after(run, tiny_store[3], 4, monkeypatch)
+    run.journal.unlink()
+    with pytest.warns(UserWarning, match="holds 0 bytes"):
+        train(run, tiny_store[3], "cpu")
+    require_equal(run, trained)
+
+
+def test_the_state_of_another_run_is_refused(trained, tiny_store, tiny_run):
+    other = tiny_run(tiny_spec(3, "dmd", DMD) | {"seed": 8})
+    other.state.write_bytes(trained.state.read_bytes())
+    with pytest.raises(InputError, match=f"expected the state of run '{other.id}', found that of '{trained.id}'"):
+        train(other, tiny_store[3], "cpu")
+
+
+def test_a_store_of_another_revision_is_refused(tiny_store, tiny_run):
+    spec = tiny_spec(3, "dmd", DMD)
+    run = tiny_run(spec | {"dataset": spec["dataset"] | {"revision": 2}})
+    with pytest.raises(InputError, match="revision: expected 2, found 1"):
+        train(run, tiny_store[3], "cpu")
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_term_and_keeps_the_last_good_state(tiny_store, tiny_run):
+    spec = tiny_spec(3, "dmd", DMD | {"weight": 1e38}) | {"optimiser": {"lr": 1e30, "momentum": 0, "weight_decay": 0}}
+    run = tiny_run(spec)
+    with pytest.raises(DivergedError, match=r"at step 2 the loss terms .*'supervised_1': nan"):
+        train(run, tiny_store[3], "cpu", save_every=1)
+    assert torch.load(run.state, weights_only=True)["step"] == 1
+    assert not run.weights.exists()
+
+
+@pytest.mark.slow
+def test_a_diverged_training_ends_the_command_with_status_3(tiny_store, tiny_run):
+    spec = tiny_spec(3, "dmd", DMD | {"weight": 1e38}) | {"optimiser": {"lr": 1e30, "momentum": 0, "weight_decay": 0}}
+    done = subprocess.run(command(tiny_run(spec), tiny_store[3]), capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "are not finite" in done.stderr
+
+
+def test_a_full_disk_while_saving_keeps_the_previous_state(tiny_store, tiny_run):
+    run = tiny_run(tiny_spec(3, "dmd", DMD), "full")
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from dmd import training; from dmd.rundir import RunDir\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); save = training.save_state\n"
+        "def save_until_full(path, state):\n"
+        "    if state.step == 3: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "    save(path, state)\n"
+        "training.save_state = save_until_full\n"
+        "training.train(RunDir(Path(sys.argv[1])), Path(sys.argv[2]), 'cpu', save_every=1)"
+    )
+    arguments = [sys.executable, "-c", code, str(run.path), str(tiny_store[3])]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert torch.load(run.state, weights_only=True)["step"] == 2
+    assert not [path for path in run.path.iterdir() if path.name.endswith(".part")]
+
+
+def test_the_noise_of_a_step_is_a_function_of_seed_and_step():
+    seeds = {noise_seed(seed, step) for seed in range(10) for step in range(100)}
+    assert len(seeds) == 1000
+    assert noise_seed(1, 2) == noise_seed(1, 2)
+
+
+def test_an_unknown_device_is_refused(tiny_store, tiny_run):
+    run = tiny_run(tiny_spec(3, "dmd", DMD))
+    with pytest.raises(InputError, match="unknown device 'gpu'"):
+        train(run, tiny_store[3], "gpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_where_there_is_none_is_refused(tiny_store, tiny_run):
+    run = tiny_run(tiny_spec(3, "dmd", DMD))
+    with pytest.raises(InputError, match="sees no CUDA device; use --device cpu"):
+        train(run, tiny_store[3], "cuda")
