@@ -23,7 +23,7 @@ demo: .venv/complete ## run the whole pipeline on synthetic scans and print its 
 	@echo 'Next, on real scans  .venv/bin/snakemake --cores 2 --config data="{la: /your/copy}" -- results/half/table3.csv'
 
 test: .venv/complete ## run every test
-	.venv/bin/python -m pytest
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist worksteal
 
 lint: .venv/complete ## check style
 	.venv/bin/ruff check .

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from dmd.config import TRACKING_URI
 from dmd.errors import InputError
 
 
@@ -48,18 +49,25 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("content")
     describe.add_argument("output", type=Path)
 
-    download = add("download", _download, "fetch a data set from its public archive", "dmd download '{...}' results/raw/la")
+    download = add(
+        "download", _download, "fetch a data set from its public archive", "dmd download '{...}' results/raw/la"
+    )
     download.add_argument("facts", help="JSON of the data set's stanza in config/datasets.yaml")
     download.add_argument("folder", type=Path)
 
     prepare = add(
-        "prepare", _prepare, "make one checked store of a data set", "dmd prepare results/data/la-2x2x2.json /data/la la.h5"
+        "prepare",
+        _prepare,
+        "make one checked store of a data set",
+        "dmd prepare results/data/la-2x2x2.json /data/la la.h5",
     )
     prepare.add_argument("description", type=Path)
     prepare.add_argument("source", type=Path, help="folder with the public copy")
     prepare.add_argument("output", type=Path)
 
-    check = add("check", _check, "refuse a store that is not what it should be, draw it", "dmd check d.json s.h5 c.json m.png")
+    check = add(
+        "check", _check, "refuse a store that is not what it should be, draw it", "dmd check d.json s.h5 c.json m.png"
+    )
     check.add_argument("description", type=Path)
     check.add_argument("store", type=Path)
     check.add_argument("summary", type=Path)
@@ -70,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
         ("predict", _predict, "segment the test cases with a trained run"),
         ("evaluate", _evaluate, "measure the segmentations of a run"),
     ):
-        entry = add(name, command, summary, f"dmd {name} results/runs/la-8-dmd-08a39383 --store results/data/la-1x1x1.h5")
+        entry = add(
+            name, command, summary, f"dmd {name} results/runs/la-8-dmd-08a39383 --store results/data/la-1x1x1.h5"
+        )
         entry.add_argument("run", type=Path, help="folder of the run, with its spec.json")
         entry.add_argument("--store", type=Path, required=True)
         if name != "evaluate":
@@ -83,23 +93,28 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument("--runs", type=Path, default=Path("results/runs"))
     table.add_argument("--output", type=Path, required=True, help=".csv; .md and .tex are written beside it")
 
-    store = add("track-store", _track_store, "make the tracking store, once", "dmd track-store sqlite:///results/mlflow.db")
+    store = add(
+        "track-store", _track_store, "make the tracking store, once", "dmd track-store sqlite:///results/mlflow.db"
+    )
     store.add_argument("uri")
 
     track = add("track", _track, "mirror runs in MLflow", "dmd track results/runs/la-8-dmd-08a39383 --artefacts table3")
     track.add_argument("run", type=Path)
-    track.add_argument("--uri", default="sqlite:///results/mlflow.db")
+    track.add_argument("--uri", default=TRACKING_URI)
     track.add_argument("--artefacts", default="", help="comma separated names of the artefacts that use the run")
+    track.add_argument("--methods", default="", help="comma separated names that they give its method")
     return parser
 
 
 def _plan(options: argparse.Namespace) -> None:
     from dmd import config, plan
-    from dmd.overview import find, show
+    from dmd.overview import find, orphans, show
 
-    settings = config.check(config.read(Path("config"), *options.configfile))
-    runs = find(plan.make(settings), options.find, options.scale)
-    show(runs, Path("results/runs"), as_json=options.json)
+    made = plan.make(config.check(config.read(Path("config"), *options.configfile)))
+    folder = Path("results/runs")
+    show(find(made, options.find, options.scale), folder, as_json=options.json)
+    if not options.json and orphans(made, folder):
+        print(f"in {folder} but in no plan: {', '.join(orphans(made, folder))}")
 
 
 def _describe(options: argparse.Namespace) -> None:
@@ -171,7 +186,8 @@ def _track(options: argparse.Namespace) -> None:
     from dmd.rundir import RunDir
     from dmd.tracking import track_run
 
-    track_run(RunDir(options.run), options.uri, [name for name in options.artefacts.split(",") if name])
+    artefacts, methods = (list(filter(None, names.split(","))) for names in (options.artefacts, options.methods))
+    track_run(RunDir(options.run), options.uri, artefacts, methods)
 
 
 def _read_json(path: Path) -> dict:

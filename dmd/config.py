@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, V
 
 from dmd.errors import InputError, nearest
 
+TRACKING_URI = "sqlite:///results/mlflow.db"  # where no other is configured
 FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
 
 Value = float | int | str | bool | None

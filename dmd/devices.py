@@ -32,7 +32,9 @@ def choose_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise InputError(f"device '{name}' is not supported; expected auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and not available:
-        raise InputError(f"device '{name}' asked for, but torch {torch.__version__} sees no CUDA device; use --device cpu")
+        raise InputError(
+            f"device '{name}' asked for, but torch {torch.__version__} sees no CUDA device; use --device cpu"
+        )
     if device.type == "cuda":
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
@@ -40,7 +42,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def channels_last(dimensions: int) -> torch.memory_format:
-    """Return the order of axes in which convolutions are fastest: several times faster on a CPU, and on GPUs in bf16."""
+    """Return the order of axes in which convolutions are fastest, on a CPU several times (docs/performance.md)."""
     return torch.channels_last if dimensions == 2 else torch.channels_last_3d
 
 

@@ -51,7 +51,8 @@ def _prediction(run: RunDir, case: Case) -> np.ndarray:
             labels = file[case.name][()]
     except (OSError, KeyError) as error:
         raise InputError(
-            f"{run.predictions}: expected a prediction of test case '{case.name}', found none ({error}); predict the run again"
+            f"{run.predictions}: expected a prediction of test case '{case.name}', found none ({error}); "
+            "predict the run again"
         ) from None
     if labels.shape != case.label.shape:
         raise InputError(

@@ -16,9 +16,7 @@ from dmd.errors import InputError
 BATCH = 4
 
 
-def predict_case(
-    predictor: nn.Module, image: np.ndarray, settings: dict[str, Any], device: torch.device
-) -> np.ndarray:
+def predict_case(predictor: nn.Module, image: np.ndarray, settings: dict[str, Any], device: torch.device) -> np.ndarray:
     """Return the label map of one case.
 
     Parameters
@@ -103,9 +101,7 @@ def sliding_window(
     predictor.eval()
     volume, inside = _padded(image.to(device, torch.float32), patch)
     starts = itertools.product(*map(window_starts, volume.shape, patch, stride))
-    windows = [
-        tuple(slice(a, a + length) for a, length in zip(start, patch, strict=True)) for start in starts
-    ]
+    windows = [tuple(slice(a, a + length) for a, length in zip(start, patch, strict=True)) for start in starts]
     total, visits = None, torch.zeros_like(volume)
     for first in range(0, len(windows), batch_size):
         batch = windows[first : first + batch_size]
@@ -150,8 +146,7 @@ def slice_by_slice(
     """
     if not (image.ndim == 3 and len(plane) == 2):
         raise InputError(
-            "expected an image (slices, X, Y) and a plane of two sizes, "
-            f"found {tuple(image.shape)} and {list(plane)}"
+            f"expected an image (slices, X, Y) and a plane of two sizes, found {tuple(image.shape)} and {list(plane)}"
         )
     predictor.eval()
     planes = zoom_nearest(image.to(device, torch.float32), tuple(plane))

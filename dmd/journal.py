@@ -1,7 +1,7 @@
 """The history of a run: a journal that grows while it trains, a table when it is done.
 
-One JSON line per step: ``{"step": 1, "time": 1700000000000, "values": {"loss": ..., "learning_rate": ...}}``, the time in
-milliseconds since 1970. Times stay in the journal: the table of a run that was killed and went on
+One JSON line per step: ``{"step": 1, "time": 1700000000000, "values": {"loss": ..., "learning_rate": ...}}``, the
+time in milliseconds since 1970. Times stay in the journal: the table of a run that was killed and went on
 equals, byte for byte, the table of one that never stopped.
 """
 

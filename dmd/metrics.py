@@ -54,9 +54,7 @@ class Scores:
     empty_prediction: bool
 
 
-def evaluate(
-    prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float] | None = None
-) -> Scores:
+def evaluate(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float] | None = None) -> Scores:
     """Compare a predicted mask with its reference.
 
     Parameters
@@ -69,25 +67,20 @@ def evaluate(
     Returns
     -------
     Scores
-        An empty prediction has overlap 0 and distances NaN. Two empty masks agree: overlap 1 and distances 0,
-        recognisable by ``reference_voxels`` 0 (our choice; MedPy gives Dice 0 and fails on the distances).
+        Where one of the masks is empty the overlap is 0 and the distances are NaN. Two empty masks agree: overlap
+        1 and distances 0 (our choice; MedPy gives Dice 0 and fails on the distances). Both are recognisable by
+        the counts of voxels.
 
     Raises
     ------
     InputError
-        The masks are not boolean, differ in shape or are not 2-D or 3-D; the spacing does not fit; or the
-        reference is empty while the prediction is not, where no surface distance exists.
+        The masks are not boolean, differ in shape or are not 2-D or 3-D, or the spacing does not fit.
     """
     _check(prediction, reference, spacing_mm)
     predicted, expected = int(np.count_nonzero(prediction)), int(np.count_nonzero(reference))
-    if expected == 0 and predicted > 0:
-        raise InputError(
-            f"expected at least one voxel in the reference mask, found none but {predicted} predicted ones; "
-            "no surface distance exists: leave this class of this case out of the evaluation"
-        )
-    if expected == 0:
+    if expected == 0 and predicted == 0:
         overlap, voxel, mm = (1.0, 1.0), (0.0, 0.0), (0.0, 0.0)
-    elif predicted == 0:
+    elif expected == 0 or predicted == 0:
         overlap, voxel, mm = (0.0, 0.0), (math.nan, math.nan), (math.nan, math.nan)
     else:
         common = int(np.count_nonzero(prediction & reference))
@@ -98,9 +91,7 @@ def evaluate(
     return Scores(*overlap, *voxel, *mm, predicted, expected, empty_prediction=predicted == 0)
 
 
-def treat_empty(
-    scores: Scores, how: Empty, shape: Sequence[int], spacing_mm: Sequence[float] | None = None
-) -> Scores:
+def treat_empty(scores: Scores, how: Empty, shape: Sequence[int], spacing_mm: Sequence[float] | None = None) -> Scores:
     """Give an empty prediction the scores a named convention asks for; leave all others alone.
 
     Parameters
@@ -129,9 +120,7 @@ def treat_empty(
         return scores
     if how == "as_published":
         mm = 0.0 if spacing_mm is not None else math.nan
-        return dataclasses.replace(
-            scores, dice=0.0, jaccard=0.0, hd95_voxel=0.0, asd_voxel=0.0, hd95_mm=mm, asd_mm=mm
-        )
+        return dataclasses.replace(scores, dice=0.0, jaccard=0.0, hd95_voxel=0.0, asd_voxel=0.0, hd95_mm=mm, asd_mm=mm)
     if scores.reference_voxels == 0:
         return scores
     voxel = math.hypot(*shape)
@@ -155,9 +144,7 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
 def _check(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float] | None) -> None:
     for name, mask in (("prediction", prediction), ("reference", reference)):
         if mask.dtype != bool:
-            raise InputError(
-                f"expected a boolean {name} mask, found {mask.dtype}; compare the label map with a class"
-            )
+            raise InputError(f"expected a boolean {name} mask, found {mask.dtype}; compare the label map with a class")
         if mask.ndim not in (2, 3):
             raise InputError(f"expected a 2-D or 3-D {name} mask, found shape {mask.shape}")
     if prediction.shape != reference.shape:
@@ -184,9 +171,7 @@ def _surface_distances(
     return voxel, _hd95_and_asd(predicted, expected, spacing_mm)
 
 
-def _hd95_and_asd(
-    predicted: np.ndarray, expected: np.ndarray, spacing: Sequence[float]
-) -> tuple[float, float]:
+def _hd95_and_asd(predicted: np.ndarray, expected: np.ndarray, spacing: Sequence[float]) -> tuple[float, float]:
     forth = _distances(predicted, expected, spacing)
     back = _distances(expected, predicted, spacing)
     return float(np.percentile(np.concatenate([forth, back]), 95)), float(forth.mean())

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from dmd.errors import InputError
 from dmd.plan import Plan, Run, canonical
 from dmd.rundir import RunDir
@@ -12,20 +14,23 @@ from dmd.rundir import RunDir
 def find(plan: Plan, conditions: list[str], scale: str | None = None) -> list[Run]:
     """Return the runs whose settings agree with every ``key=value`` and that an artefact of ``scale`` wants.
 
-    A key is any settings' own name wherever it stands (``temperature``, ``labelled``, ``seed``); ``method`` is the
-    implementation and ``dataset`` the data set's name.
+    A key is any setting's own name wherever it stands (``temperature``, ``labelled``, ``seed``); ``method`` is what an
+    artefact calls it, ``dataset`` the data set's name.
     """
     wanted = dict(_pair(condition) for condition in conditions)
     return [
         run
         for run in plan.runs.values()
         if (scale is None or any(_scale(name) == scale for name in run.wanted_by))
-        and all(_flat(run.spec).get(key) == value for key, value in wanted.items())
+        and all(
+            value in run.methods if key == "method" else _flat(run.spec).get(key) == value
+            for key, value in wanted.items()
+        )
     ]
 
 
 def show(runs: list[Run], folder: Path, *, as_json: bool = False) -> None:
-    """Print one line per run, then what lies in the folder that no run of the plan accounts for."""
+    """Print one line per run and the number of runs in each state."""
     rows = [{"run": run.id, "state": progress(RunDir(folder / run.id)), "wanted_by": run.wanted_by} for run in runs]
     if as_json:
         print(json.dumps([row | {"spec": run.spec} for row, run in zip(rows, runs, strict=True)], indent=2))
@@ -56,7 +61,7 @@ def _pair(condition: str) -> tuple[str, str]:
     key, sign, value = condition.partition("=")
     if not sign:
         raise InputError(f"expected key=value, found '{condition}', e.g. method=dmd temperature=2")
-    return key, value
+    return key, canonical(yaml.safe_load(value)).strip('"')
 
 
 def _scale(artefact: str) -> str:
@@ -65,7 +70,7 @@ def _scale(artefact: str) -> str:
 
 def _flat(spec: dict[str, Any]) -> dict[str, str]:
     """Return every setting by its own name, as text in canonical form."""
-    flat = {"method": spec["method"]["implementation"], "dataset": spec["dataset"]["name"]}
+    flat = {"dataset": spec["dataset"]["name"]}
     for group in (spec, *(value for value in spec.values() if isinstance(value, dict)), spec["method"]["params"]):
         for key, value in group.items():
             if not isinstance(value, dict):

@@ -15,19 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from dmd.config import Block, Config, Method, Protocol, ScaledDataset, Value
+from dmd.declarations import hyper_parameters
 from dmd.errors import InputError, nearest
 from dmd.splits import Split, load_split
 
 
-
 @dataclass(frozen=True)
 class Run:
-    """One training with everything that decides its result."""
+    """One training with everything that decides its result; ``methods`` is what its artefacts call the method."""
 
     id: str
     spec: dict[str, Any]
     store: str
     wanted_by: tuple[str, ...]
+    methods: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -148,9 +149,7 @@ class _Planner:
     def _artefact(self, name: str, scale: str) -> Artefact:
         settings = self.config.artefacts[name]
         full_name = artefact_name(name, scale)
-        rows = tuple(
-            self._row(name, scale, full_name, *cell) for block in settings.runs for cell in _cells(block)
-        )
+        rows = tuple(self._row(name, scale, full_name, *cell) for block in settings.runs for cell in _cells(block))
         return Artefact(full_name, scale, settings.kind, settings.caption, tuple(settings.columns), rows)
 
     def _row(
@@ -162,7 +161,8 @@ class _Planner:
             spec, store = self._spec(where, scale, dataset, labelled, method, params, seed)
             known = self.runs.get(run_id(spec))
             wanted_by = dict.fromkeys([*(known.wanted_by if known else ()), full_name])
-            run = Run(run_id(spec), spec, store, tuple(wanted_by))
+            methods = dict.fromkeys([*(known.methods if known else ()), method])
+            run = Run(run_id(spec), spec, store, tuple(wanted_by), tuple(methods))
             self.runs[run.id] = run
             ids.append(run.id)
         label = self.config.methods[method].label
@@ -179,6 +179,7 @@ class _Planner:
         store = self._store(where, scaled)
         implementation = row.implementation or method
         source = _lookup(self.config.methods, implementation, "method", where)
+        _check_declared(implementation, source)
         if source.revision is None:
             raise InputError(f"{where}: method '{implementation}' has no revision; add `revision: 1` to its stanza")
         training = row.training.get(dataset) or source.training.get(dataset)
@@ -287,10 +288,23 @@ def _params(
     for key, value in resolved.items():
         expected = source.params[key]
         if value is not None and expected is not None and _kind(value) != _kind(expected):
-            raise InputError(
-                f"{where}: hyper-parameter '{key}' of '{name}' expects {_kind(expected)}, found {value!r}"
-            )
+            raise InputError(f"{where}: hyper-parameter '{key}' of '{name}' expects {_kind(expected)}, found {value!r}")
     return resolved
+
+
+def _check_declared(name: str, source: Method) -> None:
+    """Require that the stanza of an implementation and the class in its file have the same hyper-parameters."""
+    declared = hyper_parameters(name)
+    where = f"config: methods.{name}.params"
+    for key in source.params:
+        if key not in declared:
+            raise InputError(
+                f"{where}: method '{name}' has no hyper-parameter '{key}'{nearest(key, declared)}. "
+                f"Its class has: {', '.join(declared)}"
+            )
+    missing = [key for key in declared if key not in source.params]
+    if missing:
+        raise InputError(f"{where}: expected a value for every hyper-parameter, found none for {', '.join(missing)}")
 
 
 def _kind(value: Value) -> str:

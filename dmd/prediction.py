@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import h5py
 import torch
 from torch import nn
 
+from dmd.data.hdf5 import creating
 from dmd.data.store import load_store
 from dmd.devices import choose_device
 from dmd.errors import InputError
-from dmd.files import replacing
 from dmd.inference import predict_case
 from dmd.methods.base import make
 from dmd.networks.build import Build
@@ -32,7 +31,7 @@ def predict(run: RunDir, store: Path, device: str = "auto") -> None:
     data = load_store(store, spec["dataset"], parts=["test"])
     cases = data.cases("test")
     progress = Progress(f"{run.id} predict", len(cases))
-    with replacing(run.predictions) as aside, h5py.File(aside, "w") as file:
+    with creating(run.predictions) as file:
         file.attrs["run"] = run.id
         for done, case in enumerate(cases, 1):
             labels = predict_case(predictor, case.image, spec, chosen)

@@ -14,8 +14,8 @@ from dmd.plan import run_id
 class RunDir:
     """Paths in ``results/runs/<id>``.
 
-    ``state``, ``journal`` and ``snapshots`` are not declared to Snakemake on purpose: it deletes the declared outputs of a
-    job that fails, and these are what a second attempt goes on from.
+    ``state`` and ``journal`` are not declared to Snakemake on purpose: it deletes the declared outputs of a job that
+    fails, and these are what a second attempt goes on from.
     """
 
     path: Path

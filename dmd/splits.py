@@ -69,15 +69,11 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(
-            f"expected a split file at {path}, found none; check `split` in datasets.yaml"
-        ) from None
+        raise InputError(f"expected a split file at {path}, found none; check `split` in datasets.yaml") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"split file {path} is not valid JSON: {error}") from None
     if not isinstance(content, dict) or not _is_text(content, "name", "source", "sha256"):
-        raise InputError(
-            f"split file {path}: expected texts under name, source and sha256, found {_brief(content)}"
-        )
+        raise InputError(f"split file {path}: expected texts under name, source and sha256, found {_brief(content)}")
     parts = content.get("parts")
     if not isinstance(parts, dict) or set(parts) != set(PARTS) or not all(map(_is_names, parts.values())):
         raise InputError(
@@ -92,15 +88,11 @@ def _faults(parts: dict[str, tuple[str, ...]]) -> list[str]:
     for part, patients in parts.items():
         repeated = [patient for patient, count in Counter(patients).items() if count > 1]
         if repeated:
-            faults.append(
-                f"expected each patient once, found more than once in '{part}': {', '.join(repeated)}"
-            )
+            faults.append(f"expected each patient once, found more than once in '{part}': {', '.join(repeated)}")
     for first, second in combinations(parts, 2):
         shared = [patient for patient in parts[first] if patient in set(parts[second])]
         if shared:
-            faults.append(
-                f"expected each patient in one part, found in '{first}' and '{second}': {', '.join(shared)}"
-            )
+            faults.append(f"expected each patient in one part, found in '{first}' and '{second}': {', '.join(shared)}")
     return faults
 
 

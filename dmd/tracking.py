@@ -8,6 +8,7 @@ import math
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # MLflow's 7 block for four minutes
@@ -36,7 +37,6 @@ from dmd.plan import canonical
 from dmd.report.record import Point, Record, read_record
 from dmd.rundir import RunDir
 
-DEFAULT_URI = "sqlite:///results/mlflow.db"
 BATCH = 1000  # MLflow's limit on metrics per call
 
 
@@ -58,7 +58,8 @@ def make_store(uri: str) -> None:
     Raises
     ------
     InputError
-        Another kind of store, one that cannot be opened, or a server that does not answer.
+        Another kind of store, or a database that cannot be opened. A server that does not answer raises nothing:
+        it is a warning, and what is tracked meanwhile waits for it.
     """
     database = _database(uri)
     try:
@@ -67,10 +68,13 @@ def make_store(uri: str) -> None:
                 _open(f"sqlite:///{aside.resolve()}")
         _open(uri)
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise InputError(f"expected an MLflow store at {_public(uri)}, found none: {_brief(error)}") from None
+        fault = f"expected an MLflow store at {_public(uri)}, found none: {_brief(error)}"
+        if database:
+            raise InputError(fault) from None
+        _say("tracking", f"{fault}. Runs are tracked later, nothing waits for it")
 
 
-def track_run(run: RunDir, uri: str, artefacts: list[str]) -> None:
+def track_run(run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str] = ()) -> None:
     """Mirror an evaluated run in MLflow and write ``tracked.json``.
 
     Parameters
@@ -82,6 +86,8 @@ def track_run(run: RunDir, uri: str, artefacts: list[str]) -> None:
     artefacts : list of str
         Names of the artefacts that use the run (``table3``, ``smoke/table3``). The scale of the first decides
         the experiment, ``dmd-paper`` or ``dmd-smoke``; without any it is ``dmd-other``.
+    methods : sequence of str
+        What the artefacts call the method (``dml``, where the implementation is ``dmd``), for the tag ``method``.
 
     Raises
     ------
@@ -92,6 +98,8 @@ def track_run(run: RunDir, uri: str, artefacts: list[str]) -> None:
     """
     database = _database(uri)
     content = read_record(run)
+    if methods:
+        content.tags["method"] = ",".join(methods)
     try:
         if database and not os.access(database, os.R_OK | os.W_OK):
             raise StoreError(f"no database to write to at {database}; make one with `dmd track-store {uri}`")
@@ -153,8 +161,8 @@ def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
         client.restore_experiment(found.experiment_id)
     if location and found.artifact_location != location:
         raise StoreError(
-            f"expected artifacts in {location}, found them in {found.artifact_location}: the folder was moved and "
-            "MLflow keeps absolute paths. Delete the database and mlartifacts/ beside it and track the runs again"
+            f"expected artifacts in {location}, found {found.artifact_location}: the folder was moved, and "
+            "MLflow keeps absolute paths. Delete the database and mlartifacts/ beside it, track the runs anew"
         )
     return found.experiment_id
 
@@ -191,9 +199,7 @@ def _agrees(stored: dict[Point, float], content: Record) -> bool:
     )
 
 
-def _send(
-    client: MlflowClient, mirror: str, content: Record, tags: dict[str, str], stored: dict[Point, float]
-) -> None:
+def _send(client: MlflowClient, mirror: str, content: Record, tags: dict[str, str], stored: dict[Point, float]) -> None:
     client.log_batch(
         mirror,
         params=[Param(name, value) for name, value in content.params.items()],

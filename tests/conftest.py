@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from dmd import config
 from dmd.data.store import Case, write_store
@@ -13,6 +14,12 @@ from dmd.plan import run_id
 from dmd.rundir import RunDir
 
 ROOT = Path(__file__).parents[1]
+
+# The same examples on every machine, and no verdict on how busy it is.
+settings.register_profile(
+    "dmd", derandomize=True, deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("dmd")
 
 
 @pytest.fixture

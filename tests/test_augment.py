@@ -66,8 +66,7 @@ def test_slices_are_turned_freely_in_a_quarter_and_left_alone_in_another():
     image = volume(16, 16)
     poses = {augment_slice([image], (16, 16), np.random.default_rng(seed))[0].tobytes() for seed in range(400)}
     untouched = sum(
-        np.array_equal(augment_slice([image], (16, 16), np.random.default_rng(seed))[0], image)
-        for seed in range(400)
+        np.array_equal(augment_slice([image], (16, 16), np.random.default_rng(seed))[0], image) for seed in range(400)
     )
     # None of the four mirrored poses of the first branch is the image itself; the angle is 0 in 1 of 40 turns.
     assert untouched / 400 == pytest.approx(0.25 + 0.25 / 40, abs=0.08)

@@ -94,6 +94,5 @@ def test_the_original_arrays_are_never_written(batches):
     for step in range(5):
         made[step].images.zero_()
     assert all(
-        np.array_equal(old, new)
-        for old, new in zip(before, [a for item in made.labelled for a in item], strict=True)
+        np.array_equal(old, new) for old, new in zip(before, [a for item in made.labelled for a in item], strict=True)
     )

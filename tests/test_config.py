@@ -69,7 +69,7 @@ def test_a_missing_file_says_where_to_run(tmp_path):
 def test_a_file_that_is_not_yaml_is_named(root, tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text("a: [1")
-    with pytest.raises(InputError, match="mine.yaml is not valid YAML"):
+    with pytest.raises(InputError, match=r"mine\.yaml is not valid YAML"):
         config.read(root / "config", mine)
     mine.write_text("- a\n")
     with pytest.raises(InputError, match="expected a mapping of keys, found list"):

@@ -156,9 +156,7 @@ def test_supervised_dice_takes_the_foreground_of_two_classes_and_the_mean_of_mor
     labels = torch.tensor([[0, 1, 1, 0]])
     one = random_logits(1, 3)[:1, :, :, 0, 0]
     two = torch.cat([torch.zeros_like(one), one], dim=1)
-    assert supervised_dice(one, labels).item() == pytest.approx(
-        dice_squared(torch.sigmoid(one[:, 0]), labels).item()
-    )
+    assert supervised_dice(one, labels).item() == pytest.approx(dice_squared(torch.sigmoid(one[:, 0]), labels).item())
     assert supervised_dice(two, labels).item() == pytest.approx(supervised_dice(one, labels).item())
     four = random_logits(4, 4)[:1, :, :, 0, 0]
     expected = multiclass(dice_squared, torch.softmax(four, dim=1), labels)
@@ -206,9 +204,7 @@ def test_kl_bernoulli_of_one_channel_is_that_of_the_softmax_of_two(seed, other, 
 
 
 @given(seeds, seeds, channel_counts, temperatures)
-def test_distances_are_symmetric_not_negative_and_zero_for_equal_predictions(
-    seed, other, channels, temperature
-):
+def test_distances_are_symmetric_not_negative_and_zero_for_equal_predictions(seed, other, channels, temperature):
     first, second = random_logits(channels, seed), random_logits(channels, other)
     for distance in DISTANCES:
         there = distance(first, second, temperature).item()
@@ -250,9 +246,7 @@ def test_cross_entropy_of_equal_logits_is_the_logarithm_of_the_number_of_classes
 
 def test_binary_cross_entropy_worked_by_hand():
     logits, target = torch.tensor([0.0, math.log(3.0)]), torch.tensor([1.0, 0.0])
-    assert binary_cross_entropy_from_logits(logits, target).item() == pytest.approx(
-        (math.log(2) + math.log(4)) / 2
-    )
+    assert binary_cross_entropy_from_logits(logits, target).item() == pytest.approx((math.log(2) + math.log(4)) / 2)
 
 
 def test_hard_cross_entropy_learns_from_the_teachers_decision_alone():

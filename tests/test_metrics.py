@@ -151,9 +151,7 @@ def test_the_order_of_the_axes_does_not_matter(pair, order):
     order = [axis for axis in order if axis < prediction.ndim]
     spacing = (0.5, 1.0, 3.0)
     here = evaluate(prediction, reference, spacing[: prediction.ndim])
-    there = evaluate(
-        prediction.transpose(order), reference.transpose(order), [spacing[axis] for axis in order]
-    )
+    there = evaluate(prediction.transpose(order), reference.transpose(order), [spacing[axis] for axis in order])
     assert there.hd95_mm == pytest.approx(here.hd95_mm)
     assert there.asd_mm == pytest.approx(here.asd_mm)
 
@@ -200,6 +198,14 @@ def test_two_empty_masks_agree():
     assert treat_empty(scores, "penalised", (4, 4), (1.0, 1.0)) == scores
 
 
+def test_a_class_absent_from_the_reference_scores_zero_and_has_no_distance():
+    scores = evaluate(voxels((4, 4), (1, 1)), np.zeros((4, 4), bool), (1.0, 1.0))
+    assert (scores.dice, scores.jaccard, scores.predicted_voxels, scores.reference_voxels) == (0, 0, 1, 0)
+    assert math.isnan(scores.hd95_voxel)
+    assert math.isnan(scores.asd_mm)
+    assert not scores.empty_prediction
+
+
 def test_an_empty_prediction_as_published_is_all_zero_and_penalised_is_the_diagonal():
     spacing = (2.0, 3.0)
     scores = evaluate(np.zeros((3, 4), bool), voxels((3, 4), (1, 1)), spacing)
@@ -230,8 +236,6 @@ def test_bad_input_is_refused_by_name():
         evaluate(mask, mask, (1.0, 1.0, 1.0))
     with pytest.raises(InputError, match="2 positive spacings"):
         evaluate(mask, mask, (1.0, 0.0))
-    with pytest.raises(InputError, match="reference mask, found none but 1 predicted"):
-        evaluate(mask, np.zeros((4, 4), bool))
     with pytest.raises(InputError, match="did you mean 'penalised'"):
         treat_empty(evaluate(mask, mask), "penalized", (4, 4))
 
@@ -268,9 +272,7 @@ def test_any_masks_score_as_in_medpy(medpy, pair):
     [
         pytest.param(voxels((9, 9, 9), (0, 0, 0)), voxels((9, 9, 9), (8, 7, 6)), id="single voxels"),
         pytest.param(voxels((9, 9, 9), (0, 0, 0)), np.ones((9, 9, 9), bool), id="voxel and full volume"),
-        pytest.param(
-            cube((9, 9, 9), (0, 0, 0), (9, 9, 4)), cube((9, 9, 9), (0, 2, 3), (5, 9, 9)), id="border"
-        ),
+        pytest.param(cube((9, 9, 9), (0, 0, 0), (9, 9, 4)), cube((9, 9, 9), (0, 2, 3), (5, 9, 9)), id="border"),
         pytest.param(
             voxels((90, 9, 9), (0, 0, 0), (45, 4, 4)),
             cube((90, 9, 9), (80, 3, 3), (90, 9, 9)),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmd import config, plan
+from dmd.declarations import hyper_parameters
 from dmd.errors import InputError
 
 
@@ -73,11 +74,27 @@ def test_tuned_values_apply_to_their_budget_only(content, root):
     assert temperature == {8: 2, 16: 1.93}
 
 
-def test_an_optional_parameter_left_null_keeps_every_id(content, root):
+def test_an_optional_parameter_left_null_keeps_every_id(content, root, monkeypatch):
     before = set(planned(content, root).runs)
+    monkeypatch.setattr(plan, "hyper_parameters", lambda method: [*hyper_parameters(method), "new"])
     for method in ("supervised", "cps", "mcnet", "dmd"):
         content["methods"][method]["params"]["new"] = None
     assert set(planned(content, root).runs) == before
+
+
+def test_a_misspelt_default_is_refused_before_anything_is_trained(content, root):
+    content["methods"]["dmd"]["params"]["lamda"] = 3
+    assert "methods.dmd.params: method 'dmd' has no hyper-parameter 'lamda'" in fault(content, root)
+    del content["methods"]["dmd"]["params"]["lamda"]
+    del content["methods"]["dmd"]["params"]["weight"]
+    assert "found none for weight" in fault(content, root)
+
+
+def test_a_method_without_a_file_is_refused(content, root):
+    content["methods"]["mine"] = {"label": "Mine", "revision": 1}
+    content["artefacts"]["table3"]["runs"][0]["method"] = "mine"
+    assert "unknown method 'mine'" in fault(content, root)
+    assert "Files in dmd/methods: cps, dmd, mcnet, supervised" in fault(content, root)
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,7 @@ def test_a_spec_of_another_run_is_not_written(run):
     assert run.read_spec() == SPEC
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("{", "not valid JSON"), ("[1]", "found \\[1\\]"), ("{}", "found {}")]
-)
+@pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ("[1]", "found \\[1\\]"), ("{}", "found {}")])
 def test_a_file_that_is_no_spec_is_refused(run, text, message):
     run.spec.write_text(text)
     with pytest.raises(InputError, match=message):
@@ -42,5 +40,5 @@ def test_a_file_that_is_no_spec_is_refused(run, text, message):
 
 
 def test_a_missing_spec_is_named(tmp_path):
-    with pytest.raises(InputError, match="spec.json, found no file"):
+    with pytest.raises(InputError, match=r"spec\.json, found no file"):
         RunDir(tmp_path / "la-8-dmd-00000000").read_spec()

@@ -29,9 +29,7 @@ def test_ramp_never_falls_and_stays_in_its_range(t, later, length):
     assert math.exp(-5) <= ramp(t, length) <= ramp(later, length) <= 1
 
 
-@pytest.mark.parametrize(
-    ("clock", "rate"), [(0, 0.01), (2499, 0.01), (2500, 0.001), (4999, 0.001), (5000, 0.0001)]
-)
+@pytest.mark.parametrize(("clock", "rate"), [(0, 0.01), (2499, 0.01), (2500, 0.001), (4999, 0.001), (5000, 0.0001)])
 def test_step_schedule_decays_after_the_2500th_iteration(clock, rate):
     assert step_schedule(0.01, clock, every=2500, factor=0.1) == pytest.approx(rate)
     assert learning_rate(STEP, 0.01, clock) == pytest.approx(rate)

@@ -183,7 +183,8 @@ def test_a_diverged_training_ends_the_command_with_status_3(tiny_store, tiny_run
 def test_a_full_disk_while_saving_keeps_the_previous_state(tiny_store, tiny_run):
     run = tiny_run(tiny_spec(3, "dmd", DMD), "full")
     code = (
-        "import resource, signal, sys; from pathlib import Path; from dmd import training; from dmd.rundir import RunDir\n"
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from dmd import training; from dmd.rundir import RunDir\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); save = training.save_state\n"
         "def save_until_full(path, state):\n"
         "    if state.step == 3: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"

@@ -40,10 +40,10 @@ class Batch:
 class Batches:
     """The batches of one run: ``batches[step]`` for any step, in any order.
 
-    A two-stream epoch is one pass over the labelled cases in fresh order, cut into groups of ``batch.labelled`` with the remainder
-    dropped; each group is joined by ``size - labelled`` unlabelled cases from a chain of fresh permutations that
-    starts anew with every epoch. Where the whole batch is labelled the last, smaller group of an epoch is kept
-    (yulequan/UA-MT:code/dataloaders/la_heart.py, TwoStreamBatchSampler; code/train_LA.py).
+    A two-stream epoch is one pass over the labelled cases in fresh order, cut into groups of ``batch.labelled``
+    with the remainder dropped; each group is joined by ``size - labelled`` unlabelled cases from a chain of fresh
+    permutations that starts anew with every epoch. Where the whole batch is labelled the last, smaller group of an
+    epoch is kept (yulequan/UA-MT:code/dataloaders/la_heart.py, TwoStreamBatchSampler; code/train_LA.py).
 
     Parameters
     ----------

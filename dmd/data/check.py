@@ -47,9 +47,7 @@ def check(path: Path, description: dict[str, Any]) -> dict[str, Any]:
     for case in cases:
         faults += [f"case '{case.name}': {fault}" for fault in _faults_of_case(case, len(store.classes))]
     if faults:
-        raise InputError(
-            f"{path} has {len(faults)} fault(s):\n" + "\n".join(f"  {fault}" for fault in faults)
-        )
+        raise InputError(f"{path} has {len(faults)} fault(s):\n" + "\n".join(f"  {fault}" for fault in faults))
     parts = {part: _summary(store.cases(part), store, wanted) for part in store.parts}
     return {
         "identity": store.identity,

@@ -1,7 +1,6 @@
 """Fetch a data set from its public archive file by file; what is there and correct is not fetched again."""
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -46,7 +45,7 @@ def download(facts: dict[str, Any], folder: Path) -> None:
         raise InputError(f"'{split.name}' has no public archive in datasets.yaml. {instead}")
     cases = [case for part in split.parts.values() for patient in part for case in reader.cases(patient)]
     checksums = _read_checksums(dataset, cases)
-    logging.getLogger("pooch").setLevel(logging.WARNING)
+    pooch.get_logger().setLevel("WARNING")
     progress = Progress(f"download {split.name}", len(cases))
     for done, case in enumerate(cases, start=1):
         target = reader.path(folder, case)
@@ -106,9 +105,7 @@ def _fault(reader: Reader, folder: Path, case: str, checksums: dict[str, list[st
 
 def _read_checksums(dataset: Dataset, cases: list[str]) -> dict[str, list[str]]:
     if dataset.checksums is None:
-        raise InputError(
-            "expected `checksums` beside `download` in datasets.yaml, found none; a download is verified"
-        )
+        raise InputError("expected `checksums` beside `download` in datasets.yaml, found none; a download is verified")
     path = Path(dataset.checksums)
     try:
         checksums = json.loads(path.read_text(encoding="utf-8"))
@@ -116,7 +113,5 @@ def _read_checksums(dataset: Dataset, cases: list[str]) -> dict[str, list[str]]:
         raise InputError(f"expected the checksums of the arrays in {path}: {error}") from None
     missing = [case for case in cases if case not in checksums]
     if missing:
-        raise InputError(
-            f"{path}: expected a pair of checksums for each case, found none for {', '.join(missing)}"
-        )
+        raise InputError(f"{path}: expected a pair of checksums for each case, found none for {', '.join(missing)}")
     return checksums

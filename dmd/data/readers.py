@@ -51,9 +51,7 @@ def find_reader(name: str, members: tuple[str, ...] = READS) -> Reader:
         raise InputError(f"expected a reader at dmd/data/{name}.py, found none; see datasets.yaml") from None
     lacking = [member for member in members if not hasattr(module, member)]
     if lacking:
-        raise InputError(
-            f"expected {', '.join(members)} in dmd/data/{name}.py, found no {', '.join(lacking)}"
-        )
+        raise InputError(f"expected {', '.join(members)} in dmd/data/{name}.py, found no {', '.join(lacking)}")
     return module
 
 

@@ -19,14 +19,10 @@ def generator(name: str) -> np.random.Generator:
 
 def grid(shape: Sequence[int]) -> Grid:
     """Return the coordinates of every voxel of an array of ``shape``."""
-    return list(
-        np.meshgrid(*(np.arange(size, dtype=np.float32) for size in shape), indexing="ij", sparse=True)
-    )
+    return list(np.meshgrid(*(np.arange(size, dtype=np.float32) for size in shape), indexing="ij", sparse=True))
 
 
-def ellipsoid(
-    points: Grid, centre: Sequence[float], radii: Sequence[float], angle: float = 0.0
-) -> np.ndarray:
+def ellipsoid(points: Grid, centre: Sequence[float], radii: Sequence[float], angle: float = 0.0) -> np.ndarray:
     """Return the voxels within an ellipsoid (2-D: ellipse) that is turned by ``angle`` in the x-y plane."""
     offset = _offset(points, centre)
     cosine, sine = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)

@@ -142,9 +142,7 @@ def _write_case(group: h5py.Group, case: Case) -> None:
         group.attrs[f"{name}_sha256"] = sha256(array)
 
 
-def load_store(
-    path: Path, identity: dict[str, Any] | None = None, *, parts: Sequence[str] | None = None
-) -> Store:
+def load_store(path: Path, identity: dict[str, Any] | None = None, *, parts: Sequence[str] | None = None) -> Store:
     """Read a store into memory and verify the checksum of every array that is read.
 
     Parameters
@@ -163,9 +161,7 @@ def load_store(
         of something else than ``identity``.
     """
     if not path.is_file():
-        raise InputError(
-            f"expected a prepared data set at {path}, found no such file; make it with `snakemake {path}`"
-        )
+        raise InputError(f"expected a prepared data set at {path}, found no such file; make it with `snakemake {path}`")
     try:
         # No lock: stores are replaced, never changed, and some cluster file systems refuse locks.
         with h5py.File(path, locking=False) as file:
@@ -213,13 +209,10 @@ def _load_case(path: Path, name: str, patient: str, group: h5py.Group) -> Case:
 
 
 def _compare(path: Path, expected: dict[str, Any], found: dict[str, Any]) -> None:
-    differing = [
-        key for key in sorted({*expected, *found}) if expected.get(key, ABSENT) != found.get(key, ABSENT)
-    ]
+    differing = [key for key in sorted({*expected, *found}) if expected.get(key, ABSENT) != found.get(key, ABSENT)]
     if differing:
         lines = "\n".join(
-            f"  {key}: expected {expected.get(key, ABSENT)}, found {found.get(key, ABSENT)}"
-            for key in differing
+            f"  {key}: expected {expected.get(key, ABSENT)}, found {found.get(key, ABSENT)}" for key in differing
         )
         raise InputError(
             f"{path} was prepared from something else than what is asked for:\n{lines}\n"

@@ -2,13 +2,12 @@
 
 import dataclasses
 import importlib
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from dmd import losses
+from dmd import declarations, losses
 from dmd.data.batches import Batch
 from dmd.errors import InputError, nearest
 from dmd.networks.build import Build
@@ -87,11 +86,6 @@ class Predictor(nn.Module):
         return probabilities
 
 
-def known() -> list[str]:
-    """Return the names of all methods: the files of this folder."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "base"))
-
-
 def load(name: str) -> type[Method]:
     """Return the one `Method` class in dmd/methods/<name>.py.
 
@@ -100,8 +94,7 @@ def load(name: str) -> type[Method]:
     InputError
         There is no such file, or it holds no method or several.
     """
-    if name not in known():
-        raise InputError(f"unknown method '{name}'{nearest(name, known())}. Files in dmd/methods: {', '.join(known())}")
+    declarations.hyper_parameters(name)
     module = importlib.import_module(f"dmd.methods.{name}")
     classes = [
         entry
@@ -109,9 +102,7 @@ def load(name: str) -> type[Method]:
         if isinstance(entry, type) and issubclass(entry, Method) and entry.__module__ == module.__name__
     ]
     if len(classes) != 1:
-        raise InputError(
-            f"dmd/methods/{name}.py: expected one class derived from Method, found {len(classes)}"
-        )
+        raise InputError(f"dmd/methods/{name}.py: expected one class derived from Method, found {len(classes)}")
     return classes[0]
 
 

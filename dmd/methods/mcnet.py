@@ -58,8 +58,8 @@ class Decoders(nn.Module):
 class MCNet(Method):
     """Minimise ``s * sum_k Dice(p_k, y) + w * [MSE(p_1, sharp(p_2)) + MSE(p_2, sharp(p_1))]``.
 
-    The supervised terms see the labelled cases, the consistency all of them, without stop-gradient on the sharpened side;
-    ``w`` warms up as ``consistency * ramp(iteration // 150, rampup)`` (ycwu1997/MC-Net:code/train_mcnet_3d.py).
+    The supervised terms see the labelled cases, the consistency all of them, without stop-gradient on the sharpened
+    side; ``w`` warms up as ``consistency * ramp(iteration // 150, rampup)`` (ycwu1997/MC-Net:code/train_mcnet_3d.py).
     The Dice has linear denominators on the foreground channel in 3-D and, with several classes, the released 2-D form
     whose optimum is 0.5 (code/train_mcnet_2d.py).
     """

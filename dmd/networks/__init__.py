@@ -1,1 +1,1 @@
-"""The segmentation networks."""
+"""Networks in composable parts."""

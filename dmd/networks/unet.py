@@ -33,9 +33,7 @@ def _up(channels_in: int, channels_out: int, upsampling: str) -> nn.Module:
     if upsampling == "transposed":
         return nn.ConvTranspose2d(channels_in, channels_out, 2, stride=2)
     align = {"align_corners": True} if upsampling == "bilinear" else {}
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, 1), nn.Upsample(scale_factor=2, mode=upsampling, **align)
-    )
+    return nn.Sequential(nn.Conv2d(channels_in, channels_out, 1), nn.Upsample(scale_factor=2, mode=upsampling, **align))
 
 
 class UNetEncoder(nn.Module):

@@ -51,8 +51,7 @@ class VNetEncoder(nn.Module):
             for level, convolutions in enumerate(CONVOLUTIONS)
         )
         self.downs = nn.ModuleList(
-            nn.Sequential(*_normalised(nn.Conv3d(shallow, deep, 2, stride=2)))
-            for shallow, deep in pairwise(channels)
+            nn.Sequential(*_normalised(nn.Conv3d(shallow, deep, 2, stride=2))) for shallow, deep in pairwise(channels)
         )
         self.dropout = nn.Dropout3d(dropout)
 

@@ -80,9 +80,7 @@ def settings(artefact: Artefact, runs: Path) -> list[str]:
     return list(dict.fromkeys(_setting(RunDir(runs / run).read_spec()) for run in artefact.runs))
 
 
-def _line(
-    row: Row, columns: tuple[str, ...], runs: Path, tested: dict[str, tuple[RunDir, Summary]]
-) -> dict[str, Any]:
+def _line(row: Row, columns: tuple[str, ...], runs: Path, tested: dict[str, tuple[RunDir, Summary]]) -> dict[str, Any]:
     folders = [RunDir(runs / run) for run in row.runs]
     spec = _shared_spec(folders)
     summaries = [summarise(folder) for folder in folders]
@@ -91,9 +89,7 @@ def _line(
     line = {
         "method": row.method,
         "label": row.label,
-        "params": " ".join(f"{name}={canonical(value)}" for name, value in row.params.items()).replace(
-            '"', ""
-        ),
+        "params": " ".join(f"{name}={canonical(value)}" for name, value in row.params.items()).replace('"', ""),
         "dataset": row.dataset,
         "data": spec["dataset"]["name"],
         "labelled": row.labelled,
@@ -133,9 +129,7 @@ def _read(path: Path) -> pd.DataFrame:
             raise ValueError(f"it has no column {', '.join(absent)}")
         return lines
     except FileNotFoundError:
-        raise InputError(
-            f"expected the test scores of a run at {path}, found no file; evaluate the run"
-        ) from None
+        raise InputError(f"expected the test scores of a run at {path}, found no file; evaluate the run") from None
     except ValueError as error:
         raise InputError(
             f"expected the test scores of a run at {path}: {error}; delete it and evaluate the run again"

@@ -53,9 +53,7 @@ def _draw(panel: Axes, part: str, case: Case, classes: int) -> None:
     panel.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
     for value in range(1, classes):
         if (label == value).any():
-            panel.contour(
-                label == value, [0.5], colors=[OUTLINES[(value - 1) % len(OUTLINES)]], linewidths=1.1
-            )
+            panel.contour(label == value, [0.5], colors=[OUTLINES[(value - 1) % len(OUTLINES)]], linewidths=1.1)
     panel.set_title(f"{case.name}\n{part}, plane {index + 1} of {case.label.shape[axis]}", fontsize=7)
 
 

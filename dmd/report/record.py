@@ -28,7 +28,7 @@ class Record:
         What one looks a run up by: method, dataset, labelled, seed, device, commit.
     points : dict
         ``{(name, step): (value, time in milliseconds since 1970)}``. Curves are named ``train/...``; test
-        scores and the number of empty predictions stand at the last step, without distances that do not exist.
+        scores and the number of empty predictions stand at the last step. NaN is left out.
     dataset : dict
         Identity of the data trained on.
     files : tuple of Path
@@ -105,9 +105,7 @@ def _text(value: Any) -> str:
 
 def _curves(run: RunDir) -> dict[Point, tuple[float, int]]:
     """Return the history; its times are the journal's, or where that is gone the time of the table itself."""
-    times = (
-        {line["step"]: line["time"] for line in journal.lines(run.journal)} if run.journal.exists() else {}
-    )
+    times = {line["step"]: line["time"] for line in journal.lines(run.journal)} if run.journal.exists() else {}
     points = {}
     try:
         written = round(run.history.stat().st_mtime * 1000)

@@ -97,9 +97,7 @@ def test_arrays_of_two_shapes_are_refused(checked, cases):
 def test_planes_instead_of_volumes_are_refused(checked, cases):
     good = cases["heart1_frame01"]
     cases["heart1_frame01"] = Case(good.name, good.patient, good.image[0], good.label[0], None)
-    with pytest.raises(
-        InputError, match=r"image: expected float32 with 3 axes, found float32 of shape \(4, 5\)"
-    ):
+    with pytest.raises(InputError, match=r"image: expected float32 with 3 axes, found float32 of shape \(4, 5\)"):
         checked()
 
 

@@ -93,8 +93,9 @@ def url(scan):
     return f"/r/o/abc/data/2018LA_Seg_Training%20Set/{scan}/mri_norm2.h5"
 
 
-def test_every_case_lands_where_its_reader_reads_it(tmp_path, served, scans):
+def test_every_case_lands_where_its_reader_reads_it(tmp_path, served, scans, capfd):
     download(scans, tmp_path / "raw")
+    assert [line.split("  ")[0] for line in capfd.readouterr().err.splitlines()] == ["download la"]
     expected = json.loads((tmp_path / "checksums.json").read_text())
     for scan in "ABC":
         assert [sha256(array) for array in la.read(tmp_path / "raw", scan)] == expected[scan]
@@ -108,9 +109,7 @@ def test_acdc_is_fetched_under_the_names_of_its_archive(tmp_path, served):
         "patient090_frame02": "volumes/patient090_frame11.h5",
     }
     checksums = publish(tmp_path, names)
-    download(
-        stanza(tmp_path, served[1], "acdc", "volumes/{case}.h5", ["patient090"], checksums), tmp_path / "raw"
-    )
+    download(stanza(tmp_path, served[1], "acdc", "volumes/{case}.h5", ["patient090"], checksums), tmp_path / "raw")
     for case in names:
         assert [sha256(array) for array in acdc.read(tmp_path / "raw", case)] == checksums[case]
 
@@ -150,9 +149,7 @@ def test_an_answer_that_breaks_off_leaves_no_file_and_the_rest_goes_on_later(tmp
 
 
 def test_a_truncated_file_in_the_archive_is_deleted_and_reported(tmp_path, scans):
-    published = (
-        tmp_path / "public" / "r" / "o" / "abc" / "data" / "2018LA_Seg_Training Set" / "A" / "mri_norm2.h5"
-    )
+    published = tmp_path / "public" / "r" / "o" / "abc" / "data" / "2018LA_Seg_Training Set" / "A" / "mri_norm2.h5"
     published.write_bytes(published.read_bytes()[:900])
     with pytest.raises(InputError, match=r"A/.* was wrong and is deleted: .*cannot be read"):
         download(scans, tmp_path / "raw")

@@ -81,9 +81,7 @@ def test_acdc_is_the_published_set(root, real_data):
 
 def test_the_first_labelled_patients_of_acdc_are_the_published_ones(root):
     train = load_split(root / "config" / "splits" / "acdc.json").parts["train"]
-    assert train[:7] == tuple(
-        f"patient{number}" for number in ("099", "038", "050", "100", "058", "021", "049")
-    )
+    assert train[:7] == tuple(f"patient{number}" for number in ("099", "038", "050", "100", "058", "021", "049"))
 
 
 @pytest.mark.parametrize(
@@ -105,6 +103,4 @@ def test_labelled_slices_of_acdc_are_grouped_by_patient_in_the_order_of_the_spli
     assert len(listed) == 1312
     train = load_split(root / "config" / "splits" / "acdc.json").parts["train"]
     owners = [name.split("_")[0] for name in listed]
-    assert [name for index, name in enumerate(owners) if index == 0 or owners[index - 1] != name] == list(
-        train
-    )
+    assert [name for index, name in enumerate(owners) if index == 0 or owners[index - 1] != name] == list(train)

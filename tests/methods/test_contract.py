@@ -11,12 +11,13 @@ from conftest import tiny_spec
 from dmd import config
 from dmd.data.batches import Batches
 from dmd.data.store import load_store
+from dmd.declarations import hyper_parameters, methods
 from dmd.errors import InputError
 from dmd.methods import base
 from dmd.networks.build import Build
 from dmd.training import noise_seed
 
-CASES = list(itertools.product(base.known(), (2, 3)))
+CASES = list(itertools.product(methods(), (2, 3)))
 
 
 @pytest.fixture
@@ -47,14 +48,15 @@ def test_every_method_of_the_configuration_has_a_file_with_its_hyper_parameters(
     for name, method in config.check(content).methods.items():
         implementation = base.load(method.implementation or name)
         source = content["methods"][method.implementation or name]
-        assert [field.name for field in dataclasses.fields(implementation.Params)] == list(source["params"])
+        fields = [field.name for field in dataclasses.fields(implementation.Params)]
+        assert fields == list(source["params"]) == hyper_parameters(method.implementation or name)
 
 
 def test_every_file_is_in_the_configuration(content):
-    assert set(base.known()) <= set(content["methods"])
+    assert set(methods()) <= set(content["methods"])
 
 
-@pytest.mark.parametrize("name", base.known())
+@pytest.mark.parametrize("name", methods())
 def test_hyper_parameters_are_frozen_and_have_no_defaults(name):
     params = base.load(name).Params
     assert params.__dataclass_params__.frozen
@@ -100,7 +102,7 @@ def test_ten_steps_are_five_and_resume_and_five_bit_for_bit(name, dimensions, sp
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
-@pytest.mark.parametrize("name", base.known())
+@pytest.mark.parametrize("name", methods())
 def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
     settings = spec(name, 3)
     batch = Batches(load_store(tiny_store[3]), settings)[0]
@@ -109,7 +111,7 @@ def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
     assert sum(totals[-3:]) < sum(totals[:3])
 
 
-@pytest.mark.parametrize("name", base.known())
+@pytest.mark.parametrize("name", methods())
 def test_labels_of_unlabelled_cases_are_not_needed(name, spec, tiny_store):
     settings = spec(name, 3)
     method = built(settings).train()

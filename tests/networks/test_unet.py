@@ -23,9 +23,7 @@ def test_parameter_counts_are_those_of_the_public_u_net():
 
 def test_parameter_counts_are_those_of_mc_net():
     encoder = parameters(FULL.encoder())
-    decoders = [
-        parameters(FULL.decoder(name), FULL.head(4)) for name in ("bilinear", "transposed", "nearest")
-    ]
+    decoders = [parameters(FULL.decoder(name), FULL.head(4)) for name in ("bilinear", "transposed", "nearest")]
     assert encoder + sum(decoders[:2]) == 2_577_624
     assert encoder + sum(decoders) == 3_210_924
 

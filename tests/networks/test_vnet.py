@@ -31,9 +31,7 @@ def test_parameter_counts_are_those_of_the_public_v_net():
 
 def test_parameter_counts_are_those_of_mc_net():
     encoder = parameters(FULL.encoder())
-    decoders = [
-        parameters(FULL.decoder(name), FULL.head(2)) for name in ("transposed", "trilinear", "nearest")
-    ]
+    decoders = [parameters(FULL.decoder(name), FULL.head(2)) for name in ("transposed", "trilinear", "nearest")]
     assert encoder == 7_376_896
     assert decoders[:2] == [2_071_970, 2_898_850]
     assert encoder + sum(decoders[:2]) == 12_347_716

@@ -55,9 +55,7 @@ def describe(folder: Path, rows: list[tuple[str, int, list[RunDir], dict]], scal
         caption="Left atrium, 8 of 80 scans labelled.",
         columns=("dice", "hd95_voxel"),
         rows=tuple(
-            plan.Row(
-                "dmd", label, "la", labelled, row.get("params", {}), tuple(run.id for run in used), paper
-            )
+            plan.Row("dmd", label, "la", labelled, row.get("params", {}), tuple(run.id for run in used), paper)
             for label, labelled, used, paper in rows
         ),
     )
@@ -118,9 +116,7 @@ def test_names_of_cases_stay_text(tmp_path):
 
 def test_two_seeds_have_a_mean_and_a_sample_deviation(tmp_path):
     runs = [add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, OTHER_SEED, seed=2)]
-    write_table(
-        describe(tmp_path, [("DMD", 8, runs, {"dice": 89.7})]), tmp_path, tmp_path / "out" / "table3.csv"
-    )
+    write_table(describe(tmp_path, [("DMD", 8, runs, {"dice": 89.7})]), tmp_path, tmp_path / "out" / "table3.csv")
     # Dice 85 and 88: mean 86.5, deviation sqrt(1.5^2 + 1.5^2) / sqrt(2 - 1) = 2.1213; HD95 7.5 and 5.
     assert read_csv(tmp_path / "out" / "table3.csv") == [
         {
@@ -239,9 +235,7 @@ def test_test_scores_that_are_not_whole_are_refused(tmp_path, text, message):
 def test_runs_tested_on_different_cases_are_refused(tmp_path):
     whole, cut = add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, ONE_SEED[:1], seed=2)
     description = describe(tmp_path, [("A", 8, [whole], {}), ("B", 8, [cut], {})])
-    with pytest.raises(
-        InputError, match=f"{cut.id}/cases.csv: expected the 2 test cases of run '{whole.id}'"
-    ):
+    with pytest.raises(InputError, match=f"{cut.id}/cases.csv: expected the 2 test cases of run '{whole.id}'"):
         write_table(description, tmp_path, tmp_path / "t.csv")
 
 

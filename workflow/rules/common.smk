@@ -24,7 +24,7 @@ wildcard_constraints:
     artefact="|".join(PLAN.artefacts),
 
 
-TRACKING_URI = CONFIG.tracking.uri or "sqlite:///results/mlflow.db"
+TRACKING_URI = CONFIG.tracking.uri or configuration.TRACKING_URI
 
 
 def run_spec(wildcards):
@@ -41,6 +41,10 @@ def run_check(wildcards):
 
 def run_wanted_by(wildcards):
     return ",".join(PLAN.runs[wildcards.run].wanted_by)
+
+
+def run_methods(wildcards):
+    return ",".join(PLAN.runs[wildcards.run].methods)
 
 
 def store_description(wildcards):

@@ -27,8 +27,10 @@ rule track_run:
     params:
         uri=TRACKING_URI,
         artefacts=run_wanted_by,
+        methods=run_methods,
     conda:
         "../../environment.yaml"
     localrule: True
     shell:
-        "dmd track results/runs/{wildcards.run} --uri {params.uri:q} --artefacts {params.artefacts:q} 2>> {log}"
+        "dmd track results/runs/{wildcards.run} --uri {params.uri:q} --artefacts {params.artefacts:q}"
+        " --methods {params.methods:q} 2>> {log}"

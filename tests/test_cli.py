@@ -1,0 +1,94 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dmd import cli, config, plan
+from dmd.errors import InputError
+from dmd.overview import find, orphans, progress
+from dmd.rundir import RunDir
+
+
+@pytest.fixture
+def made(content, root) -> plan.Plan:
+    return plan.make(config.check(content), root)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plan",
+        "describe",
+        "download",
+        "prepare",
+        "check",
+        "train",
+        "predict",
+        "evaluate",
+        "table",
+        "track-store",
+        "track",
+    ],
+)
+def test_every_command_has_help_with_an_example(name, capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main([name, "--help"])
+    assert left.value.code == 0
+    assert f"example: dmd {name}" in capsys.readouterr().out
+
+
+def test_bad_input_is_a_message_and_status_2(tmp_path, capsys):
+    assert cli.main(["train", str(tmp_path / "la-8-dmd-00000000"), "--store", "none.h5"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("dmd train: expected the settings of a run")
+    assert "Traceback" not in said
+
+
+def test_plan_lists_the_runs_of_a_scale_with_their_artefacts(root, monkeypatch, capsys):
+    monkeypatch.chdir(root)
+    assert cli.main(["plan", "--scale", "half", "method=dmd", "temperature=2.0", "labelled=8"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("la-8-dmd-")
+    assert lines[0].endswith("half/table1, half/table3")
+    assert lines[1].startswith("1 runs: 1 ")
+
+
+def test_plan_as_json_holds_the_settings(root, monkeypatch, capsys):
+    monkeypatch.chdir(root)
+    cli.main(["plan", "--json", "--scale", "smoke", "method=cps"])
+    (run,) = json.loads(capsys.readouterr().out)
+    assert run["spec"]["method"] == {"implementation": "cps", "params": {"weight": 1}, "revision": 1}
+    assert plan.run_id(run["spec"]) == run["run"]
+
+
+def test_conditions_select_by_any_setting(made):
+    assert {run.spec["seed"] for run in find(made, ["seed=1338"])} == {1338}
+    assert find(made, ["temperature=7"]) == []
+    with pytest.raises(InputError, match="expected key=value, found 'seed'"):
+        find(made, ["seed"])
+
+
+def test_the_state_of_a_run_is_read_off_its_files(tmp_path):
+    run = RunDir(tmp_path / "x")
+    run.path.mkdir()
+    seen = [progress(run)]
+    for file in (run.journal, run.weights, run.cases):
+        file.touch()
+        seen.append(progress(run))
+    assert seen == ["missing", "started", "trained", "evaluated"]
+
+
+def test_run_folders_that_no_artefact_wants_are_orphans(made, tmp_path):
+    wanted = next(iter(made.runs))
+    for name in (wanted, "la-8-dmd-00000000"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "spec.json").touch()
+    assert orphans(made, tmp_path) == ["la-8-dmd-00000000"]
+
+
+def test_plan_starts_in_a_second_without_torch(root):
+    code = "import sys; from dmd.cli import main; main(['plan']); sys.exit('torch' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True).returncode == 0

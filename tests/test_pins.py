@@ -1,0 +1,47 @@
+"""One set of versions in three files."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+
+@pytest.fixture
+def constraints(root) -> dict[str, str]:
+    lines = (root / "constraints.txt").read_text().splitlines()
+    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {normal(name): version for name, version in pairs}
+
+
+@pytest.fixture
+def project(root) -> list[Requirement]:
+    content = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    return [Requirement(line) for line in content["dependencies"] + content["optional-dependencies"]["test"]]
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_dependency_is_pinned_within_its_bound(project, constraints):
+    for requirement in project:
+        assert requirement.specifier.contains(constraints[normal(requirement.name)]), requirement
+
+
+def test_the_conda_environment_pins_the_same_versions(root, project, constraints):
+    environment = yaml.safe_load((root / "environment.yaml").read_text())["dependencies"]
+    (pip,) = [entry["pip"] for entry in environment if isinstance(entry, dict)]
+    pins = dict(line.split("==") for line in pip if "==" in line)
+    assert pins == {requirement.name: constraints[normal(requirement.name)] for requirement in project}
+    assert pip[-1] == "--editable ."
+
+
+def test_torch_is_the_version_that_is_tested(constraints):
+    assert constraints["torch"] == "2.13.0"
+
+
+def test_no_set_up_file_names_a_registry(root):
+    for name in ("constraints.txt", "environment.yaml", "pyproject.toml", "Makefile", ".ci/run"):
+        assert "://" not in (root / name).read_text().replace("sqlite:///", ""), name
