@@ -7,6 +7,7 @@ from snakemake.utils import min_version
 min_version("9.10")
 
 for _name in ("config", "datasets", "scales", "methods", "artefacts"):
+
     configfile: f"{workflow.basedir}/config/{_name}.yaml"
 
 

@@ -3,12 +3,15 @@
 import csv
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 BIN = Path(sys.executable).parent
 
@@ -76,8 +79,6 @@ def test_the_slurm_profile_resolves_from_the_root(copy):
 
 
 def test_no_key_stands_in_both_profiles(root):
-    import yaml
-
     profiles = [yaml.safe_load((root / "profiles" / name / "config.yaml").read_text()) for name in ("default", "slurm")]
     assert not set(profiles[0]) & set(profiles[1])
 
@@ -96,6 +97,21 @@ def test_a_mistake_in_the_configuration_stops_with_its_place(copy, setting, mess
     assert done.returncode != 0
     assert message in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def readme_commands() -> list[str]:
+    """Return the `snakemake` commands of the README that stand for themselves."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    found = re.findall(r"^snakemake .*$|(?<=`)snakemake [^`]*(?=`)", text, flags=re.MULTILINE)
+    return [command for command in found if "..." not in command and "mine.yaml" not in command]
+
+
+@pytest.mark.parametrize("command", readme_commands())
+def test_the_readmes_commands_plan_what_they_say(copy, command):
+    arguments = shlex.split(command)[1:]
+    done = snakemake(copy, "--dry-run", *[argument for argument in arguments if argument != "--dry-run"])
+    assert done.returncode == 0, done.stderr
+    assert "train" in jobs(done.stdout)
 
 
 @pytest.mark.slow

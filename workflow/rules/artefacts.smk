@@ -6,11 +6,11 @@ rule describe_artefact:
         "results/{artefact}.json",
     log:
         "results/logs/describe/{artefact}.log",
-    params:
-        content=artefact_description,
+    localrule: True
     conda:
         "../../environment.yaml"
-    localrule: True
+    params:
+        content=artefact_description,
     shell:
         "dmd describe {params.content:q} {output} 2>> {log}"
 
@@ -21,13 +21,15 @@ rule table:
         cases=artefact_cases,
         tracked=ancient(artefact_tracked),
     output:
-        csv=report("results/{artefact}.csv", caption="../report/table.rst", category="Tables"),
+        csv=report(
+            "results/{artefact}.csv", caption="../report/table.rst", category="Tables"
+        ),
         markdown="results/{artefact}.md",
         latex="results/{artefact}.tex",
     log:
         "results/logs/table/{artefact}.log",
+    localrule: True
     conda:
         "../../environment.yaml"
-    localrule: True
     shell:
         "dmd table {input.description} --runs results/runs --output {output.csv} 2>> {log}"

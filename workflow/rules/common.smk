@@ -15,7 +15,9 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 # `dmd` of the environment that Snakemake itself runs in, activated or not.
-shell.prefix(f"set -euo pipefail; export PATH={str(Path(sys.executable).parent)!r}:$PATH; ")
+shell.prefix(
+    f"set -euo pipefail; export PATH={str(Path(sys.executable).parent)!r}:$PATH; "
+)
 
 
 wildcard_constraints:
@@ -73,8 +75,14 @@ def artefact_description(wildcards):
 
 
 def artefact_cases(wildcards):
-    return [f"results/runs/{run}/cases.csv" for run in PLAN.artefacts[wildcards.artefact].runs]
+    return [
+        f"results/runs/{run}/cases.csv"
+        for run in PLAN.artefacts[wildcards.artefact].runs
+    ]
 
 
 def artefact_tracked(wildcards):
-    return [f"results/runs/{run}/tracked.json" for run in PLAN.artefacts[wildcards.artefact].runs]
+    return [
+        f"results/runs/{run}/tracked.json"
+        for run in PLAN.artefacts[wildcards.artefact].runs
+    ]

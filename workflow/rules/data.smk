@@ -6,10 +6,10 @@ rule download:
         touch("results/raw/{dataset}.complete"),
     log:
         "results/logs/download/{dataset}.log",
-    params:
-        facts=download_facts,
     conda:
         "../../environment.yaml"
+    params:
+        facts=download_facts,
     shell:
         "dmd download {params.facts:q} results/raw/{wildcards.dataset} 2>> {log}"
 
@@ -19,11 +19,11 @@ rule describe_store:
         "results/data/{store}.json",
     log:
         "results/logs/describe/{store}.log",
-    params:
-        content=store_description,
+    localrule: True
     conda:
         "../../environment.yaml"
-    localrule: True
+    params:
+        content=store_description,
     shell:
         "dmd describe {params.content:q} {output} 2>> {log}"
 
@@ -36,10 +36,10 @@ rule prepare:
         "results/data/{store}.h5",
     log:
         "results/logs/prepare/{store}.log",
-    params:
-        source=store_source,
     conda:
         "../../environment.yaml"
+    params:
+        source=store_source,
     shell:
         "dmd prepare {input.description} {params.source:q} {output} 2>> {log}"
 

@@ -6,11 +6,11 @@ rule describe_run:
         "results/runs/{run}/spec.json",
     log:
         "results/logs/describe/{run}.log",
-    params:
-        content=run_spec,
+    localrule: True
     conda:
         "../../environment.yaml"
-    localrule: True
+    params:
+        content=run_spec,
     shell:
         "dmd describe {params.content:q} {output} 2>> {log}"
 
@@ -28,10 +28,10 @@ rule train:
         "results/logs/train/{run}.log",
     benchmark:
         "results/logs/train/{run}.tsv"
-    # On a CPU, trainings of one thread side by side beat one training of many (docs/performance.md).
-    threads: 1
     conda:
         "../../environment.yaml"
+    # On a CPU, trainings of one thread side by side beat one training of many (docs/performance.md).
+    threads: 1
     shell:
         "dmd train results/runs/{wildcards.run} --store {input.store} 2>> {log}"
 
@@ -45,9 +45,9 @@ rule predict:
         "results/runs/{run}/predictions.h5",
     log:
         "results/logs/predict/{run}.log",
-    threads: 1
     conda:
         "../../environment.yaml"
+    threads: 1
     shell:
         "dmd predict results/runs/{wildcards.run} --store {input.store} 2>> {log}"
 

@@ -6,11 +6,11 @@ rule tracking_store:
         touch("results/.tracking-store"),
     log:
         "results/logs/tracking/store.log",
-    params:
-        uri=TRACKING_URI,
+    localrule: True
     conda:
         "../../environment.yaml"
-    localrule: True
+    params:
+        uri=TRACKING_URI,
     shell:
         "dmd track-store {params.uri:q} 2>> {log}"
 
@@ -24,13 +24,13 @@ rule track_run:
         "results/runs/{run}/tracked.json",
     log:
         "results/logs/tracking/{run}.log",
+    localrule: True
+    conda:
+        "../../environment.yaml"
     params:
         uri=TRACKING_URI,
         artefacts=run_wanted_by,
         methods=run_methods,
-    conda:
-        "../../environment.yaml"
-    localrule: True
     shell:
         "dmd track results/runs/{wildcards.run} --uri {params.uri:q} --artefacts {params.artefacts:q}"
         " --methods {params.methods:q} 2>> {log}"
