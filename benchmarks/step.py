@@ -3,8 +3,9 @@
     python benchmarks/step.py --store results/data/la-2x2x2.h5
 
 Both sides train the same two V-Nets with the same loss on the shape of scale `half`, interleaved in one process. Plain
-means: tensors in default memory order, and per sample and step one read of a gzip-compressed HDF5 file and
-numpy augmentation of the whole volume. Peak memory is measured in a process of its own for each side.
+means: fp32, tensors in default memory order, and per sample and step one read of a gzip-compressed HDF5 file and numpy
+augmentation of the whole volume. Ours is measured in both precisions. Peak memory is measured in a process of its own
+for each side.
 """
 
 import argparse
@@ -45,14 +46,15 @@ def method(spec: dict) -> Method:
     return built
 
 
-def ours(spec: dict, store: Store) -> tuple[Step, Step]:
+def ours(spec: dict, store: Store, precision: str) -> tuple[Step, Step]:
     """Return our step and its batch preparation alone."""
     batches = Batches(store, spec)
     built = method(spec).to(memory_format=channels_last(spec["dimensions"]))
 
     def train(step: int) -> None:
         for _, batch in batches.stream(step, step + 1, CPU):
-            built.train_step(batch, step)
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                built.train_step(batch, step)
 
     return train, lambda step: batches[step]
 
@@ -94,11 +96,16 @@ def timed(step: Step, number: int) -> float:
     return time.perf_counter() - started
 
 
+def make_side(side: str, spec: dict, store: Store, folder: str) -> tuple[Step, Step]:
+    """Return step and batch preparation of ``plain``, or of ours in the precision called ``bf16`` or ``fp32``."""
+    return plain(spec, store, Path(folder)) if side == "plain" else ours(spec, store, side)
+
+
 def peak_mb(side: str, path: Path, connection) -> None:
     """Send the peak memory of a process that makes two steps of one side."""
     spec, store = settings(), load_store(path, parts=["train"])
     with tempfile.TemporaryDirectory() as folder:
-        step = ours(spec, store)[0] if side == "ours" else plain(spec, store, Path(folder))[0]
+        step = make_side(side, spec, store, folder)[0]
         step(0)
         step(1)
     connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
@@ -124,7 +131,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     spec, store = settings(), load_store(options.store, parts=["train"])
     with tempfile.TemporaryDirectory() as folder:
-        sides = {"ours": ours(spec, store), "plain": plain(spec, store, Path(folder))}
+        sides = {side: make_side(side, spec, store, folder) for side in ("bf16", "fp32", "plain")}
         seconds: dict[str, list[float]] = {side: [] for side in sides}
         preparing: dict[str, list[float]] = {side: [] for side in sides}
         for number in range(options.repeats + 1):
@@ -132,13 +139,13 @@ def main() -> None:
                 seconds[side].append(timed(step, number))
                 preparing[side].append(timed(prepare, number))
     print(f"{options.threads} thread(s), torch {torch.__version__}, median of {options.repeats} after one warm-up\n")
-    print("| side | seconds per step | batch preparation | peak memory (MB) |\n| :-- | --: | --: | --: |")
-    medians = {}
-    for side in sides:
-        medians[side] = statistics.median(seconds[side][1:])
-        share = statistics.median(preparing[side][1:]) / medians[side]
-        print(f"| {side} | {medians[side]:.2f} | {share:.2%} | {peak_in_own_process(side, options.store):.0f} |")
-    print(f"\nplain / ours = {medians['plain'] / medians['ours']:.1f}")
+    print("| side | seconds per step | plain / side | batch preparation | peak memory (MB) |")
+    print("| :-- | --: | --: | --: | --: |")
+    medians = {side: statistics.median(seconds[side][1:]) for side in sides}
+    for side, median in medians.items():
+        share = statistics.median(preparing[side][1:]) / median
+        peak = peak_in_own_process(side, options.store)
+        print(f"| {side} | {median:.2f} | {medians['plain'] / median:.1f} | {share:.2%} | {peak:.0f} |")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import platform
 import resource
 import socket
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,16 @@ def choose_device(name: str) -> torch.device:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
     return device
+
+
+def warn_of_slow_precision(device: torch.device, precision: str) -> None:
+    """Say on stderr that bf16 is emulated, tens of times slower, on a processor without instructions for it."""
+    if precision == "bf16" and device.type == "cpu" and not torch.cpu._is_avx512_bf16_supported():
+        print(
+            "this processor has no bf16 instructions: convolutions take tens of times longer than in fp32. "
+            "Set `precision: fp32` for the scale (another precision makes runs of their own)",
+            file=sys.stderr,
+        )
 
 
 def channels_last(dimensions: int) -> torch.memory_format:
