@@ -90,7 +90,11 @@ class Training(Strict):
 
 
 class Method(Strict):
-    """A row of the tables: an implementation, its hyper-parameters and where they differ."""
+    """A row of the tables: an implementation, its hyper-parameters and where they differ.
+
+    ``adapted`` holds what differs on a data set, ``tuned`` what differs there for one budget; ``reconstructed`` names
+    the data sets for which neither code nor all settings are published.
+    """
 
     label: str
     citation: str | None = None
@@ -98,7 +102,9 @@ class Method(Strict):
     revision: PositiveInt | None = None
     batches: Literal["two_stream", "labelled"] | None = None
     params: dict[str, Value] = {}
+    adapted: dict[str, dict[str, Value]] = {}
     tuned: dict[str, dict[PositiveInt, dict[str, Value]]] = {}
+    reconstructed: list[str] = []
     training: dict[str, Training] = {}
 
 

@@ -33,10 +33,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: the runs (one per seed) behind it and the paper's numbers beside it."""
+    """One line of a table: the runs (one per seed) behind it and the paper's numbers beside it.
+
+    ``reconstructed`` where neither code nor all settings of the method on this data set are published.
+    """
 
     method: str
     label: str
+    reconstructed: bool
     dataset: str
     labelled: int
     params: dict[str, Value]
@@ -165,9 +169,9 @@ class _Planner:
             run = Run(run_id(spec), spec, store, tuple(wanted_by), tuple(methods))
             self.runs[run.id] = run
             ids.append(run.id)
-        label = self.config.methods[method].label
+        row = self.config.methods[method]
         paper = self.paper.get((name, method, dataset, labelled), {})
-        return Row(method, label, dataset, labelled, params, tuple(ids), paper)
+        return Row(method, row.label, dataset in row.reconstructed, dataset, labelled, params, tuple(ids), paper)
 
     def _spec(
         self, where: str, scale: str, dataset: str, labelled: int, method: str, params: dict, seed: int
@@ -272,10 +276,10 @@ def _lookup(known: dict[str, Any], name: str, what: str, where: str) -> Any:
 def _params(
     where: str, name: str, row: Method, source: Method, dataset: str, labelled: int, asked: dict[str, Value]
 ) -> dict[str, Value]:
-    """Lay the hyper-parameters over each other: implementation, its tuning, the row, its tuning, the artefact."""
-    layers = [source.tuned.get(dataset, {}).get(labelled, {})]
+    """Lay the hyper-parameters over each other: those of the implementation, of the row, of the artefact."""
+    layers = _of_dataset(source, dataset, labelled)
     if row is not source:
-        layers += [row.params, row.tuned.get(dataset, {}).get(labelled, {})]
+        layers += [row.params, *_of_dataset(row, dataset, labelled)]
     resolved = dict(source.params)
     for layer in [*layers, asked]:
         for key, value in layer.items():
@@ -290,6 +294,10 @@ def _params(
         if value is not None and expected is not None and _kind(value) != _kind(expected):
             raise InputError(f"{where}: hyper-parameter '{key}' of '{name}' expects {_kind(expected)}, found {value!r}")
     return resolved
+
+
+def _of_dataset(method: Method, dataset: str, labelled: int) -> list[dict[str, Value]]:
+    return [method.adapted.get(dataset, {}), method.tuned.get(dataset, {}).get(labelled, {})]
 
 
 def _check_declared(name: str, source: Method) -> None:

@@ -83,6 +83,18 @@ def test_the_stream_yields_the_same_batches_in_order(batches):
     assert all(torch.equal(batch.images, made[step].images) for step, batch in seen)
 
 
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_companions_share_the_transforms_and_targets_are_made_of_the_labels(tiny_store, dimensions):
+    store, spec = load_store(tiny_store[dimensions]), tiny_spec(dimensions, "dmd", {})
+    copies = {"copy": [case.label.astype(np.float32) for case in store.labelled(2)]}
+    made = Batches(store, spec, copies, lambda labels: {"double": 2 * labels})
+    for step in range(4):
+        batch = made[step]
+        assert set(batch.extras) == {"copy", "double"}
+        assert torch.equal(batch.extras["copy"], batch.labels.float())
+        assert torch.equal(batch.extras["double"], 2 * batch.labels)
+
+
 def test_too_few_labelled_cases_for_a_batch_are_refused(batches):
     with pytest.raises(InputError, match="at least 2 labelled volumes to fill a batch, found 1"):
         batches(labelled=1)

@@ -65,6 +65,21 @@ def test_an_explicit_default_is_the_same_run(content, root):
     assert row(planned(content, root), "table3", "dmd").runs == before
 
 
+def test_adapted_values_apply_to_their_data_set_under_the_tuned_ones(content, root):
+    content["methods"]["dmd"]["adapted"] = {"la": {"temperature": 3.0, "weight": 5.0}, "acdc": {"weight": 6.0}}
+    made = planned(content, root)
+    specs = [made.runs[row(made, "table1", "dmd", labelled).runs[0]].spec for labelled in (8, 16)]
+    found = [(spec["method"]["params"]["temperature"], spec["method"]["params"]["weight"]) for spec in specs]
+    assert found == [(3, 5), (1.93, 5)]
+
+
+def test_a_row_is_reconstructed_on_the_data_sets_that_its_method_names(content, root):
+    content["methods"]["cps"]["reconstructed"] = ["acdc"]
+    assert not row(planned(content, root), "table3", "cps").reconstructed
+    content["methods"]["cps"]["reconstructed"] = ["acdc", "la"]
+    assert row(planned(content, root), "table3", "cps").reconstructed
+
+
 def test_tuned_values_apply_to_their_budget_only(content, root):
     made = planned(content, root)
     temperature = {

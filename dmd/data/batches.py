@@ -1,8 +1,8 @@
 """Batches as a function of (seed, step): nothing to save for a resume, nothing that depends on workers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dmd.data.augment import augment_slice, augment_volume
-from dmd.data.store import Case, Store
+from dmd.data.store import Store
 from dmd.errors import InputError
 
 # First entries of the generators' seeds, so that the order of cases and their transforms never share a stream.
@@ -27,14 +27,18 @@ class Batch:
         ``(L + U, 1, *S)`` float32.
     labels : Tensor
         ``(L, *S)`` int64.
+    extras : dict
+        What the method asked for beside them, by name; of the labelled cases only, ``(L, ...)``.
     """
 
     images: Tensor
     labels: Tensor
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on ``device``."""
-        return Batch(self.images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True))
+        extras = {name: tensor.to(device, non_blocking=True) for name, tensor in self.extras.items()}
+        return Batch(self.images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True), extras)
 
 
 class Batches:
@@ -51,14 +55,27 @@ class Batches:
         The prepared data set.
     spec : dict
         Settings of the run; ``labelled``, ``batch``, ``patch``, ``dimensions`` and ``seed`` are read.
+    companions : dict
+        Arrays by name, one per labelled case and of its shape, that share the transforms of the case.
+    targets : callable
+        Makes further extras from the labels of a batch, in the thread that prepares it.
     """
 
-    def __init__(self, store: Store, spec: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        spec: dict[str, Any],
+        companions: Mapping[str, list[np.ndarray]] | None = None,
+        targets: Callable[[Tensor], dict[str, Tensor]] = lambda labels: {},
+    ) -> None:
         slices = spec["dimensions"] == 2
         self.patch, self.seed = spec["patch"], spec["seed"]
         self.size, self.from_labelled = spec["batch"]["size"], spec["batch"]["labelled"]
-        self.labelled = _items(store.labelled(spec["labelled"]), slices, with_labels=True)
-        self.unlabelled = _items(store.unlabelled(spec["labelled"]), slices, with_labels=False)
+        self.companions, self.targets = tuple(companions or ()), targets
+        labelled, unlabelled = store.labelled(spec["labelled"]), store.unlabelled(spec["labelled"])
+        seen = zip([(case.image, case.label) for case in labelled], *(companions or {}).values(), strict=True)
+        self.labelled = _items([(*arrays, *more) for arrays, *more in seen], slices)
+        self.unlabelled = _items([(case.image,) for case in unlabelled], slices)
         self.augment: Callable = augment_slice if slices else augment_volume
         if len(self.labelled) < self.from_labelled and self.size > self.from_labelled:
             raise InputError(
@@ -91,8 +108,12 @@ class Batches:
         seen = [self.augment(self.labelled[index], self.patch, random) for index in labelled]
         unseen = [self.augment(self.unlabelled[index], self.patch, random) for index in unlabelled]
         images = np.stack([item[0] for item in seen + unseen])[:, None]
-        labels = np.stack([item[1] for item in seen]).astype(np.int64)
-        return Batch(torch.from_numpy(images), torch.from_numpy(labels))
+        labels = torch.from_numpy(np.stack([item[1] for item in seen]).astype(np.int64))
+        companions = {
+            name: torch.from_numpy(np.stack([item[index] for item in seen]))
+            for index, name in enumerate(self.companions, start=2)
+        }
+        return Batch(torch.from_numpy(images), labels, companions | self.targets(labels))
 
     def stream(self, start: int, stop: int, device: torch.device) -> Iterator[tuple[int, Batch]]:
         """Yield ``(step, batch)`` on ``device``, each made by one thread while the step before it runs."""
@@ -105,9 +126,8 @@ class Batches:
                 yield step, batch.to(device)
 
 
-def _items(cases: list[Case], slices: bool, *, with_labels: bool) -> list[tuple[np.ndarray, ...]]:
-    """Return (image, label) or (image,) of every volume, or of every slice of every volume."""
-    volumes = [(case.image, case.label) if with_labels else (case.image,) for case in cases]
+def _items(volumes: list[tuple[np.ndarray, ...]], slices: bool) -> list[tuple[np.ndarray, ...]]:
+    """Return the arrays of every volume, or of every slice of every volume."""
     return [tuple(planes) for arrays in volumes for planes in zip(*arrays, strict=True)] if slices else volumes
 
 

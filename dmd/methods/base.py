@@ -4,11 +4,13 @@ import dataclasses
 import importlib
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dmd import declarations, losses
 from dmd.data.batches import Batch
+from dmd.data.store import Case
 from dmd.errors import InputError, nearest
 from dmd.networks.build import Build
 
@@ -35,6 +37,20 @@ class Method(nn.Module):
     def predictor(self) -> nn.Module:
         """The module that is evaluated: images ``(B, 1, *S)`` to class probabilities ``(B, C, *S)``."""
         raise NotImplementedError
+
+    def companions(self, labelled: list[Case]) -> dict[str, list[np.ndarray]]:
+        """Return arrays by name, one per labelled case and of its shape, that share its transforms.
+
+        Batches carry them as ``batch.extras[name]``, ``(L, *S)``; by default there are none.
+        """
+        return {}
+
+    def targets(self, labels: Tensor) -> dict[str, Tensor]:
+        """Return what the losses derive from ``labels (L, *S)`` alone, such as signed distances.
+
+        Batches carry it as ``batch.extras``; it is made on the CPU while the step before runs. By default nothing.
+        """
+        return {}
 
     def after_step(self, step: int) -> None:
         """Do what follows the optimiser's step, such as moving a teacher; by default nothing."""

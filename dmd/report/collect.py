@@ -61,9 +61,9 @@ def summarise(run: RunDir) -> Summary:
 def collect(artefact: Artefact, runs: Path) -> pd.DataFrame:
     """Return the numbers of a table, one line per row of the artefact.
 
-    Columns are method, label, params, dataset (as planned), data (what stood for it at this scale), labelled,
-    seeds, cases, empty_predictions (sum over seeds), for each score s of the artefact s_mean, s_sd (n - 1;
-    NaN for one seed) and s_paper (NaN where the paper gives none), and runs.
+    Columns are method, label, reconstructed, params, dataset (as planned), data (what stood for it at this scale),
+    labelled, seeds, cases, empty_predictions (sum over seeds), for each score s of the artefact s_mean, s_sd
+    (n - 1; NaN for one seed) and s_paper (NaN where the paper gives none), and runs.
 
     Raises
     ------
@@ -89,6 +89,7 @@ def _line(row: Row, columns: tuple[str, ...], runs: Path, tested: dict[str, tupl
     line = {
         "method": row.method,
         "label": row.label,
+        "reconstructed": row.reconstructed,
         "params": " ".join(f"{name}={canonical(value)}" for name, value in row.params.items()).replace('"', ""),
         "dataset": row.dataset,
         "data": spec["dataset"]["name"],

@@ -25,6 +25,7 @@ NOTE = (
     "A voxel is one of the data trained on. Empty: predictions without a voxel, over all seeds; they count "
     "with no distance."
 )
+RECONSTRUCTED = " * Reconstruction: neither code nor all settings of this row are published (docs/deviations.md)."
 LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -86,7 +87,8 @@ def _caption(artefact: Artefact, trained: list[str]) -> tuple[str, str]:
             f"Not the paper's setting: scale '{artefact.scale}' ({'; '.join(trained)}). "
             "The paper's numbers stand beside for orientation, not for comparison."
         )
-    return f"{setting} {artefact.caption}", NOTE
+    reconstructed = any(row.reconstructed for row in artefact.rows)
+    return f"{setting} {artefact.caption}", NOTE + (RECONSTRUCTED if reconstructed else "")
 
 
 def _cells(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[list[str]]:
@@ -97,7 +99,8 @@ def _cells(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[list[str]]:
 
 
 def _line(line: dict[str, Any], columns: tuple[str, ...]) -> list[str]:
-    cells = [f"{line['label']} ({line['params']})" if line["params"] else line["label"]]
+    name = f"{line['label']}*" if line["reconstructed"] else line["label"]
+    cells = [f"{name} ({line['params']})" if line["params"] else name]
     cells += [str(line[name]) for name in ("data", "labelled", "seeds", "empty_predictions")]
     for score in columns:
         cells.append(_number(line[f"{score}_mean"], line[f"{score}_sd"]))

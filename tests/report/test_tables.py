@@ -55,7 +55,16 @@ def describe(folder: Path, rows: list[tuple[str, int, list[RunDir], dict]], scal
         caption="Left atrium, 8 of 80 scans labelled.",
         columns=("dice", "hd95_voxel"),
         rows=tuple(
-            plan.Row("dmd", label, "la", labelled, row.get("params", {}), tuple(run.id for run in used), paper)
+            plan.Row(
+                method="dmd",
+                label=label,
+                reconstructed=row.get("reconstructed", False),
+                dataset="la",
+                labelled=labelled,
+                params=row.get("params", {}),
+                runs=tuple(run.id for run in used),
+                paper=paper,
+            )
             for label, labelled, used, paper in rows
         ),
     )
@@ -122,6 +131,7 @@ def test_two_seeds_have_a_mean_and_a_sample_deviation(tmp_path):
         {
             "method": "dmd",
             "label": "DMD",
+            "reconstructed": "False",
             "params": "",
             "dataset": "la",
             "data": "la",
@@ -272,3 +282,13 @@ def test_a_file_that_describes_no_table_is_refused(tmp_path, text):
 def test_an_output_of_another_kind_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"ends in \.csv"):
         write_table(tmp_path / "table3.json", tmp_path, tmp_path / "t.md")
+
+
+def test_a_reconstruction_is_marked_and_explained(tmp_path):
+    runs = [add_run(tmp_path, ONE_SEED)]
+    write_table(describe(tmp_path, [("DAP", 8, runs, {})], reconstructed=True), tmp_path, tmp_path / "table3.csv")
+    text = (tmp_path / "table3.md").read_text()
+    assert "| DAP* |" in text
+    assert "* Reconstruction: neither code nor all settings" in text
+    write_table(describe(tmp_path, [("DMD", 8, runs, {})]), tmp_path, tmp_path / "table3.csv")
+    assert "*" not in (tmp_path / "table3.md").read_text()
