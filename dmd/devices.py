@@ -53,7 +53,7 @@ def warn_of_slow_precision(device: torch.device, precision: str) -> None:
 
 
 def channels_last(dimensions: int) -> torch.memory_format:
-    """Return the order of axes in which convolutions are fastest, on a CPU several times (docs/performance.md)."""
+    """Return the order of axes in which convolutions are fastest on a CPU."""
     return torch.channels_last if dimensions == 2 else torch.channels_last_3d
 
 
