@@ -204,11 +204,14 @@ def _two_way(log_1: Tensor, log_2: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return ``mean_v[-ln softmax(z)_y]``, natural logarithm, >= 0, ln C for equal logits.
+    """Return ``mean_v[-ln p_y]``, natural logarithm, >= 0, ln C for equal logits.
 
-    ``logits`` are ``(B, C, *S)`` with C >= 2, ``labels`` ``(B, *S)`` int64.
+    ``logits`` are ``(B, C, *S)``, ``labels`` ``(B, *S)`` int64. p = softmax(z); a single channel is the foreground's:
+    p_1 = sigmoid(z), ln 2 at z = 0.
     """
     _same_shape(logits[:, 0], labels)
+    if logits.shape[1] == 1:
+        return binary_cross_entropy_from_logits(logits[:, 0], labels)
     return functional.cross_entropy(logits.float(), labels)
 
 

@@ -244,6 +244,12 @@ def test_cross_entropy_of_equal_logits_is_the_logarithm_of_the_number_of_classes
     assert cross_entropy(torch.zeros(1, 4, 3), torch.tensor([[0, 1, 3]])).item() == pytest.approx(math.log(4))
 
 
+def test_cross_entropy_of_one_channel_is_that_of_the_foreground():
+    logits, labels = torch.tensor([[[0.0, math.log(3), math.log(3)]]]), torch.tensor([[1, 1, 0]])
+    expected = (math.log(2) + math.log(4 / 3) + math.log(4)) / 3
+    assert cross_entropy(logits, labels).item() == pytest.approx(expected)
+
+
 def test_binary_cross_entropy_worked_by_hand():
     logits, target = torch.tensor([0.0, math.log(3.0)]), torch.tensor([1.0, 0.0])
     assert binary_cross_entropy_from_logits(logits, target).item() == pytest.approx((math.log(2) + math.log(4)) / 2)

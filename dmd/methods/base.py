@@ -13,6 +13,7 @@ from dmd.data.batches import Batch
 from dmd.data.store import Case
 from dmd.errors import InputError, nearest
 from dmd.networks.build import Build
+from dmd.networks.discriminator import held
 
 
 class Method(nn.Module):
@@ -82,6 +83,72 @@ class Method(nn.Module):
         """Take up what `training_state` returned."""
         self.load_state_dict(state["modules"])
         self.optimiser.load_state_dict(state["optimiser"])
+
+
+class Adversarial(Method):
+    """A method whose ``segmenter`` and ``discriminator`` learn in turns, each with an optimiser of its own.
+
+    A subclass sets both networks and ``params.discriminator_rate``, and holds the discriminator
+    (`dmd.networks.discriminator.held`) where its `losses` ask it. The discriminator then learns from the outputs of the
+    updated segmenter in evaluation mode (kleinzcy/SASSnet:code/train_gan_sdfloss.py) with Adam at a constant rate; its
+    loss is reported among the terms.
+    """
+
+    segmenter: nn.Module
+    discriminator: nn.Module
+    BETAS = (0.9, 0.99)  # ibid. and hfslyc/AdvSemiSeg:train.py
+
+    def shown(self, images: Tensor) -> Tensor:
+        """Return what the segmenter shows to the discriminator, ``(B, K, *S)``."""
+        raise NotImplementedError
+
+    def discriminator_loss(self, shown: Tensor, batch: Batch) -> Tensor:
+        """Return what the discriminator minimises; ``shown`` carries no gradient."""
+        raise NotImplementedError
+
+    def start_training(self, settings: dict[str, float]) -> None:
+        """Make both optimisers; ``settings`` are the segmenter's."""
+        self.optimiser = torch.optim.SGD(self.segmenter.parameters(), **settings)
+        self.discriminator_optimiser = torch.optim.Adam(
+            self.discriminator.parameters(), lr=self.params.discriminator_rate, betas=self.BETAS
+        )
+
+    def train_step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Train the segmenter by one step, then the discriminator."""
+        terms = super().train_step(batch, step)
+        with torch.no_grad(), held(self.segmenter):
+            shown = self.shown(batch.images)
+        loss = self.discriminator_loss(shown, batch)
+        self.discriminator_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.discriminator_optimiser.step()
+        return terms | {"discriminator": loss.detach()}
+
+    def training_state(self) -> dict[str, Any]:
+        """Return everything but the step that training goes on from."""
+        return super().training_state() | {"discriminator_optimiser": self.discriminator_optimiser.state_dict()}
+
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Take up what `training_state` returned."""
+        super().load_training_state(state)
+        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+
+
+def require(batch: Batch, unlabelled: bool = False) -> int:
+    """Return the number of labelled cases of a batch in which a mean over them is defined.
+
+    Raises
+    ------
+    InputError
+        No case is labelled, or, where ``unlabelled`` ones are needed, every case is.
+    """
+    labelled, rest = len(batch.labels), len(batch.images) - len(batch.labels)
+    if not labelled or (unlabelled and not rest):
+        raise InputError(
+            f"expected a batch with at least one labelled {'and one unlabelled ' if unlabelled else ''}case, found "
+            f"{labelled} labelled and {rest} unlabelled; change the batch or the budget of the run"
+        )
+    return labelled
 
 
 class Predictor(nn.Module):

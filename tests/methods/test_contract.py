@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
@@ -33,6 +34,11 @@ def built(spec: dict) -> base.Method:
     method = base.make(spec["method"], Build.from_spec(spec))
     method.start_training(spec["optimiser"])
     return method
+
+
+def batches_for(method: base.Method, settings: dict, path: Path) -> Batches:
+    store = load_store(path)
+    return Batches(store, settings, method.companions(store.labelled(settings["labelled"])), method.targets)
 
 
 def steps(method: base.Method, batches: Batches, start: int, stop: int) -> list[dict[str, float]]:
@@ -67,7 +73,8 @@ def test_hyper_parameters_are_frozen_and_have_no_defaults(name):
 @pytest.mark.parametrize(("name", "dimensions"), CASES)
 def test_three_steps_are_finite_named_and_the_same_terms(name, dimensions, spec, tiny_store):
     settings = spec(name, dimensions)
-    history = steps(built(settings), Batches(load_store(tiny_store[dimensions]), settings), 0, 3)
+    method = built(settings)
+    history = steps(method, batches_for(method, settings, tiny_store[dimensions]), 0, 3)
     assert all(list(terms) == list(history[0]) and terms for terms in history)
     assert all(torch.isfinite(torch.tensor(list(terms.values()))).all() for terms in history)
 
@@ -86,8 +93,8 @@ def test_the_predictor_gives_class_probabilities(name, dimensions, spec):
 @pytest.mark.parametrize(("name", "dimensions"), CASES)
 def test_ten_steps_are_five_and_resume_and_five_bit_for_bit(name, dimensions, spec, tiny_store, tmp_path):
     settings = spec(name, dimensions)
-    batches = Batches(load_store(tiny_store[dimensions]), settings)
     straight = built(settings)
+    batches = batches_for(straight, settings, tiny_store[dimensions])
     expected = steps(straight, batches, 0, 10)
 
     first = built(settings)
@@ -105,8 +112,8 @@ def test_ten_steps_are_five_and_resume_and_five_bit_for_bit(name, dimensions, sp
 @pytest.mark.parametrize("name", methods())
 def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
     settings = spec(name, 3)
-    batch = Batches(load_store(tiny_store[3]), settings)[0]
     method = built(settings).train()
+    batch = batches_for(method, settings, tiny_store[3])[0]
     totals = [sum(term.item() for term in method.train_step(batch, 0).values()) for _ in range(12)]
     assert sum(totals[-3:]) < sum(totals[:3])
 
@@ -115,7 +122,7 @@ def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
 def test_labels_of_unlabelled_cases_are_not_needed(name, spec, tiny_store):
     settings = spec(name, 3)
     method = built(settings).train()
-    batch = Batches(load_store(tiny_store[3]), settings)[0]
+    batch = batches_for(method, settings, tiny_store[3])[0]
     assert len(batch.labels) < len(batch.images)
     assert method.losses(batch, 0)
 
