@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmd import config, plan
+from dmd import config, declarations, plan
 from dmd.declarations import hyper_parameters
 from dmd.errors import InputError
 
@@ -103,6 +103,11 @@ def test_a_misspelt_default_is_refused_before_anything_is_trained(content, root)
     del content["methods"]["dmd"]["params"]["lamda"]
     del content["methods"]["dmd"]["params"]["weight"]
     assert "found none for weight" in fault(content, root)
+
+
+def test_a_method_that_is_not_for_the_dimensions_of_the_data_is_refused(content, root, monkeypatch):
+    monkeypatch.setattr(declarations, "dimensions", lambda method: (2,) if method == "dmd" else (2, 3))
+    assert "method 'dmd' is for 2-D images only, found 3-D data" in fault(content, root)
 
 
 def test_a_method_without_a_file_is_refused(content, root):

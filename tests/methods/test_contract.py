@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import itertools
 
 import pytest
 import torch
@@ -11,19 +10,21 @@ from conftest import tiny_spec
 from dmd import config
 from dmd.data.batches import Batches
 from dmd.data.store import load_store
-from dmd.declarations import hyper_parameters, methods
+from dmd.declarations import dimensions, hyper_parameters, methods
 from dmd.errors import InputError
 from dmd.methods import base
 from dmd.networks.build import Build
 from dmd.training import noise_seed
 
-CASES = list(itertools.product(methods(), (2, 3)))
+CASES = [(name, count) for name in methods() for count in dimensions(name)]
 
 
 @pytest.fixture
 def spec(content):
     def make(implementation: str, dimensions: int) -> dict:
-        return tiny_spec(dimensions, implementation, content["methods"][implementation]["params"])
+        stanza = content["methods"][implementation]
+        adapted = stanza.get("adapted", {}).get("la" if dimensions == 3 else "acdc", {})
+        return tiny_spec(dimensions, implementation, stanza["params"] | adapted)
 
     return make
 
@@ -54,6 +55,19 @@ def test_every_method_of_the_configuration_has_a_file_with_its_hyper_parameters(
 
 def test_every_file_is_in_the_configuration(content):
     assert set(methods()) <= set(content["methods"])
+
+
+@pytest.mark.parametrize("name", methods())
+def test_the_planner_reads_the_dimensions_of_the_class(name):
+    assert dimensions(name) == base.load(name).dimensions
+    assert set(dimensions(name)) <= {2, 3}
+
+
+@pytest.mark.parametrize("name", [name for name in methods() if len(dimensions(name)) == 1])
+def test_a_method_for_one_number_of_dimensions_is_refused_for_the_other(name, spec):
+    (known,) = dimensions(name)
+    with pytest.raises(InputError, match=f"'{name}' is for {known}-D images only, found {5 - known}-D data"):
+        built(spec(name, 5 - known))
 
 
 @pytest.mark.parametrize("name", methods())
@@ -104,8 +118,8 @@ def test_ten_steps_are_five_and_resume_and_five_bit_for_bit(name, dimensions, sp
 
 @pytest.mark.parametrize("name", methods())
 def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
-    settings = spec(name, 3)
-    batch = Batches(load_store(tiny_store[3]), settings)[0]
+    settings = spec(name, max(dimensions(name)))
+    batch = Batches(load_store(tiny_store[settings["dimensions"]]), settings)[0]
     method = built(settings).train()
     totals = [sum(term.item() for term in method.train_step(batch, 0).values()) for _ in range(12)]
     assert sum(totals[-3:]) < sum(totals[:3])
@@ -113,9 +127,9 @@ def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
 
 @pytest.mark.parametrize("name", methods())
 def test_labels_of_unlabelled_cases_are_not_needed(name, spec, tiny_store):
-    settings = spec(name, 3)
+    settings = spec(name, max(dimensions(name)))
     method = built(settings).train()
-    batch = Batches(load_store(tiny_store[3]), settings)[0]
+    batch = Batches(load_store(tiny_store[settings["dimensions"]]), settings)[0]
     assert len(batch.labels) < len(batch.images)
     assert method.losses(batch, 0)
 
