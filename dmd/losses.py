@@ -209,6 +209,8 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     ``logits`` are ``(B, C, *S)`` with C >= 2, ``labels`` ``(B, *S)`` int64.
     """
     _same_shape(logits[:, 0], labels)
+    if len(labels) == 0:
+        raise ValueError("expected at least one labelled case for the cross-entropy, found none")
     return functional.cross_entropy(logits.float(), labels)
 
 

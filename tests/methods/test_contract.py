@@ -1,5 +1,6 @@
 """What every file in dmd/methods must keep, found by listing the folder."""
 
+import contextlib
 import copy
 import dataclasses
 
@@ -8,7 +9,7 @@ import torch
 from conftest import tiny_spec
 
 from dmd import config
-from dmd.data.batches import Batches
+from dmd.data.batches import Batch, Batches
 from dmd.data.store import load_store
 from dmd.declarations import dimensions, hyper_parameters, methods
 from dmd.errors import InputError
@@ -132,6 +133,41 @@ def test_labels_of_unlabelled_cases_are_not_needed(name, spec, tiny_store):
     batch = Batches(load_store(tiny_store[settings["dimensions"]]), settings)[0]
     assert len(batch.labels) < len(batch.images)
     assert method.losses(batch, 0)
+
+
+def drawn(method: base.Method, settings: dict, path) -> Batch:
+    store = load_store(path)
+    companions = method.companions(store.labelled(settings["labelled"]))
+    return Batches(store, settings, companions, method.targets)[0]
+
+
+@pytest.mark.parametrize("value", [0, 1], ids=["absent", "full"])
+@pytest.mark.parametrize(("name", "dimensions"), CASES)
+def test_a_patch_without_or_full_of_a_class_gives_finite_terms(name, dimensions, value, spec, tiny_store):
+    settings = spec(name, dimensions)
+    method = built(settings).train()
+    batch = drawn(method, settings, tiny_store[dimensions])
+    labels = torch.full_like(batch.labels, value)
+    terms = method.losses(Batch(batch.images, labels, {**batch.extras, **method.targets(labels)}), 0)
+    torch.stack(list(terms.values())).sum().backward()
+    gradients = [parameter.grad for parameter in method.parameters() if parameter.grad is not None]
+    assert all(torch.isfinite(tensor).all() for tensor in [*terms.values(), *gradients])
+
+
+@pytest.mark.parametrize("part", ["labelled", "unlabelled"])
+@pytest.mark.parametrize(("name", "dimensions"), CASES)
+def test_a_batch_of_one_part_alone_is_refused_or_finite(name, dimensions, part, spec, tiny_store):
+    settings = spec(name, dimensions)
+    method = built(settings).train()
+    batch = drawn(method, settings, tiny_store[dimensions])
+    count = len(batch.labels)
+    if part == "labelled":
+        alone = Batch(batch.images[:count], batch.labels, batch.extras)
+    else:
+        nothing = {name: tensor[:0] for name, tensor in batch.extras.items()}
+        alone = Batch(batch.images[count:], batch.labels[:0], nothing)
+    with contextlib.suppress(ValueError, InputError):
+        assert all(torch.isfinite(term) for term in method.losses(alone, 0).values())
 
 
 def test_an_unknown_method_lists_the_files_and_the_nearest():
