@@ -210,6 +210,8 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     p_1 = sigmoid(z), ln 2 at z = 0.
     """
     _same_shape(logits[:, 0], labels)
+    if len(labels) == 0:
+        raise ValueError("expected at least one labelled case for the cross-entropy, found none")
     if logits.shape[1] == 1:
         return binary_cross_entropy_from_logits(logits[:, 0], labels)
     return functional.cross_entropy(logits.float(), labels)

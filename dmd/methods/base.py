@@ -21,9 +21,11 @@ class Method(nn.Module):
 
     A subclass gives its hyper-parameters as a frozen dataclass ``Params`` without defaults (config/methods.yaml is
     their only home), builds its networks in ``__init__(params, build)`` and defines `losses` and `predictor`.
+    ``dimensions`` says for which images it is defined; planning reads it from the source, so it is a literal.
     """
 
     Params: ClassVar[type]
+    dimensions: ClassVar[tuple[int, ...]] = (2, 3)
 
     optimiser: torch.optim.Optimizer
 
@@ -190,8 +192,15 @@ def load(name: str) -> type[Method]:
 
 
 def make(settings: dict[str, Any], build: Build) -> Method:
-    """Build the method of a run from its settings ``{"implementation": ..., "params": {...}}``."""
+    """Build the method of a run from its settings ``{"implementation": ..., "params": {...}}``.
+
+    Raises
+    ------
+    InputError
+        The method is unknown, lacks a hyper-parameter or is not for images of so many dimensions.
+    """
     method = load(settings["implementation"])
+    declarations.require_dimensions(settings["implementation"], build.dimensions, "the settings of the run")
     known_params = [field.name for field in dataclasses.fields(method.Params)]
     for name in settings["params"]:
         if name not in known_params:

@@ -1,8 +1,8 @@
 """What every file in dmd/methods must keep, found by listing the folder."""
 
+import contextlib
 import copy
 import dataclasses
-import itertools
 from pathlib import Path
 
 import pytest
@@ -10,21 +10,23 @@ import torch
 from conftest import tiny_spec
 
 from dmd import config
-from dmd.data.batches import Batches
+from dmd.data.batches import Batch, Batches
 from dmd.data.store import load_store
-from dmd.declarations import hyper_parameters, methods
+from dmd.declarations import dimensions, hyper_parameters, methods
 from dmd.errors import InputError
 from dmd.methods import base
 from dmd.networks.build import Build
 from dmd.training import noise_seed
 
-CASES = list(itertools.product(methods(), (2, 3)))
+CASES = [(name, count) for name in methods() for count in dimensions(name)]
 
 
 @pytest.fixture
 def spec(content):
     def make(implementation: str, dimensions: int) -> dict:
-        return tiny_spec(dimensions, implementation, content["methods"][implementation]["params"])
+        stanza = content["methods"][implementation]
+        adapted = stanza.get("adapted", {}).get("la" if dimensions == 3 else "acdc", {})
+        return tiny_spec(dimensions, implementation, stanza["params"] | adapted)
 
     return make
 
@@ -60,6 +62,19 @@ def test_every_method_of_the_configuration_has_a_file_with_its_hyper_parameters(
 
 def test_every_file_is_in_the_configuration(content):
     assert set(methods()) <= set(content["methods"])
+
+
+@pytest.mark.parametrize("name", methods())
+def test_the_planner_reads_the_dimensions_of_the_class(name):
+    assert dimensions(name) == base.load(name).dimensions
+    assert set(dimensions(name)) <= {2, 3}
+
+
+@pytest.mark.parametrize("name", [name for name in methods() if len(dimensions(name)) == 1])
+def test_a_method_for_one_number_of_dimensions_is_refused_for_the_other(name, spec):
+    (known,) = dimensions(name)
+    with pytest.raises(InputError, match=f"'{name}' is for {known}-D images only, found {5 - known}-D data"):
+        built(spec(name, 5 - known))
 
 
 @pytest.mark.parametrize("name", methods())
@@ -111,20 +126,49 @@ def test_ten_steps_are_five_and_resume_and_five_bit_for_bit(name, dimensions, sp
 
 @pytest.mark.parametrize("name", methods())
 def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
-    settings = spec(name, 3)
+    settings = spec(name, max(dimensions(name)))
     method = built(settings).train()
-    batch = batches_for(method, settings, tiny_store[3])[0]
+    batch = batches_for(method, settings, tiny_store[settings["dimensions"]])[0]
     totals = [sum(term.item() for term in method.train_step(batch, 0).values()) for _ in range(12)]
     assert sum(totals[-3:]) < sum(totals[:3])
 
 
 @pytest.mark.parametrize("name", methods())
 def test_labels_of_unlabelled_cases_are_not_needed(name, spec, tiny_store):
-    settings = spec(name, 3)
+    settings = spec(name, max(dimensions(name)))
     method = built(settings).train()
-    batch = batches_for(method, settings, tiny_store[3])[0]
+    batch = batches_for(method, settings, tiny_store[settings["dimensions"]])[0]
     assert len(batch.labels) < len(batch.images)
     assert method.losses(batch, 0)
+
+
+@pytest.mark.parametrize("value", [0, 1], ids=["absent", "full"])
+@pytest.mark.parametrize(("name", "dimensions"), CASES)
+def test_a_patch_without_or_full_of_a_class_gives_finite_terms(name, dimensions, value, spec, tiny_store):
+    settings = spec(name, dimensions)
+    method = built(settings).train()
+    batch = batches_for(method, settings, tiny_store[dimensions])[0]
+    labels = torch.full_like(batch.labels, value)
+    terms = method.losses(Batch(batch.images, labels, {**batch.extras, **method.targets(labels)}), 0)
+    torch.stack(list(terms.values())).sum().backward()
+    gradients = [parameter.grad for parameter in method.parameters() if parameter.grad is not None]
+    assert all(torch.isfinite(tensor).all() for tensor in [*terms.values(), *gradients])
+
+
+@pytest.mark.parametrize("part", ["labelled", "unlabelled"])
+@pytest.mark.parametrize(("name", "dimensions"), CASES)
+def test_a_batch_of_one_part_alone_is_refused_or_finite(name, dimensions, part, spec, tiny_store):
+    settings = spec(name, dimensions)
+    method = built(settings).train()
+    batch = batches_for(method, settings, tiny_store[dimensions])[0]
+    count = len(batch.labels)
+    if part == "labelled":
+        alone = Batch(batch.images[:count], batch.labels, batch.extras)
+    else:
+        nothing = {name: tensor[:0] for name, tensor in batch.extras.items()}
+        alone = Batch(batch.images[count:], batch.labels[:0], nothing)
+    with contextlib.suppress(ValueError, InputError):
+        assert all(torch.isfinite(term) for term in method.losses(alone, 0).values())
 
 
 def test_an_unknown_method_lists_the_files_and_the_nearest():
