@@ -3,7 +3,7 @@ import pytest
 import torch
 from conftest import PATIENTS, tiny_spec
 
-from dmd.data.batches import Batches
+from dmd.data.batches import Batch, Batches
 from dmd.data.store import load_store
 from dmd.errors import InputError
 
@@ -108,3 +108,16 @@ def test_the_original_arrays_are_never_written(batches):
     assert all(
         np.array_equal(old, new) for old, new in zip(before, [a for item in made.labelled for a in item], strict=True)
     )
+
+
+def test_a_batch_splits_outputs_into_labelled_and_unlabelled():
+    batch = Batch(torch.zeros(3, 1, 4), torch.zeros(1, 4, dtype=torch.int64))
+    seen, unseen = batch.split(torch.arange(3.0))
+    assert (seen.tolist(), unseen.tolist()) == ([0], [1, 2])
+
+
+@pytest.mark.parametrize("labelled", [0, 3])
+def test_a_batch_of_one_kind_does_not_split(labelled):
+    batch = Batch(torch.zeros(3, 1, 4), torch.zeros(labelled, 4, dtype=torch.int64))
+    with pytest.raises(ValueError, match=f"{labelled} labelled of 3"):
+        batch.split(batch.images)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmd import config, plan
-from dmd.declarations import hyper_parameters
+from dmd.declarations import hyper_parameters, methods
 from dmd.errors import InputError
 
 
@@ -109,7 +109,7 @@ def test_a_method_without_a_file_is_refused(content, root):
     content["methods"]["mine"] = {"label": "Mine", "revision": 1}
     content["artefacts"]["table3"]["runs"][0]["method"] = "mine"
     assert "unknown method 'mine'" in fault(content, root)
-    assert "Files in dmd/methods: cps, dmd, mcnet, supervised" in fault(content, root)
+    assert f"Files in dmd/methods: {', '.join(methods())}" in fault(content, root)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,21 @@ class Batch:
     labels: Tensor
     extras: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def split(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the labelled and the unlabelled part of ``outputs (L + U, ...)``.
+
+        Raises
+        ------
+        ValueError
+            One of the parts is empty, whose mean would not be a number.
+        """
+        labelled = len(self.labels)
+        if not 0 < labelled < len(outputs):
+            raise ValueError(
+                f"expected labelled and unlabelled cases in the batch, found {labelled} labelled of {len(outputs)}"
+            )
+        return outputs[:labelled], outputs[labelled:]
+
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on ``device``."""
         extras = {name: tensor.to(device, non_blocking=True) for name, tensor in self.extras.items()}

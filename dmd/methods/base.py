@@ -23,6 +23,7 @@ class Method(nn.Module):
     """
 
     Params: ClassVar[type]
+    DIMENSIONS: ClassVar[tuple[int, ...]] = (2, 3)  # of the images that the method is published for
 
     optimiser: torch.optim.Optimizer
 
@@ -132,6 +133,12 @@ def make(settings: dict[str, Any], build: Build) -> Method:
                 f"method '{settings['implementation']}' has no hyper-parameter '{name}'{nearest(name, known_params)}. "
                 f"Its class has: {', '.join(known_params)}"
             )
+    if build.dimensions not in method.DIMENSIONS:
+        (published,) = method.DIMENSIONS
+        raise InputError(
+            f"method '{settings['implementation']}' is published for {published}-D images only, "
+            f"found {build.dimensions}-D data"
+        )
     # The settings leave out hyper-parameters that are null.
     params = {name: settings["params"].get(name) for name in known_params}
     return method(method.Params(**params), build)

@@ -17,7 +17,10 @@ from dmd.methods import base
 from dmd.networks.build import Build
 from dmd.training import noise_seed
 
-CASES = list(itertools.product(methods(), (2, 3)))
+# Every method in every dimension that it is published for.
+PAIRS = list(itertools.product(methods(), (2, 3)))
+CASES = [(name, dimensions) for name, dimensions in PAIRS if dimensions in base.load(name).DIMENSIONS]
+LARGEST = [(name, max(base.load(name).DIMENSIONS)) for name in methods()]
 
 
 @pytest.fixture
@@ -102,22 +105,28 @@ def test_ten_steps_are_five_and_resume_and_five_bit_for_bit(name, dimensions, sp
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
-@pytest.mark.parametrize("name", methods())
-def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
-    settings = spec(name, 3)
-    batch = Batches(load_store(tiny_store[3]), settings)[0]
+@pytest.mark.parametrize(("name", "dimensions"), LARGEST)
+def test_training_lowers_the_loss_on_a_fixed_batch(name, dimensions, spec, tiny_store):
+    settings = spec(name, dimensions)
+    batch = Batches(load_store(tiny_store[dimensions]), settings)[0]
     method = built(settings).train()
     totals = [sum(term.item() for term in method.train_step(batch, 0).values()) for _ in range(12)]
     assert sum(totals[-3:]) < sum(totals[:3])
 
 
-@pytest.mark.parametrize("name", methods())
-def test_labels_of_unlabelled_cases_are_not_needed(name, spec, tiny_store):
-    settings = spec(name, 3)
+@pytest.mark.parametrize(("name", "dimensions"), LARGEST)
+def test_labels_of_unlabelled_cases_are_not_needed(name, dimensions, spec, tiny_store):
+    settings = spec(name, dimensions)
     method = built(settings).train()
-    batch = Batches(load_store(tiny_store[3]), settings)[0]
+    batch = Batches(load_store(tiny_store[dimensions]), settings)[0]
     assert len(batch.labels) < len(batch.images)
     assert method.losses(batch, 0)
+
+
+@pytest.mark.parametrize(("name", "dimensions"), sorted(set(PAIRS) - set(CASES)))
+def test_other_dimensions_are_refused(name, dimensions, spec):
+    with pytest.raises(InputError, match=f"'{name}' is published for .-D images only, found {dimensions}-D data"):
+        built(spec(name, dimensions))
 
 
 def test_an_unknown_method_lists_the_files_and_the_nearest():
