@@ -136,23 +136,6 @@ class Adversarial(Method):
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
 
 
-def require(batch: Batch, unlabelled: bool = False) -> int:
-    """Return the number of labelled cases of a batch in which a mean over them is defined.
-
-    Raises
-    ------
-    InputError
-        No case is labelled, or, where ``unlabelled`` ones are needed, every case is.
-    """
-    labelled, rest = len(batch.labels), len(batch.images) - len(batch.labels)
-    if not labelled or (unlabelled and not rest):
-        raise InputError(
-            f"expected a batch with at least one labelled {'and one unlabelled ' if unlabelled else ''}case, found "
-            f"{labelled} labelled and {rest} unlabelled; change the batch or the budget of the run"
-        )
-    return labelled
-
-
 class Predictor(nn.Module):
     """A network with its logits turned into class probabilities ``(B, C, *S)``.
 

@@ -11,7 +11,7 @@ from dmd.data.atlas import atlas, surprise
 from dmd.data.batches import Batch
 from dmd.data.store import Case
 from dmd.losses import binary_cross_entropy_from_logits
-from dmd.methods.base import Adversarial, Predictor, require
+from dmd.methods.base import Adversarial, Predictor
 from dmd.networks.build import Build
 from dmd.networks.discriminator import VoxelDiscriminator, held
 
@@ -58,17 +58,18 @@ class DAP(Adversarial):
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the supervised term, the two adversarial ones and self-training."""
-        labelled = require(batch, unlabelled=True)
         logits = self.segmenter(batch.images).float()
+        seen, unseen = batch.split(logits)
         with held(self.discriminator):
             judged = self.discriminator(torch.softmax(logits, dim=1))
-        trusted = torch.sigmoid(judged[labelled:, 0].detach().float()) > self.params.threshold
+        judged_seen, judged_unseen = batch.split(judged)
+        trusted = torch.sigmoid(judged_unseen[:, 0].detach().float()) > self.params.threshold
         started = self.clock(step) >= self.params.self_training_from
         return {
-            "bayesian": bayesian(logits[:labelled], batch.labels, batch.extras["surprise"], self.params.focusing),
-            "adversarial_labelled": self.params.adversarial_labelled * _against(judged[:labelled], 1.0),
-            "adversarial_unlabelled": self.params.adversarial_unlabelled * _against(judged[labelled:], 1.0),
-            "self_training": self.params.self_training * started * self_training(logits[labelled:], trusted),
+            "bayesian": bayesian(seen, batch.labels, batch.extras["surprise"], self.params.focusing),
+            "adversarial_labelled": self.params.adversarial_labelled * _against(judged_seen, 1.0),
+            "adversarial_unlabelled": self.params.adversarial_unlabelled * _against(judged_unseen, 1.0),
+            "self_training": self.params.self_training * started * self_training(unseen, trusted),
         }
 
     def shown(self, images: Tensor) -> Tensor:

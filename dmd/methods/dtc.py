@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from dmd.data.batches import Batch
 from dmd.data.distance import signed_distances
 from dmd.losses import cross_entropy, mean_squared, probabilities, supervised_dice
-from dmd.methods.base import Method, Predictor, require
+from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
 from dmd.networks.level_set import LevelSetNetwork
 from dmd.schedules import ramp
@@ -53,7 +53,7 @@ class DTC(Method):
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the supervised terms of both heads and their consistency."""
-        labelled = require(batch)
+        labelled = len(batch.labels)
         maps, logits = self.network.maps_and_logits(batch.images)
         foreground = probabilities(logits)[:, -maps.shape[1] :]
         consistency = mean_squared(torch.sigmoid(-self.params.steepness * maps), foreground)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from dmd.data.batches import Batch
 from dmd.data.distance import signed_distances
 from dmd.losses import cross_entropy, mean_squared, supervised_dice
-from dmd.methods.base import Adversarial, Predictor, require
+from dmd.methods.base import Adversarial, Predictor
 from dmd.networks.build import Build
 from dmd.networks.discriminator import PairDiscriminator, held
 from dmd.networks.level_set import LevelSetNetwork
@@ -53,16 +53,18 @@ class SASSNet(Adversarial):
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the supervised terms of both heads and the adversarial term."""
-        labelled = require(batch, unlabelled=True)
         maps, logits = self.segmenter.maps_and_logits(batch.images)
+        seen_maps, unseen_maps = batch.split(maps)
+        seen, _ = batch.split(logits)
+        _, unlabelled = batch.split(batch.images)
         with held(self.discriminator):
-            judged = self.discriminator(maps[labelled:], batch.images[labelled:])
+            judged = self.discriminator(unseen_maps, unlabelled)
         adversarial = cross_entropy(judged, judged.new_ones(len(judged), dtype=torch.int64))
         warmup = ramp(self.clock(step) // 150, self.params.rampup)
         return {
-            "cross_entropy": self.params.cross_entropy * cross_entropy(logits[:labelled], batch.labels),
-            "dice": self.params.dice * supervised_dice(logits[:labelled], batch.labels),
-            "distance": self.params.distance * mean_squared(maps[:labelled], batch.extras["distances"]),
+            "cross_entropy": self.params.cross_entropy * cross_entropy(seen, batch.labels),
+            "dice": self.params.dice * supervised_dice(seen, batch.labels),
+            "distance": self.params.distance * mean_squared(seen_maps, batch.extras["distances"]),
             "adversarial": self.params.adversarial * warmup * adversarial,
         }
 

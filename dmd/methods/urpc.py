@@ -1,5 +1,6 @@
 """URPC: the scales of a decoder agree with their mean, less where they deviate from it (Luo et al., MICCAI 2021)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -75,16 +76,12 @@ class URPC(Method):
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the supervised terms and the consistency, each the mean over the scales."""
-        labelled = len(batch.labels)
-        if not 0 < labelled < len(batch.images):
-            raise ValueError(f"urpc: expected labelled and unlabelled cases, found {labelled} of {len(batch.images)}")
-        scales = self.network.scales(batch.images)
+        seen, unseen = zip(*map(batch.split, self.network.scales(batch.images)), strict=True)
         weight = self.params.consistency * ramp(self.clock(step) // 150, self.params.rampup)
-        seen = [logits[:labelled] for logits in scales]
         return {
             "cross_entropy": torch.stack([cross_entropy(logits, batch.labels) for logits in seen]).mean() / 2,
             "dice": torch.stack([supervised_dice(logits, batch.labels) for logits in seen]).mean() / 2,
-            "consistency": weight * rectified_consistency([logits[labelled:] for logits in scales]),
+            "consistency": weight * rectified_consistency(unseen),
         }
 
     @property
@@ -93,7 +90,7 @@ class URPC(Method):
         return Predictor(self.network)
 
 
-def rectified_consistency(scales: list[Tensor]) -> Tensor:
+def rectified_consistency(scales: Sequence[Tensor]) -> Tensor:
     """Return the mean over the scales of ``L_s`` (see `URPC`) from their logits ``(B, C, *S)``; >= 0, 0 if equal."""
     logs = torch.stack([torch.log_softmax(logits.float(), dim=1) for logits in scales])
     predicted = logs.exp()

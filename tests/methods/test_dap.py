@@ -6,7 +6,6 @@ import torch
 from conftest import tiny_cases, tiny_spec
 
 from dmd.data.batches import Batch
-from dmd.errors import InputError
 from dmd.methods import base
 from dmd.methods.dap import DAP, bayesian, self_training
 from dmd.networks.build import Build
@@ -110,9 +109,3 @@ def test_an_absent_class_and_a_filled_patch_are_finite(method, value):
     made = batch()
     terms = method.train_step(Batch(made.images, torch.full_like(made.labels, value), made.extras), 9)
     assert all(torch.isfinite(term) for term in terms.values())
-
-
-@pytest.mark.parametrize(("labelled", "unlabelled"), [(0, 2), (2, 0)])
-def test_a_batch_of_one_kind_is_refused(method, labelled, unlabelled):
-    with pytest.raises(InputError, match=f"found {labelled} labelled and {unlabelled} unlabelled"):
-        method.losses(batch(labelled, unlabelled), 0)

@@ -5,7 +5,6 @@ import torch
 from conftest import tiny_spec
 
 from dmd.data.batches import Batch
-from dmd.errors import InputError
 from dmd.methods import base
 from dmd.methods.dtc import DTC
 from dmd.networks.build import Build
@@ -84,13 +83,3 @@ def test_an_absent_class_and_a_filled_patch_are_finite(make, dimensions, value):
     torch.stack(list(terms.values())).sum().backward()
     assert all(torch.isfinite(term) for term in terms.values())
     assert all(torch.isfinite(weight.grad).all() for weight in method.parameters())
-
-
-def test_a_batch_without_labels_is_refused_and_one_without_unlabelled_cases_is_not(make):
-    method = make(3)
-    labels = half(3)
-    whole = Batch(torch.randn(2, 1, 16, 16, 16), labels, method.targets(labels))
-    assert all(torch.isfinite(term) for term in method.losses(whole, 0).values())
-    nothing = Batch(whole.images, labels[:0], {"distances": torch.zeros(0, 1, 16, 16, 16)})
-    with pytest.raises(InputError, match="at least one labelled case, found 0 labelled and 2 unlabelled"):
-        method.losses(nothing, 0)

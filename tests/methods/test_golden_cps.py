@@ -6,7 +6,8 @@ from golden import compare, rule
 
 @pytest.mark.parametrize("case", compare.read("cps"), ids=["3d", "2d"])
 def test_cps_is_that_of_public_code(case):
-    method, batch = compare.method(case, "cps"), compare.batch(case)
+    method = compare.method(case, "cps")
+    batch = compare.batch(case, method)
     rule.fill(method.first, lambda: method.first(batch.images), case["seed"])
     rule.fill(method.second, lambda: method.second(batch.images), case["seed"] + 1)
     compare.require_parameters(case, method)

@@ -8,7 +8,8 @@ from torch import nn
 @pytest.mark.parametrize("name", ["mcnet", "mcnet2d"])
 def test_mc_net_is_that_of_its_released_code(name):
     (case,) = compare.read(name)
-    method, batch = compare.method(case, "mcnet", row="mcnet_released"), compare.batch(case)
+    method = compare.method(case, "mcnet", row="mcnet_released")
+    batch = compare.batch(case, method)
     decoders = method.decoders
     rule.fill(method, lambda: decoders.logits(batch.images), case["seed"])
     first, second = decoders.logits(batch.images)

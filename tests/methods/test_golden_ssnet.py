@@ -8,7 +8,8 @@ from golden import compare, rule
 @pytest.mark.parametrize("name", ["ssnet", "ssnet2d"])
 def test_ss_net_is_that_of_its_released_code(name):
     (case,) = compare.read(name)
-    method, batch = compare.method(case, "ssnet"), compare.batch(case)
+    method = compare.method(case, "ssnet")
+    batch = compare.batch(case, method)
 
     def run():
         method.network(batch.images)

@@ -5,7 +5,8 @@ from golden import compare, rule
 
 def test_urpc_is_that_of_its_released_code():
     (case,) = compare.read("urpc")
-    method, batch = compare.method(case, "urpc"), compare.batch(case)
+    method = compare.method(case, "urpc")
+    batch = compare.batch(case, method)
     method.network.dropout.p = 0.0
     rule.fill(method, lambda: method.network.scales(batch.images), case["seed"])
     with rule.counted_noise(case["seed"]):

@@ -5,7 +5,6 @@ import torch
 from conftest import tiny_spec
 
 from dmd.data.batches import Batch
-from dmd.errors import InputError
 from dmd.methods import base
 from dmd.methods.sassnet import SASSNet
 from dmd.networks.build import Build
@@ -79,9 +78,3 @@ def test_the_discriminators_rate_is_constant_and_its_optimiser_apart(method):
         for optimiser in (method.optimiser, method.discriminator_optimiser)
     ]
     assert apart == [{id(weight) for weight in part.parameters()} for part in (method.segmenter, method.discriminator)]
-
-
-@pytest.mark.parametrize(("labelled", "unlabelled"), [(0, 2), (2, 0)])
-def test_a_batch_of_one_kind_is_refused(method, labelled, unlabelled):
-    with pytest.raises(InputError, match=f"found {labelled} labelled and {unlabelled} unlabelled"):
-        method.losses(batch(method, labelled, unlabelled), 0)

@@ -76,13 +76,6 @@ def test_the_deepest_side_repeats_its_pixels():
     assert torch.equal(deepest, deepest[..., ::8, ::8].repeat_interleave(8, -1).repeat_interleave(8, -2))
 
 
-@pytest.mark.parametrize("labelled", [0, 4])
-def test_a_batch_without_labelled_or_unlabelled_cases_is_refused(labelled):
-    labels = torch.zeros(labelled, 16, 16).long()
-    with pytest.raises(ValueError, match=f"expected labelled and unlabelled cases, found {labelled} of 4"):
-        made().losses(Batch(torch.randn(4, 1, 16, 16), labels), 0)
-
-
 def test_absent_classes_are_finite():
     terms = made().losses(Batch(torch.randn(4, 1, 16, 16), torch.zeros(2, 16, 16).long()), 0)
     assert all(torch.isfinite(term) for term in terms.values())
