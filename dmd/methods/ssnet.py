@@ -128,8 +128,10 @@ class SSNet(Method):
             return total
         features, labels = self.prediction(self.projection(_vectors(feature))), labels.flatten()
         for index, selector in enumerate(self.selectors):
-            members, prototypes = features[labels == index], self.memory[index]
-            if len(members) > 1 and len(prototypes) > 1:
+            prototypes = self.memory[index]
+            # Asked first: gathering the voxels of the background, most of all, would be for nothing.
+            members = features[labels == index] if len(prototypes) > 1 else features[:0]
+            if len(members) > 1:
                 total = total + _weighted_distance(members, prototypes, selector(members.detach()))
         return total / len(self.selectors)
 
