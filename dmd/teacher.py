@@ -51,7 +51,8 @@ class Teacher(nn.Module):
             How often the network runs.
         copies : int
             How many copies of the batch, each with noise and dropout of its own, share one forward and so the
-            statistics of its batch norm. The published code has 4 forwards with 2 copies each.
+            statistics of its batch norm. The released UA-MT has 4 forwards with 2 copies each; docs/deviations.md
+            says what another grouping changes.
 
         Yields
         ------
