@@ -59,7 +59,8 @@ def check_precision(device: torch.device, precision: str, patch: Sequence[int]) 
     if len(patch) == 3 and patch[0] in (2 * 2**level for level in range(5)):
         raise InputError(
             f"expected a patch whose first axis is not halved to 2 voxels, found {list(patch)}: there "
-            "gradients in bf16 on a CPU are undefined. Set `precision: fp32` for the scale, or a first axis of 48 or more"
+            "gradients in bf16 on a CPU are undefined. Set `precision: fp32` for the scale, or a first axis of 48 or "
+            "more"
         )
     if not torch.cpu._is_avx512_bf16_supported():
         print(
