@@ -72,14 +72,17 @@ class Schedule(Strict):
 
 
 class Protocol(Strict):
-    """What all methods of one data set share. ``iterations`` are the paper's."""
+    """What all methods of one data set share. ``iterations`` are the paper's.
+
+    ``selection`` says which weights are tested: the ``last`` ones, or the best on the patients of ``validation``.
+    """
 
     network: Literal["vnet", "unet"]
     batch: Batch
     iterations: PositiveInt
     optimiser: Optimiser
     schedule: Schedule
-    selection: Literal["last"]
+    selection: Literal["last", "validation"]
 
 
 class Training(Strict):
@@ -131,13 +134,17 @@ class Dataset(Strict):
 
 
 class ScaledDataset(Strict):
-    """The data that stand for a data set at one scale, and how much is computed on them."""
+    """The data that stand for a data set at one scale, and how much is computed on them.
+
+    ``validate_every`` is the number of iterations between two validations, where weights are chosen on them.
+    """
 
     data: str
     downsample: list[PositiveInt]
     patch: list[PositiveInt]
     stride: list[PositiveInt] | None = None
     iterations: PositiveInt
+    validate_every: PositiveInt | None = None
 
 
 class Scale(Strict):

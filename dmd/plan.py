@@ -191,6 +191,7 @@ class _Planner:
         schedule = (training and training.schedule) or protocol.schedule
         batches = row.batches or source.batches or "two_stream"
         self._check_budget(where, scaled.data, labelled, batches)
+        self._check_selection(where, scaled, protocol)
         spec = {
             "dataset": store.identity,
             "dimensions": self.config.datasets[scaled.data].dimensions,
@@ -212,6 +213,7 @@ class _Planner:
             "precision": settings.precision,
             "stride": scaled.stride,
             "selection": protocol.selection,
+            "validate_every": scaled.validate_every if protocol.selection == "validation" else None,
             "seed": seed,
         }
         return json.loads(canonical(spec)), store.name
@@ -237,6 +239,20 @@ class _Planner:
             raise InputError(
                 f"{where}: with all {patients} patients of '{data}' labelled no unlabelled case is left for a "
                 "semi-supervised method; lower the budget or use a supervised method"
+            )
+
+    def _check_selection(self, where: str, scaled: ScaledDataset, protocol: Protocol) -> None:
+        if protocol.selection != "validation":
+            return
+        if not self.splits[scaled.data].parts.get("validation"):
+            raise InputError(
+                f"{where}: `selection: validation` needs patients to choose on, but the split of '{scaled.data}' has "
+                "none in its part 'validation'; use `selection: last`"
+            )
+        if scaled.validate_every is None:
+            raise InputError(
+                f"{where}: `selection: validation` needs the number of iterations between two validations; add "
+                "`validate_every` to the data set in config/scales.yaml"
             )
 
 

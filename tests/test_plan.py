@@ -202,6 +202,34 @@ def test_an_impossible_run_is_refused(content, root, key, value, message):
     assert message in fault(content, root)
 
 
+def test_weights_are_chosen_on_validation_patients_where_the_protocol_says_so(content, root):
+    content["artefacts"]["flat"] = {
+        "kind": "table",
+        "caption": "flat",
+        "columns": ["dice"],
+        "runs": [{"dataset": "acdc", "labelled": 3, "method": "dmd"}],
+    }
+    made = planned(content, root)
+    spec = made.runs[row(made, "flat", "dmd", 3).runs[0]].spec
+    assert (spec["selection"], spec["validate_every"]) == ("validation", 200)
+    spec = made.runs[row(made, "table1", "dmd", 8).runs[0]].spec
+    assert spec["selection"] == "last"
+    assert "validate_every" not in spec
+
+
+def test_a_number_of_validations_that_are_not_made_is_no_setting(content, root):
+    before = row(planned(content, root), "table3", "dmd").runs
+    content["scales"]["paper"]["datasets"]["la"]["validate_every"] = 200
+    assert row(planned(content, root), "table3", "dmd").runs == before
+
+
+def test_a_selection_without_validation_patients_or_interval_is_refused(content, root):
+    content["protocols"]["la"]["selection"] = "validation"
+    assert "the split of 'la' has none in its part 'validation'" in fault(content, root)
+    content["scales"]["paper"]["datasets"]["la"] |= {"data": "acdc", "patch": [256, 256]}
+    assert "add `validate_every` to the data set in config/scales.yaml" in fault(content, root)
+
+
 def test_unknown_scale_and_artefact_are_refused(content, root):
     wrong_scale, wrong_build = copy.deepcopy(content), copy.deepcopy(content)
     wrong_scale["scale"] = "haf"
