@@ -95,11 +95,13 @@ class Training(Strict):
 class Method(Strict):
     """A row of the tables: an implementation, its hyper-parameters and where they differ.
 
-    ``adapted`` holds what differs on a data set, ``tuned`` what differs there for one budget; ``reconstructed`` names
-    the data sets for which neither code nor all settings are published.
+    ``adapted`` holds what differs on a data set, ``tuned`` what differs there for one budget, ``labels`` what a table
+    of that data set calls the row; ``reconstructed`` names the data sets for which neither code nor all settings are
+    published.
     """
 
     label: str
+    labels: dict[str, str] = {}
     citation: str | None = None
     implementation: str | None = None
     revision: PositiveInt | None = None

@@ -35,7 +35,8 @@ class Run:
 class Row:
     """One line of a table: the runs (one per seed) behind it and the paper's numbers beside it.
 
-    ``reconstructed`` where neither code nor all settings of the method on this data set are published.
+    ``labelled`` and ``unlabelled`` count the patients that it learns from; ``reconstructed`` where neither code nor all
+    settings of the method on this data set are published.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Row:
     reconstructed: bool
     dataset: str
     labelled: int
+    unlabelled: int
     params: dict[str, Value]
     runs: tuple[str, ...]
     paper: dict[str, float]
@@ -170,8 +172,22 @@ class _Planner:
             self.runs[run.id] = run
             ids.append(run.id)
         row = self.config.methods[method]
-        paper = self.paper.get((name, method, dataset, labelled), {})
-        return Row(method, row.label, dataset in row.reconstructed, dataset, labelled, params, tuple(ids), paper)
+        return Row(
+            method=method,
+            label=row.labels.get(dataset, row.label),
+            reconstructed=dataset in row.reconstructed,
+            dataset=dataset,
+            labelled=labelled,
+            unlabelled=self._unlabelled(spec),
+            params=params,
+            runs=tuple(ids),
+            paper=self.paper.get((name, method, dataset, labelled), {}),
+        )
+
+    def _unlabelled(self, spec: dict[str, Any]) -> int:
+        if spec["batch"]["labelled"] == spec["batch"]["size"]:
+            return 0
+        return len(self.splits[spec["dataset"]["name"]].parts["train"]) - spec["labelled"]
 
     def _spec(
         self, where: str, scale: str, dataset: str, labelled: int, method: str, params: dict, seed: int

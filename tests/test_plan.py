@@ -32,6 +32,41 @@ def test_table3_has_the_papers_rows_in_its_order_after_the_lower_bound(content, 
     assert [r.method for r in made.artefacts["table3"].rows] == ["supervised", "cps", "mcnet", "dml", "dmd"]
 
 
+def test_the_supervised_row_is_called_after_its_network(content, root):
+    made = planned(content, root)
+    assert row(made, "table1", "supervised").label == "V-Net"
+    assert row(made, "table2", "supervised", 3).label == "U-Net"
+    assert row(made, "table2", "dmd", 3).label == "DMD"
+
+
+def test_rows_count_the_patients_that_they_learn_from(content, root):
+    made = planned(content, root)
+    found = {
+        (name, r.method, r.labelled): r.unlabelled for name in ("table1", "table2") for r in made.artefacts[name].rows
+    }
+    assert {found["table1", "supervised", labelled] for labelled in (8, 16, 80)} == {0}
+    assert (found["table1", "dmd", 8], found["table1", "dmd", 16]) == (72, 64)
+    assert (found["table2", "supervised", 70], found["table2", "mcnet", 3]) == (0, 67)
+
+
+def test_the_paper_gives_a_number_for_every_row(content, root):
+    made = planned(content, root)
+    for name in ("table1", "table2", "table3"):
+        assert all({"dice", "jaccard"} <= set(r.paper) for r in made.artefacts[name].rows)
+
+
+def test_values_of_acdc_differ_where_the_methods_authors_say_so(content, root):
+    made = planned(content, root)
+    supervised, mcnet, dmd = (
+        made.runs[row(made, "table2", method, 3).runs[0]].spec for method in ("supervised", "mcnet", "dmd")
+    )
+    assert supervised["schedule"] == {"kind": "poly", "power": 0.9}
+    assert mcnet["schedule"] == dmd["schedule"] == {"kind": "constant"}
+    assert (mcnet["method"]["params"]["rampup"], mcnet["method"]["params"]["prediction"]) == (200, "first")
+    assert (dmd["method"]["params"]["temperature"], dmd["method"]["params"]["weight"]) == (2, 4)
+    assert {spec["iterations"] for spec in (supervised, mcnet, dmd)} == {30000}
+
+
 def test_two_tables_share_the_runs_that_have_equal_settings(content, root):
     made = planned(content, root)
     shared = row(made, "table1", "dmd").runs
