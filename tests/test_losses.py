@@ -329,3 +329,12 @@ def test_losses_are_float32_whatever_comes_in(seed):
     outside += [supervised_dice(high[0], labels), hard_cross_entropy(*high)]
     assert all(term.dtype == torch.float32 for term in inside)
     assert inside == outside
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_no_case_at_all_has_no_loss(channels):
+    logits, labels = torch.zeros(0, channels, 4, 4), torch.zeros(0, 4, 4, dtype=torch.int64)
+    with pytest.raises(ValueError, match="expected at least one case"):
+        losses.supervised_dice(logits, labels)
+    with pytest.raises(ValueError, match="expected at least one case"):
+        losses.dice_distance(logits, logits, 2.0)

@@ -9,7 +9,7 @@ import torch
 from conftest import tiny_spec
 
 from dmd import config
-from dmd.data.batches import Batches
+from dmd.data.batches import Batch, Batches
 from dmd.data.store import load_store
 from dmd.declarations import hyper_parameters, methods
 from dmd.errors import InputError
@@ -118,6 +118,33 @@ def test_labels_of_unlabelled_cases_are_not_needed(name, spec, tiny_store):
     batch = Batches(load_store(tiny_store[3]), settings)[0]
     assert len(batch.labels) < len(batch.images)
     assert method.losses(batch, 0)
+
+
+def first_batch(method: base.Method, settings: dict, path) -> Batch:
+    store = load_store(path)
+    return Batches(store, settings, method.companions(store.labelled(settings["labelled"])), method.targets)[0]
+
+
+@pytest.mark.parametrize(("name", "dimensions"), CASES)
+def test_a_batch_without_labelled_cases_is_refused(name, dimensions, spec, tiny_store):
+    settings = spec(name, dimensions)
+    method = built(settings).train()
+    batch = first_batch(method, settings, tiny_store[dimensions])
+    extras = {key: value[:0] for key, value in batch.extras.items()}
+    with pytest.raises((InputError, ValueError)):
+        method.losses(Batch(batch.images[2:], batch.labels[:0], extras), 0)
+
+
+@pytest.mark.parametrize(("name", "dimensions"), CASES)
+def test_a_batch_without_unlabelled_cases_is_refused_or_has_finite_losses(name, dimensions, spec, tiny_store):
+    settings = spec(name, dimensions)
+    method = built(settings).train()
+    batch = first_batch(method, settings, tiny_store[dimensions])
+    try:
+        terms = method.losses(Batch(batch.images[:2], batch.labels, batch.extras), 0)
+    except (InputError, ValueError):
+        return
+    assert all(torch.isfinite(term) for term in terms.values())
 
 
 def test_an_unknown_method_lists_the_files_and_the_nearest():
