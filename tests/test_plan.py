@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmd import config, plan
-from dmd.declarations import hyper_parameters
+from dmd.declarations import hyper_parameters, methods
 from dmd.errors import InputError
 
 
@@ -65,6 +65,36 @@ def test_values_of_acdc_differ_where_the_methods_authors_say_so(content, root):
     assert (mcnet["method"]["params"]["rampup"], mcnet["method"]["params"]["prediction"]) == (200, "first")
     assert (dmd["method"]["params"]["temperature"], dmd["method"]["params"]["weight"]) == (2, 4)
     assert {spec["iterations"] for spec in (supervised, mcnet, dmd)} == {30000}
+
+
+def test_tables_1_and_2_have_the_papers_rows_in_its_order(content, root):
+    made = planned(content, root)
+    few = ["dap", "uamt", "sassnet", "lgermt", "duwm", "dtc", "mcnet", "ssnet", "dmd"]
+    assert [(r.labelled, r.method) for r in made.artefacts["table1"].rows] == [
+        *((labelled, "supervised") for labelled in (8, 16, 80)),
+        *((8, method) for method in few),
+        *((16, method) for method in few if method != "ssnet"),
+    ]
+    assert [(r.labelled, r.method) for r in made.artefacts["table2"].rows] == [
+        *((labelled, "supervised") for labelled in (3, 7, 70)),
+        *((3, method) for method in ("uamt", "sassnet", "dtc", "urpc", "mcnet", "ssnet", "dmd")),
+    ]
+
+
+def test_the_rows_that_nobody_can_repeat_exactly_are_marked(content, root):
+    made = planned(content, root)
+    marked = {name: {r.method for r in made.artefacts[name].rows if r.reconstructed} for name in made.artefacts}
+    for folder in ("", "half/", "smoke/"):
+        assert marked[f"{folder}table1"] == {"dap", "duwm"}
+        assert marked[f"{folder}table2"] == {"sassnet", "dtc", "dmd"}
+        assert marked[f"{folder}table3"] == {"cps", "dml"}
+
+
+def test_every_row_of_the_three_tables_has_all_that_the_paper_prints(content, root):
+    made = planned(content, root)
+    rows = [r for name in ("table1", "table2") for r in made.artefacts[name].rows]
+    assert len(rows) == 30
+    assert all(set(r.paper) == {"dice", "jaccard", "hd95_voxel", "asd_voxel"} for r in rows)
 
 
 def test_two_tables_share_the_runs_that_have_equal_settings(content, root):
@@ -127,7 +157,7 @@ def test_tuned_values_apply_to_their_budget_only(content, root):
 def test_an_optional_parameter_left_null_keeps_every_id(content, root, monkeypatch):
     before = set(planned(content, root).runs)
     monkeypatch.setattr(plan, "hyper_parameters", lambda method: [*hyper_parameters(method), "new"])
-    for method in ("supervised", "cps", "mcnet", "dmd"):
+    for method in methods():
         content["methods"][method]["params"]["new"] = None
     assert set(planned(content, root).runs) == before
 
@@ -144,7 +174,7 @@ def test_a_method_without_a_file_is_refused(content, root):
     content["methods"]["mine"] = {"label": "Mine", "revision": 1}
     content["artefacts"]["table3"]["runs"][0]["method"] = "mine"
     assert "unknown method 'mine'" in fault(content, root)
-    assert "Files in dmd/methods: cps, dmd, mcnet, supervised" in fault(content, root)
+    assert f"Files in dmd/methods: {', '.join(methods())}" in fault(content, root)
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,11 @@ def copy(tmp_path_factory) -> Path:
         ("results/table3.csv", 15, 1),
         ("results/half/table3.csv", 5, 1),
         ("results/smoke/table3.csv", 5, 1),
-        ("results/table1.csv", 21, 1),
-        ("results/table2.csv", 15, 1),
-        ("results/half/table2.csv", 5, 1),
-        ("results/smoke/table2.csv", 5, 1),
+        ("results/table1.csv", 60, 1),
+        ("results/half/table1.csv", 20, 1),
+        ("results/table2.csv", 30, 1),
+        ("results/half/table2.csv", 10, 1),
+        ("results/smoke/table2.csv", 10, 1),
     ],
 )
 def test_a_dry_run_has_one_chain_per_run(copy, target, runs, prepared):
@@ -86,7 +87,7 @@ def test_a_local_folder_replaces_the_download(copy):
 def test_the_slurm_profile_resolves_from_the_root(copy):
     done = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table1.csv")
     assert done.returncode == 0, done.stderr
-    assert jobs(done.stdout)["train"] == 21
+    assert jobs(done.stdout)["train"] == 60
 
 
 def test_no_key_stands_in_both_profiles(root):
