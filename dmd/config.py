@@ -72,14 +72,17 @@ class Schedule(Strict):
 
 
 class Protocol(Strict):
-    """What all methods of one data set share. ``iterations`` are the paper's."""
+    """What all methods of one data set share. ``iterations`` are the paper's.
+
+    ``selection`` says which weights are tested: the ``last`` ones, or the best on the patients of ``validation``.
+    """
 
     network: Literal["vnet", "unet"]
     batch: Batch
     iterations: PositiveInt
     optimiser: Optimiser
     schedule: Schedule
-    selection: Literal["last"]
+    selection: Literal["last", "validation"]
 
 
 class Training(Strict):
@@ -92,11 +95,13 @@ class Training(Strict):
 class Method(Strict):
     """A row of the tables: an implementation, its hyper-parameters and where they differ.
 
-    ``adapted`` holds what differs on a data set, ``tuned`` what differs there for one budget; ``reconstructed`` names
-    the data sets for which neither code nor all settings are published.
+    ``adapted`` holds what differs on a data set, ``tuned`` what differs there for one budget, ``labels`` what a table
+    of that data set calls the row; ``reconstructed`` names the data sets for which neither code nor all settings are
+    published.
     """
 
     label: str
+    labels: dict[str, str] = {}
     citation: str | None = None
     implementation: str | None = None
     revision: PositiveInt | None = None
@@ -131,13 +136,17 @@ class Dataset(Strict):
 
 
 class ScaledDataset(Strict):
-    """The data that stand for a data set at one scale, and how much is computed on them."""
+    """The data that stand for a data set at one scale, and how much is computed on them.
+
+    ``validate_every`` is the number of iterations between two validations, where weights are chosen on them.
+    """
 
     data: str
     downsample: list[PositiveInt]
     patch: list[PositiveInt]
     stride: list[PositiveInt] | None = None
     iterations: PositiveInt
+    validate_every: PositiveInt | None = None
 
 
 class Scale(Strict):

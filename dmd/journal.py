@@ -56,13 +56,11 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def write_table(journal: Path, table: Path) -> None:
-    """Turn a journal into a CSV table with one line per step and one column per value."""
+    """Turn a journal into a CSV table with one line per step and one column per value, empty where it has none."""
+    names = dict.fromkeys(name for line in lines(journal) for name in line["values"])
     text = io.StringIO()
-    writer: csv.DictWriter | None = None
+    writer = csv.DictWriter(text, fieldnames=["step", *names], lineterminator="\n")
+    writer.writeheader()
     for line in lines(journal):
-        row = {"step": line["step"]} | {name: repr(value) for name, value in line["values"].items()}
-        if writer is None:
-            writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow(row)
+        writer.writerow({"step": line["step"]} | {name: repr(value) for name, value in line["values"].items()})
     write_text(table, text.getvalue())

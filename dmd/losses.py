@@ -1,7 +1,8 @@
 """Loss terms as pure functions of logits or probabilities ``(B, C, *S)`` and labels ``(B, *S)``.
 
 Every function first requires equal shapes: a silent broadcast of predictions ``(B, 1, *S)`` against labels
-``(B, *S)`` would pair every prediction with every label. Everything is computed in float32 whatever comes in:
+``(B, *S)`` would pair every prediction with every label. No case at all is refused too: its mean is not a number,
+and the smoothing of a Dice would call it perfect. Everything is computed in float32 whatever comes in:
 inputs are converted, and none of the operations used is one that autocast would lower again.
 """
 
@@ -15,6 +16,8 @@ from torch.nn import functional
 def _same_shape(first: Tensor, second: Tensor) -> None:
     if first.shape != second.shape:
         raise ValueError(f"expected equal shapes, found {tuple(first.shape)} and {tuple(second.shape)}")
+    if not first.numel():
+        raise ValueError(f"expected at least one case, found shape {tuple(first.shape)}: a part of the batch is empty")
 
 
 def probabilities(logits: Tensor, temperature: float = 1.0) -> Tensor:

@@ -91,6 +91,28 @@ def evaluate(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence
     return Scores(*overlap, *voxel, *mm, predicted, expected, empty_prediction=predicted == 0)
 
 
+def mean_dice(prediction: np.ndarray, reference: np.ndarray, classes: int) -> float:
+    """Return the mean Dice of the foreground classes of two label maps ``(*S)``, in [0, 1].
+
+    Agrees with the Dice of `evaluate`, class by class, without its distances.
+
+    >>> mean_dice(np.array([0, 1, 1, 2]), np.array([0, 1, 2, 2]), classes=3)
+    0.6666666666666666
+
+    Raises
+    ------
+    InputError
+        The shapes differ.
+    """
+    if prediction.shape != reference.shape:
+        raise InputError(f"expected label maps of one shape, found {prediction.shape} and {reference.shape}")
+    pairs = classes * reference.ravel().astype(np.intp) + prediction.ravel()
+    counts = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+    sizes = counts.sum(axis=0) + counts.sum(axis=1)
+    scores = [2 * counts[index, index] / sizes[index] if sizes[index] else 1.0 for index in range(1, classes)]
+    return float(sum(scores) / len(scores))
+
+
 def treat_empty(scores: Scores, how: Empty, shape: Sequence[int], spacing_mm: Sequence[float] | None = None) -> Scores:
     """Give an empty prediction the scores a named convention asks for; leave all others alone.
 

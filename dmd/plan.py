@@ -35,7 +35,8 @@ class Run:
 class Row:
     """One line of a table: the runs (one per seed) behind it and the paper's numbers beside it.
 
-    ``reconstructed`` where neither code nor all settings of the method on this data set are published.
+    ``labelled`` and ``unlabelled`` count the patients that it learns from; ``reconstructed`` where neither code nor all
+    settings of the method on this data set are published.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Row:
     reconstructed: bool
     dataset: str
     labelled: int
+    unlabelled: int
     params: dict[str, Value]
     runs: tuple[str, ...]
     paper: dict[str, float]
@@ -170,8 +172,22 @@ class _Planner:
             self.runs[run.id] = run
             ids.append(run.id)
         row = self.config.methods[method]
-        paper = self.paper.get((name, method, dataset, labelled), {})
-        return Row(method, row.label, dataset in row.reconstructed, dataset, labelled, params, tuple(ids), paper)
+        return Row(
+            method=method,
+            label=row.labels.get(dataset, row.label),
+            reconstructed=dataset in row.reconstructed,
+            dataset=dataset,
+            labelled=labelled,
+            unlabelled=self._unlabelled(spec),
+            params=params,
+            runs=tuple(ids),
+            paper=self.paper.get((name, method, dataset, labelled), {}),
+        )
+
+    def _unlabelled(self, spec: dict[str, Any]) -> int:
+        if spec["batch"]["labelled"] == spec["batch"]["size"]:
+            return 0
+        return len(self.splits[spec["dataset"]["name"]].parts["train"]) - spec["labelled"]
 
     def _spec(
         self, where: str, scale: str, dataset: str, labelled: int, method: str, params: dict, seed: int
@@ -193,6 +209,7 @@ class _Planner:
         schedule = (training and training.schedule) or protocol.schedule
         batches = row.batches or source.batches or "two_stream"
         self._check_budget(where, scaled.data, labelled, batches)
+        self._check_selection(where, scaled, protocol)
         spec = {
             "dataset": store.identity,
             "dimensions": dimensions,
@@ -214,6 +231,7 @@ class _Planner:
             "precision": settings.precision,
             "stride": scaled.stride,
             "selection": protocol.selection,
+            "validate_every": scaled.validate_every if protocol.selection == "validation" else None,
             "seed": seed,
         }
         return json.loads(canonical(spec)), store.name
@@ -239,6 +257,20 @@ class _Planner:
             raise InputError(
                 f"{where}: with all {patients} patients of '{data}' labelled no unlabelled case is left for a "
                 "semi-supervised method; lower the budget or use a supervised method"
+            )
+
+    def _check_selection(self, where: str, scaled: ScaledDataset, protocol: Protocol) -> None:
+        if protocol.selection != "validation":
+            return
+        if not self.splits[scaled.data].parts.get("validation"):
+            raise InputError(
+                f"{where}: `selection: validation` needs patients to choose on, but the split of '{scaled.data}' has "
+                "none in its part 'validation'; use `selection: last`"
+            )
+        if scaled.validate_every is None:
+            raise InputError(
+                f"{where}: `selection: validation` needs the number of iterations between two validations; add "
+                "`validate_every` to the data set in config/scales.yaml"
             )
 
 

@@ -30,6 +30,8 @@ class State:
         Processes that have worked on the run.
     training : dict
         Modules and optimisers, as `Method.training_state` gives them.
+    best : dict, optional
+        The best validation so far with its weights, as `Selection.best` holds it.
     """
 
     run: str
@@ -38,6 +40,7 @@ class State:
     seconds: float
     attempts: int
     training: dict[str, Any]
+    best: dict[str, Any] | None = None
 
 
 def save_state(path: Path, state: State) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dmd import journal
+from dmd import journal, selection
 from dmd.data.batches import Batches
 from dmd.data.store import load_store
 from dmd.devices import channels_last, check_precision, choose_device, peak_memory_mb, provenance
@@ -24,6 +24,7 @@ from dmd.networks.build import Build
 from dmd.progress import Progress
 from dmd.rundir import RunDir
 from dmd.schedules import learning_rate
+from dmd.selection import Selection
 from dmd.state import State, load_state, save_state
 
 NOISE = 2  # first entry of the seed of dropout and other noise; batches use 0 and 1
@@ -61,9 +62,10 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
     torch.manual_seed(spec["seed"])
     method = make(spec["method"], build).to(chosen, memory_format=channels_last(spec["dimensions"]))
     method.start_training(spec["optimiser"])
-    data = load_store(store, spec["dataset"], parts=["train"])
+    data = load_store(store, spec["dataset"], parts=["train", *selection.parts(spec)])
     batches = Batches(data, spec, method.companions(data.labelled(spec["labelled"])), method.targets)
     state = _resume(run, method, chosen)
+    chooser = Selection(spec, data, chosen, state.best)
 
     method.train()
     with Journal(run.journal, state.journal_size) as history, _signals() as received:
@@ -78,19 +80,20 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
             with torch.autocast(chosen.type, torch.bfloat16, enabled=spec["precision"] == "bf16"):
                 terms = _values(method.train_step(batch, step))
             _require_finite(run, terms, step)
-            history.append(step + 1, {"loss": sum(terms.values()), **terms, "learning_rate": rate})
+            seen = chooser.look(method, step + 1)
+            history.append(step + 1, {"loss": sum(terms.values()), **terms, "learning_rate": rate, **seen})
             progress.report(step + 1, terms)
 
             state.step, state.seconds = step + 1, time.monotonic() - started
             asked = received.copy()
             received -= asked
             if asked or state.step % save_every == 0 or state.step == spec["iterations"]:
-                state.journal_size, state.training = history.commit(), method.training_state()
+                state.journal_size, state.training, state.best = history.commit(), method.training_state(), chooser.best
                 save_state(run.state, state)
             if signal.SIGTERM in asked:
                 print(f"{run.id}: stopped by SIGTERM, saved at step {state.step}", file=sys.stderr)
                 raise SystemExit(128 + signal.SIGTERM)
-    _finish(run, spec, method, state, chosen)
+    _finish(run, chooser.weights(method), chooser.facts(), state, chosen)
 
 
 def noise_seed(seed: int, step: int) -> int:
@@ -138,17 +141,20 @@ def _signals() -> Iterator[set[int]]:
             signal.signal(number, handler)
 
 
-def _finish(run: RunDir, spec: dict[str, Any], method: Method, state: State, device: torch.device) -> None:
-    weights = {name: tensor.cpu().contiguous() for name, tensor in method.predictor.state_dict().items()}
-    with replacing(run.weights) as aside:
-        torch.save(weights, aside)
+def _finish(
+    run: RunDir, weights: dict[str, torch.Tensor], selected: dict[str, Any], state: State, device: torch.device
+) -> None:
+    # Through an open file, since torch would write the name of a path into it: equal weights are equal bytes.
+    with replacing(run.weights) as aside, aside.open("wb") as file:
+        torch.save(weights, file)
     journal.write_table(run.journal, run.history)
     facts = {
         "run": run.id,
         "steps": state.step,
+        **selected,
         "attempts": state.attempts,
         "wall_seconds": round(state.seconds, 1),
-        "seconds_per_step": round(state.seconds / spec["iterations"], 4),
+        "seconds_per_step": round(state.seconds / state.step, 4),
         "peak_memory_mb": round(peak_memory_mb(device)),
         **provenance(device),
     }

@@ -41,14 +41,14 @@ def real_data() -> Path:
     return Path(folder)
 
 
-PATIENTS = {"train": [f"p{index}" for index in range(6)], "validation": [], "test": ["t0", "t1"]}
+PATIENTS = {"train": [f"p{index}" for index in range(6)], "validation": ["v0", "v1"], "test": ["t0", "t1"]}
 
 
 def tiny_cases(dimensions: int) -> list[Case]:
     """Blobs in noise, a little larger than the patch; volumes, or stacks of three slices with three classes."""
     random = np.random.default_rng(0)
     cases = []
-    for patient in PATIENTS["train"] + PATIENTS["test"]:
+    for patient in PATIENTS["train"] + PATIENTS["test"] + PATIENTS["validation"]:
         shape = (22, 20, 18) if dimensions == 3 else (3, 22, 20)
         label = np.zeros(shape, np.uint8)
         if dimensions == 3:

@@ -100,6 +100,13 @@ def test_too_few_labelled_cases_for_a_batch_are_refused(batches):
         batches(labelled=1)
 
 
+def test_a_budget_that_leaves_no_unlabelled_case_for_a_mixed_batch_is_refused(batches):
+    everyone = len(PATIENTS["train"])
+    with pytest.raises(InputError, match=f"unlabelled patients for 2 of the 4 .* found none with {everyone} labelled"):
+        batches(labelled=everyone)
+    assert batches(labelled=everyone, batch={"size": 4, "labelled": 4})[0].labels.shape[0] == 4
+
+
 def test_the_original_arrays_are_never_written(batches):
     made = batches()
     before = [array.copy() for item in made.labelled for array in item]

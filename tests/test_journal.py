@@ -35,3 +35,12 @@ def test_the_table_holds_every_digit_and_no_time(tmp_path):
     assert (tmp_path / "history.csv").read_text() == (
         "step,loss,learning_rate\n1,0.30000000000000004,0.01\n2,1e-09,0.01\n"
     )
+
+
+def test_a_value_that_some_steps_lack_has_a_column_with_gaps(tmp_path):
+    path = tmp_path / "history.jsonl"
+    with Journal(path) as writer:
+        writer.append(1, {"loss": 2.0})
+        writer.append(2, {"loss": 1.0, "validation_dice": 0.5})
+    journal.write_table(path, tmp_path / "history.csv")
+    assert (tmp_path / "history.csv").read_text() == "step,loss,validation_dice\n1,2.0,\n2,1.0,0.5\n"

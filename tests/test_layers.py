@@ -12,7 +12,7 @@ ROWS = [
     ["data", "metrics", "schedules", "devices"],
     ["networks", "losses", "perturbation", "teacher"],
     ["methods"],
-    ["state", "inference", "training", "prediction", "evaluation"],
+    ["state", "inference", "selection", "training", "prediction", "evaluation"],
     ["report"],
     ["tracking"],
     ["cli", "__main__"],
@@ -33,7 +33,7 @@ HOMES = {
         "training",
         "inference",
     }
-    | {"prediction"},
+    | {"prediction", "selection"},
     "mlflow": {"tracking"},
     "matplotlib": {"report"},
     "seaborn": {"report"},

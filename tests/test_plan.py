@@ -32,6 +32,71 @@ def test_table3_has_the_papers_rows_in_its_order_after_the_lower_bound(content, 
     assert [r.method for r in made.artefacts["table3"].rows] == ["supervised", "cps", "mcnet", "dml", "dmd"]
 
 
+def test_the_supervised_row_is_called_after_its_network(content, root):
+    made = planned(content, root)
+    assert row(made, "table1", "supervised").label == "V-Net"
+    assert row(made, "table2", "supervised", 3).label == "U-Net"
+    assert row(made, "table2", "dmd", 3).label == "DMD"
+
+
+def test_rows_count_the_patients_that_they_learn_from(content, root):
+    made = planned(content, root)
+    found = {
+        (name, r.method, r.labelled): r.unlabelled for name in ("table1", "table2") for r in made.artefacts[name].rows
+    }
+    assert {found["table1", "supervised", labelled] for labelled in (8, 16, 80)} == {0}
+    assert (found["table1", "dmd", 8], found["table1", "dmd", 16]) == (72, 64)
+    assert (found["table2", "supervised", 70], found["table2", "mcnet", 3]) == (0, 67)
+
+
+def test_the_paper_gives_a_number_for_every_row(content, root):
+    made = planned(content, root)
+    for name in ("table1", "table2", "table3"):
+        assert all({"dice", "jaccard"} <= set(r.paper) for r in made.artefacts[name].rows)
+
+
+def test_values_of_acdc_differ_where_the_methods_authors_say_so(content, root):
+    made = planned(content, root)
+    supervised, mcnet, dmd = (
+        made.runs[row(made, "table2", method, 3).runs[0]].spec for method in ("supervised", "mcnet", "dmd")
+    )
+    assert supervised["schedule"] == {"kind": "poly", "power": 0.9}
+    assert mcnet["schedule"] == dmd["schedule"] == {"kind": "constant"}
+    assert (mcnet["method"]["params"]["rampup"], mcnet["method"]["params"]["prediction"]) == (200, "first")
+    assert (dmd["method"]["params"]["temperature"], dmd["method"]["params"]["weight"]) == (2, 4)
+    assert {spec["iterations"] for spec in (supervised, mcnet, dmd)} == {30000}
+
+
+def test_tables_1_and_2_have_the_papers_rows_in_its_order(content, root):
+    made = planned(content, root)
+    few = ["dap", "uamt", "sassnet", "lgermt", "duwm", "dtc", "mcnet", "ssnet", "dmd"]
+    assert [(r.labelled, r.method) for r in made.artefacts["table1"].rows] == [
+        *((labelled, "supervised") for labelled in (8, 16, 80)),
+        *((8, method) for method in few),
+        *((16, method) for method in few if method != "ssnet"),
+    ]
+    assert [(r.labelled, r.method) for r in made.artefacts["table2"].rows] == [
+        *((labelled, "supervised") for labelled in (3, 7, 70)),
+        *((3, method) for method in ("uamt", "sassnet", "dtc", "urpc", "mcnet", "ssnet", "dmd")),
+    ]
+
+
+def test_the_rows_that_nobody_can_repeat_exactly_are_marked(content, root):
+    made = planned(content, root)
+    marked = {name: {r.method for r in made.artefacts[name].rows if r.reconstructed} for name in made.artefacts}
+    for folder in ("", "half/", "smoke/"):
+        assert marked[f"{folder}table1"] == {"dap", "duwm"}
+        assert marked[f"{folder}table2"] == {"sassnet", "dtc", "dmd"}
+        assert marked[f"{folder}table3"] == {"cps", "dml"}
+
+
+def test_every_row_of_the_three_tables_has_all_that_the_paper_prints(content, root):
+    made = planned(content, root)
+    rows = [r for name in ("table1", "table2") for r in made.artefacts[name].rows]
+    assert len(rows) == 30
+    assert all(set(r.paper) == {"dice", "jaccard", "hd95_voxel", "asd_voxel"} for r in rows)
+
+
 def test_two_tables_share_the_runs_that_have_equal_settings(content, root):
     made = planned(content, root)
     shared = row(made, "table1", "dmd").runs
@@ -92,7 +157,7 @@ def test_tuned_values_apply_to_their_budget_only(content, root):
 def test_an_optional_parameter_left_null_keeps_every_id(content, root, monkeypatch):
     before = set(planned(content, root).runs)
     monkeypatch.setattr(plan, "hyper_parameters", lambda method: [*hyper_parameters(method), "new"])
-    for method in ("supervised", "cps", "mcnet", "dmd"):
+    for method in methods():
         content["methods"][method]["params"]["new"] = None
     assert set(planned(content, root).runs) == before
 
@@ -250,6 +315,34 @@ def test_an_impossible_run_is_refused(content, root, key, value, message):
     block = {"dataset": "la", "labelled": 8, "method": "dmd"} | {key: value}
     content["artefacts"]["table3"]["runs"][0] = block
     assert message in fault(content, root)
+
+
+def test_weights_are_chosen_on_validation_patients_where_the_protocol_says_so(content, root):
+    content["artefacts"]["flat"] = {
+        "kind": "table",
+        "caption": "flat",
+        "columns": ["dice"],
+        "runs": [{"dataset": "acdc", "labelled": 3, "method": "dmd"}],
+    }
+    made = planned(content, root)
+    spec = made.runs[row(made, "flat", "dmd", 3).runs[0]].spec
+    assert (spec["selection"], spec["validate_every"]) == ("validation", 200)
+    spec = made.runs[row(made, "table1", "dmd", 8).runs[0]].spec
+    assert spec["selection"] == "last"
+    assert "validate_every" not in spec
+
+
+def test_a_number_of_validations_that_are_not_made_is_no_setting(content, root):
+    before = row(planned(content, root), "table3", "dmd").runs
+    content["scales"]["paper"]["datasets"]["la"]["validate_every"] = 200
+    assert row(planned(content, root), "table3", "dmd").runs == before
+
+
+def test_a_selection_without_validation_patients_or_interval_is_refused(content, root):
+    content["protocols"]["la"]["selection"] = "validation"
+    assert "the split of 'la' has none in its part 'validation'" in fault(content, root)
+    content["scales"]["paper"]["datasets"]["la"] |= {"data": "acdc", "patch": [256, 256]}
+    assert "add `validate_every` to the data set in config/scales.yaml" in fault(content, root)
 
 
 def test_unknown_scale_and_artefact_are_refused(content, root):

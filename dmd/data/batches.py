@@ -105,6 +105,12 @@ class Batches:
                 f"expected at least {self.from_labelled} labelled {'slices' if slices else 'volumes'} to fill a batch, "
                 f"found {len(self.labelled)} with {spec['labelled']} labelled patients; raise the budget"
             )
+        if not self.unlabelled and self.size > self.from_labelled:
+            raise InputError(
+                f"expected unlabelled patients for {self.size - self.from_labelled} of the {self.size} cases of a "
+                f"batch, found none with {spec['labelled']} labelled patients; lower the budget or use a supervised "
+                "method"
+            )
 
     @property
     def per_epoch(self) -> int:

@@ -93,15 +93,15 @@ class SSNet(Method):
         """Return the supervised Dice, the smoothness and the closeness of labelled and unlabelled features."""
         feature = self.network.decoder(self.network.encoder(batch.images))
         logits = self.network.heads[0](feature)
-        labelled = len(batch.labels)
-        predicted = logits.detach().argmax(dim=1)
-        self._remember(feature[:labelled].detach(), predicted[:labelled], batch.labels)
+        labelled, unlabelled = batch.split(feature)
+        predicted, pseudo_labels = batch.split(logits.detach().argmax(dim=1))
+        self._remember(labelled.detach(), predicted, batch.labels)
         weight = self.params.consistency * ramp(self.clock(step) // 150, self.params.rampup)
         separation = weight * self.params.separation
         return {
-            "dice": _dice(probabilities(logits[:labelled]), batch.labels),
-            "closeness_labelled": separation * self._closeness(feature[:labelled], batch.labels),
-            "closeness_unlabelled": separation * self._closeness(feature[labelled:], predicted[labelled:]),
+            "dice": _dice(probabilities(logits[: len(batch.labels)]), batch.labels),
+            "closeness_labelled": separation * self._closeness(labelled, batch.labels),
+            "closeness_unlabelled": separation * self._closeness(unlabelled, pseudo_labels),
             "smoothness": weight * self._smoothness(batch.images),
         }
 
@@ -124,8 +124,6 @@ class SSNet(Method):
 
     def _closeness(self, feature: Tensor, labels: Tensor) -> Tensor:
         total = torch.zeros((), device=feature.device)
-        if len(feature) == 0:
-            return total
         features, labels = self.prediction(self.projection(_vectors(feature))), labels.flatten()
         for index, selector in enumerate(self.selectors):
             prototypes = self.memory[index]

@@ -62,8 +62,9 @@ def collect(artefact: Artefact, runs: Path) -> pd.DataFrame:
     """Return the numbers of a table, one line per row of the artefact.
 
     Columns are method, label, reconstructed, params, dataset (as planned), data (what stood for it at this scale),
-    labelled, seeds, cases, empty_predictions (sum over seeds), for each score s of the artefact s_mean, s_sd
-    (n - 1; NaN for one seed) and s_paper (NaN where the paper gives none), and runs.
+    labelled and unlabelled (patients learnt from), selection, seeds, cases, empty_predictions (sum over seeds), for
+    each score s of the artefact s_mean, s_sd (n - 1; NaN for one seed) and s_paper (NaN where the paper gives none),
+    and runs.
 
     Raises
     ------
@@ -80,6 +81,11 @@ def settings(artefact: Artefact, runs: Path) -> list[str]:
     return list(dict.fromkeys(_setting(RunDir(runs / run).read_spec()) for run in artefact.runs))
 
 
+def selections(artefact: Artefact, runs: Path) -> list[str]:
+    """Say which weights were tested on each data, each rule once."""
+    return list(dict.fromkeys(_selection(RunDir(runs / run).read_spec()) for run in artefact.runs))
+
+
 def _line(row: Row, columns: tuple[str, ...], runs: Path, tested: dict[str, tuple[RunDir, Summary]]) -> dict[str, Any]:
     folders = [RunDir(runs / run) for run in row.runs]
     spec = _shared_spec(folders)
@@ -94,6 +100,8 @@ def _line(row: Row, columns: tuple[str, ...], runs: Path, tested: dict[str, tupl
         "dataset": row.dataset,
         "data": spec["dataset"]["name"],
         "labelled": row.labelled,
+        "unlabelled": row.unlabelled,
+        "selection": spec["selection"],
         "seeds": len(folders),
         "cases": len(summaries[0].cases),
         "empty_predictions": sum(summary.empty_predictions for summary in summaries),
@@ -163,6 +171,15 @@ def _setting(spec: dict[str, Any]) -> str:
         data += f" downsampled by {_times(factors)}"
     iterations = f"{spec['iterations']} of {spec['reference_iterations']} iterations"
     return f"{data}, patch {_times(spec['patch'])}, {iterations}"
+
+
+def _selection(spec: dict[str, Any]) -> str:
+    if spec["selection"] == "last":
+        return f"{spec['dataset']['name']}: last iteration"
+    return (
+        f"{spec['dataset']['name']}: best mean Dice on the validation patients, looked at every "
+        f"{spec['validate_every']} iterations"
+    )
 
 
 def _times(sizes: list[int]) -> str:

@@ -113,8 +113,9 @@ def _curves(run: RunDir) -> dict[Point, tuple[float, int]]:
             for line in csv.DictReader(file):
                 step = int(line.pop("step"))
                 for name, value in line.items():
-                    # The prefix sets a loss term called "dice" apart from the test score.
-                    points[f"train/{name}", step] = (float(value), times.get(step, written))
+                    if value != "":  # a validation is not due at every step
+                        # The prefix sets a loss term called "dice" apart from the test score.
+                        points[f"train/{name}", step] = (float(value), times.get(step, written))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"expected the history of a trained run at {run.history}: {error!r}") from None
     if not points:

@@ -10,7 +10,7 @@ import pandas as pd
 from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.plan import Artefact, Row
-from dmd.report.collect import collect, settings
+from dmd.report.collect import collect, selections, settings
 
 HEADINGS = {
     "dice": "Dice (%)",
@@ -21,9 +21,9 @@ HEADINGS = {
     "asd_mm": "ASD (mm)",
 }
 NOTE = (
-    "Mean ± standard deviation over seeds where there are several. Last iteration, no post-processing. "
-    "A voxel is one of the data trained on. Empty: predictions without a voxel, over all seeds; they count "
-    "with no distance."
+    "Mean ± standard deviation over seeds where there are several. Weights tested: {selections}. No post-processing. "
+    "Labelled and unlabelled: patients learnt from. A voxel is one of the data trained on. Empty: predictions without "
+    "a voxel, over all seeds; they count with no distance."
 )
 RECONSTRUCTED = " * Reconstruction: neither code nor all settings of this row are published (docs/deviations.md)."
 LATEX = str.maketrans(
@@ -59,7 +59,7 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     artefact = _read_description(description)
     frame = collect(artefact, runs)
     cells = _cells(frame, artefact.columns)
-    caption = _caption(artefact, settings(artefact, runs))
+    caption = _caption(artefact, settings(artefact, runs), selections(artefact, runs))
     write_text(output, frame.round(4).to_csv(index=False, lineterminator="\n"))
     write_text(output.with_suffix(".md"), _markdown(caption, cells))
     write_text(output.with_suffix(".tex"), _latex(caption, cells))
@@ -79,7 +79,7 @@ def _read_description(path: Path) -> Artefact:
         ) from None
 
 
-def _caption(artefact: Artefact, trained: list[str]) -> tuple[str, str]:
+def _caption(artefact: Artefact, trained: list[str], selected: list[str]) -> tuple[str, str]:
     """Return what stands above and below a table; a setting that is not the paper's comes first."""
     setting = f"Scale '{artefact.scale}'."
     if artefact.scale != "paper":
@@ -88,12 +88,13 @@ def _caption(artefact: Artefact, trained: list[str]) -> tuple[str, str]:
             "The paper's numbers stand beside for orientation, not for comparison."
         )
     reconstructed = any(row.reconstructed for row in artefact.rows)
-    return f"{setting} {artefact.caption}", NOTE + (RECONSTRUCTED if reconstructed else "")
+    note = NOTE.format(selections="; ".join(selected)) + (RECONSTRUCTED if reconstructed else "")
+    return f"{setting} {artefact.caption}", note
 
 
 def _cells(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[list[str]]:
     """Return the heading and the lines as text; the first two columns are words, the others numbers."""
-    heading = ["Method", "Data", "Labelled", "Seeds", "Empty"]
+    heading = ["Method", "Data", "Labelled", "Unlabelled", "Seeds", "Empty"]
     heading += [name for score in columns for name in (HEADINGS[score], "paper")]
     return [heading, *(_line(line, columns) for line in frame.to_dict("records"))]
 
@@ -101,7 +102,7 @@ def _cells(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[list[str]]:
 def _line(line: dict[str, Any], columns: tuple[str, ...]) -> list[str]:
     name = f"{line['label']}*" if line["reconstructed"] else line["label"]
     cells = [f"{name} ({line['params']})" if line["params"] else name]
-    cells += [str(line[name]) for name in ("data", "labelled", "seeds", "empty_predictions")]
+    cells += [str(line[name]) for name in ("data", "labelled", "unlabelled", "seeds", "empty_predictions")]
     for score in columns:
         cells.append(_number(line[f"{score}_mean"], line[f"{score}_sd"]))
         cells.append(_number(line[f"{score}_paper"]))

@@ -102,15 +102,6 @@ def test_a_patch_without_or_full_of_the_object_is_finite(labels):
     assert all(torch.isfinite(term) for term in terms.values())
 
 
-def test_without_labelled_or_unlabelled_cases_their_terms_are_zero():
-    method, labels = made(), torch.ones(2, 16, 16, 16).long()
-    only_labelled = method.losses(Batch(images(count=2), labels), 0)
-    assert only_labelled["closeness_unlabelled"].item() == 0
-    only_unlabelled = method.losses(Batch(images(count=2), labels[:0]), 0)
-    assert only_unlabelled["dice"].item() == only_unlabelled["closeness_labelled"].item() == 0
-    assert all(torch.isfinite(term) for terms in (only_labelled, only_unlabelled) for term in terms.values())
-
-
 def test_the_smoothness_is_that_of_equal_predictions_without_noise():
     # Dice with linear denominators of p with itself: 1 - mean of the sum of squared probabilities.
     method = made(magnitude=0.0)

@@ -21,6 +21,7 @@ SPEC = {
     "patch": [112, 112, 80],
     "iterations": 6000,
     "reference_iterations": 6000,
+    "selection": "last",
     "seed": 1,
 }
 MADE_UP = {"hd95_mm": "", "asd_mm": "", "predicted_voxels": 9, "reference_voxels": 9, "empty_prediction": 0}
@@ -61,6 +62,7 @@ def describe(folder: Path, rows: list[tuple[str, int, list[RunDir], dict]], scal
                 reconstructed=row.get("reconstructed", False),
                 dataset="la",
                 labelled=labelled,
+                unlabelled=80 - labelled,
                 params=row.get("params", {}),
                 runs=tuple(run.id for run in used),
                 paper=paper,
@@ -136,6 +138,8 @@ def test_two_seeds_have_a_mean_and_a_sample_deviation(tmp_path):
             "dataset": "la",
             "data": "la",
             "labelled": "8",
+            "unlabelled": "72",
+            "selection": "last",
             "seeds": "2",
             "cases": "2",
             "empty_predictions": "0",
@@ -165,14 +169,14 @@ def test_the_markdown_table_is_this(tmp_path):
     assert (tmp_path / "t.md").read_text() == (
         "Scale 'paper'. Left atrium, 8 of 80 scans labelled.\n"
         "\n"
-        "| Method | Data | Labelled | Seeds | Empty | Dice (%) | paper | HD95 (voxel) | paper |\n"
-        "| :-- | :-- | --: | --: | --: | --: | --: | --: | --: |\n"
-        "| A\\|B | la | 8 | 2 | 0 | 86.50 ± 2.12 | 89.70 | 6.25 ± 1.77 | 6.88 |\n"
-        "| DMD | la | 16 | 1 | 2 | 0.00 | - | - | - |\n"
+        "| Method | Data | Labelled | Unlabelled | Seeds | Empty | Dice (%) | paper | HD95 (voxel) | paper |\n"
+        "| :-- | :-- | --: | --: | --: | --: | --: | --: | --: | --: |\n"
+        "| A\\|B | la | 8 | 72 | 2 | 0 | 86.50 ± 2.12 | 89.70 | 6.25 ± 1.77 | 6.88 |\n"
+        "| DMD | la | 16 | 64 | 1 | 2 | 0.00 | - | - | - |\n"
         "\n"
-        "Mean ± standard deviation over seeds where there are several. Last iteration, no post-processing. "
-        "A voxel is one of the data trained on. Empty: predictions without a voxel, over all seeds; "
-        "they count with no distance.\n"
+        "Mean ± standard deviation over seeds where there are several. Weights tested: la: last iteration. "
+        "No post-processing. Labelled and unlabelled: patients learnt from. A voxel is one of the data trained on. "
+        "Empty: predictions without a voxel, over all seeds; they count with no distance.\n"
     )
 
 
@@ -199,11 +203,11 @@ def test_latex_is_a_booktabs_table_with_signs_escaped(tmp_path):
     seeds = [add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, OTHER_SEED, seed=2)]
     write_table(describe(tmp_path, [("A&B_1", 8, seeds, {"dice": 89.7})]), tmp_path, tmp_path / "t.csv")
     lines = (tmp_path / "t.tex").read_text().splitlines()
-    heading = r"    Method & Data & Labelled & Seeds & Empty & Dice (\%) & paper & HD95 (voxel) & paper \\"
-    row = r"    A\&B\_1 & la & 8 & 2 & 0 & 86.50 $\pm$ 2.12 & 89.70 & 6.25 $\pm$ 1.77 & - \\"
-    start = lines.index(r"  \begin{tabular}{llrrrrrrr}")
+    heading = r"    Method & Data & Labelled & Unlabelled & Seeds & Empty & Dice (\%) & paper & HD95 (voxel) & paper \\"
+    row = r"    A\&B\_1 & la & 8 & 72 & 2 & 0 & 86.50 $\pm$ 2.12 & 89.70 & 6.25 $\pm$ 1.77 & - \\"
+    start = lines.index(r"  \begin{tabular}{llrrrrrrrr}")
     assert lines[start:] == [
-        r"  \begin{tabular}{llrrrrrrr}",
+        r"  \begin{tabular}{llrrrrrrrr}",
         r"    \toprule",
         heading,
         r"    \midrule",
@@ -282,6 +286,20 @@ def test_a_file_that_describes_no_table_is_refused(tmp_path, text):
 def test_an_output_of_another_kind_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"ends in \.csv"):
         write_table(tmp_path / "table3.json", tmp_path, tmp_path / "t.md")
+
+
+def test_a_table_says_which_weights_were_tested_on_each_data(tmp_path):
+    volumes = add_run(tmp_path, ONE_SEED)
+    stacks = add_run(
+        tmp_path, ONE_SEED, dataset=SPEC["dataset"] | {"name": "acdc"}, selection="validation", validate_every=200
+    )
+    rows = [("A", 8, [volumes], {}), ("B", 3, [stacks], {}), ("C", 8, [volumes], {})]
+    write_table(describe(tmp_path, rows), tmp_path, tmp_path / "t.csv")
+    assert (
+        "Weights tested: la: last iteration; acdc: best mean Dice on the validation patients, looked at every 200 "
+        "iterations. No" in (tmp_path / "t.md").read_text()
+    )
+    assert [row["selection"] for row in read_csv(tmp_path / "t.csv")] == ["last", "validation", "last"]
 
 
 def test_a_reconstruction_is_marked_and_explained(tmp_path):

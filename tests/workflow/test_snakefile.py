@@ -17,7 +17,12 @@ BIN = Path(sys.executable).parent
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(folder / ".cache")}
+    # The copy's own package, as an editable installation of it would give.
+    environment = os.environ | {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "PYTHONPATH": str(folder),
+        "XDG_CACHE_HOME": str(folder / ".cache"),
+    }
     command = [str(BIN / "snakemake"), "--cores", "2", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -28,11 +33,9 @@ def jobs(dry_run: str) -> dict[str, int]:
     return {name: int(count) for name, count in (line.split() for line in table if line.strip())}
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory, request) -> Path:
-    """A copy of what a user has after a clone, so that no result is made in the checkout itself."""
+def clone(folder: Path) -> Path:
+    """Copy what a user has after a clone, so that no result is made in the checkout itself."""
     root = Path(__file__).parents[2]
-    folder = tmp_path_factory.mktemp("clone")
     for name in ("config", "workflow", "profiles", "dmd"):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "environment.yaml"):
@@ -41,13 +44,22 @@ def copy(tmp_path_factory, request) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Path:
+    return clone(tmp_path_factory.mktemp("clone"))
+
+
 @pytest.mark.parametrize(
     ("target", "runs", "prepared"),
     [
         ("results/table3.csv", 15, 1),
         ("results/half/table3.csv", 5, 1),
         ("results/smoke/table3.csv", 5, 1),
-        ("results/table1.csv", 21, 1),
+        ("results/table1.csv", 60, 1),
+        ("results/half/table1.csv", 20, 1),
+        ("results/table2.csv", 30, 1),
+        ("results/half/table2.csv", 10, 1),
+        ("results/smoke/table2.csv", 10, 1),
     ],
 )
 def test_a_dry_run_has_one_chain_per_run(copy, target, runs, prepared):
@@ -75,7 +87,7 @@ def test_a_local_folder_replaces_the_download(copy):
 def test_the_slurm_profile_resolves_from_the_root(copy):
     done = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table1.csv")
     assert done.returncode == 0, done.stderr
-    assert jobs(done.stdout)["train"] == 21
+    assert jobs(done.stdout)["train"] == 60
 
 
 def test_no_key_stands_in_both_profiles(root):
@@ -157,3 +169,85 @@ def test_the_whole_pipeline_at_scale_smoke(copy):
     assert missing.returncode == 2
     assert "cps" in missing.stderr
     assert not (copy / "results/other.csv").exists()
+
+
+MINE = '''"""Mine: supervised learning with a weight."""
+
+from dataclasses import dataclass
+
+from dmd.losses import supervised_dice
+from dmd.methods.base import Method, Predictor
+
+
+@dataclass(frozen=True)
+class Params:
+    """``weight`` of the only term."""
+
+    weight: float
+
+
+class Mine(Method):
+    """Minimise ``weight * Dice(p, y)``."""
+
+    Params = Params
+
+    def __init__(self, params, build):
+        super().__init__()
+        self.weight, self.network = params.weight, build.network(build.logit_channels)
+
+    def losses(self, batch, step):
+        """Return the supervised term."""
+        logits = self.network(batch.images[: len(batch.labels)])
+        return {"supervised": self.weight * supervised_dice(logits, batch.labels)}
+
+    @property
+    def predictor(self):
+        """The network."""
+        return Predictor(self.network)
+'''
+# Two iterations instead of sixty, and a table of DMD alone.
+SMALL = """
+scales: {smoke: {datasets: {la: {iterations: 2}}}}
+artefacts:
+  only:
+    {kind: table, caption: DMD alone., columns: [dice], runs: [{dataset: la, labelled: 8, method: dmd}]}
+"""
+
+
+def made(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Return time and content of the weights of every run."""
+    found = (folder / "results/runs").glob("*/weights.pt")
+    return {path.parent.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in found}
+
+
+@pytest.mark.slow
+def test_a_method_is_one_new_file_and_a_few_lines_of_the_users_own_and_retrains_nothing(tmp_path, root):
+    folder = clone(tmp_path)
+    (folder / "small.yaml").write_text(SMALL)
+    first = snakemake(folder, "--configfile", "small.yaml", "--", "results/smoke/only.csv")
+    assert first.returncode == 0, first.stderr[-3000:]
+    before = made(folder)
+    assert [name.split("-")[2] for name in before] == ["dmd"]
+
+    # What the README tells a user to write, and nothing else.
+    (folder / "dmd/methods/mine.py").write_text(MINE)
+    (folder / "mine.yaml").write_text(re.search(r"```yaml\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)[1])
+    own = ("--configfile", "mine.yaml", "small.yaml", "--")
+    unchanged = snakemake(folder, "--dry-run", *own, "results/smoke/only.csv")
+    # The run of DMD is now wanted by one more table, which its mirror says; nothing is trained or tested again.
+    assert set(jobs(unchanged.stdout)) == {"track_run", "table"}
+    planned = snakemake(folder, "--dry-run", *own, "results/smoke/mine.csv")
+    assert {rule: jobs(planned.stdout)[rule] for rule in ("describe_run", "train", "predict", "evaluate")} == {
+        "describe_run": 1,
+        "train": 1,
+        "predict": 1,
+        "evaluate": 1,
+    }
+    done = snakemake(folder, *own, "results/smoke/mine.csv")
+    assert done.returncode == 0, done.stderr[-3000:]
+
+    after = made(folder)
+    assert before.items() <= after.items()
+    assert sorted(name.split("-")[2] for name in after) == ["dmd", "mine"]
+    with (folder / "results/smoke/mine.csv").open(newline="") as file:
+        assert [row["label"] for row in csv.DictReader(file)] == ["DMD", "Mine"]

@@ -17,7 +17,7 @@ rule tracking_store:
 
 rule track_run:
     input:
-        store=ancient("results/.tracking-store"),
+        store="results/.tracking-store",  # not ancient, see rule table
         spec=ancient("results/runs/{run}/spec.json"),
         cases="results/runs/{run}/cases.csv",
     output:
