@@ -17,14 +17,15 @@ from dmd import journal
 from dmd.data.batches import Batches
 from dmd.data.store import load_store
 from dmd.devices import channels_last, choose_device, peak_memory_mb, provenance, warn_of_slow_precision
-from dmd.files import replacing, write_json
+from dmd.files import write_json
 from dmd.journal import Journal
 from dmd.methods.base import Method, make
 from dmd.networks.build import Build
+from dmd.ownership import Owner, owned
 from dmd.progress import Progress
 from dmd.rundir import RunDir
 from dmd.schedules import learning_rate
-from dmd.state import State, load_state, save_state
+from dmd.state import State, load_state, save_state, save_tensors
 
 NOISE = 2  # first entry of the seed of dropout and other noise; batches use 0 and 1
 
@@ -35,6 +36,8 @@ class DivergedError(RuntimeError):
 
 def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100) -> None:
     """Train a run from its ``spec.json`` to its ``weights.pt``, going on from its state where there is one.
+
+    While another job trains the run this one waits, and then finds the work done or goes on with it.
 
     Parameters
     ----------
@@ -55,6 +58,11 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
         A loss term became infinite or NaN: says which and when.
     """
     spec = run.read_spec()
+    with owned(run.owner, run.id) as owner:
+        _train(run, spec, store, device, save_every, owner)
+
+
+def _train(run: RunDir, spec: dict[str, Any], store: Path, device: str, save_every: int, owner: Owner) -> None:
     chosen = choose_device(device)
     warn_of_slow_precision(chosen, spec["precision"])
     build = Build.from_spec(spec)
@@ -78,6 +86,7 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
             with torch.autocast(chosen.type, torch.bfloat16, enabled=spec["precision"] == "bf16"):
                 terms = _values(method.train_step(batch, step))
             _require_finite(run, terms, step)
+            owner.require()
             history.append(step + 1, {"loss": sum(terms.values()), **terms, "learning_rate": rate})
             progress.report(step + 1, terms)
 
@@ -140,8 +149,7 @@ def _signals() -> Iterator[set[int]]:
 
 def _finish(run: RunDir, spec: dict[str, Any], method: Method, state: State, device: torch.device) -> None:
     weights = {name: tensor.cpu().contiguous() for name, tensor in method.predictor.state_dict().items()}
-    with replacing(run.weights) as aside:
-        torch.save(weights, aside)
+    save_tensors(run.weights, weights)
     journal.write_table(run.journal, run.history)
     facts = {
         "run": run.id,
