@@ -1,5 +1,6 @@
 """The resumable state of a training: written aside and renamed, read only if it is whole and this run's own."""
 
+import io
 import warnings
 import zipfile
 from dataclasses import asdict, dataclass
@@ -42,8 +43,15 @@ class State:
 
 def save_state(path: Path, state: State) -> None:
     """Replace the state file; the previous one survives a full disk or a kill."""
+    save_tensors(path, asdict(state))
+
+
+def save_tensors(path: Path, content: Any) -> None:
+    """Write what `torch.save` makes of ``content``; by way of memory, since torch hides why a disk refuses."""
+    whole = io.BytesIO()
+    torch.save(content, whole)
     with replacing(path) as aside:
-        torch.save(asdict(state), aside)
+        aside.write_bytes(whole.getbuffer())
 
 
 def load_state(path: Path, run: str, journal: Path, device: torch.device) -> State | None:

@@ -104,7 +104,7 @@ def test_an_owner_that_was_asleep_finds_that_it_has_lost_and_says_to_whom(path):
         path.unlink()
         card = foreign(path)
         time.sleep(3 * BEAT)
-        with pytest.raises(InputError, match="job 17 of alice on n7 .* has taken the run over"):
+        with pytest.raises(InputError, match=r"job 17 of alice on n7 .* has taken the run over"):
             owner.require()
     assert json.loads(path.read_text()) == card, "it neither beats into the other's file nor removes it"
 
