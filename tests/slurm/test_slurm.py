@@ -1,0 +1,219 @@
+"""The profile `slurm` on a real SLURM: whatever happens to jobs, nodes and Snakemake, the table is the local one."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+MISSING = [name for name in ("munged", "slurmctld", "slurmd") if not shutil.which(name, path="/usr/sbin:/usr/bin")]
+TABLE = "results/smoke/table1.csv"
+THIN = ["--configfile", str(Path(__file__).with_name("thin.yaml")), "--", TABLE]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING), reason=f"no {', '.join(MISSING)}: install Debian's slurm-wlm and munge"),
+]
+
+
+class Cluster:
+    """SLURM's commands, and Snakemake beside them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.script = str(Path(__file__).with_name("cluster.sh"))
+        self.environment = os.environ | {
+            "PATH": f"{folder}/bin:{BIN}:{os.environ['PATH']}",
+            "PORT": str(free_ports(4)),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def call(self, *command: str) -> str:
+        """Run a command and return what it prints."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self, project: Path, *arguments: str) -> subprocess.Popen:
+        """Start Snakemake with the profile; what it says goes to snakemake.log."""
+        command = ["snakemake", "--profile", "slurm", *arguments]
+        with (project / "snakemake.log").open("a") as log:
+            return subprocess.Popen(command, cwd=project, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
+
+    def finish(self, process: subprocess.Popen, project: Path) -> None:
+        assert process.wait(240) == 0, (project / "snakemake.log").read_text()[-5000:]
+
+    def job(self, run: Path) -> str:
+        """Return the id of the job that trains a run."""
+        return json.loads((run / "owner.json").read_text())["job"]
+
+    def node(self, job: str) -> str:
+        return self.call("squeue", "-h", "-j", job, "-o", "%N").strip()
+
+
+def free_ports(count: int) -> int:
+    """Return the first of so many neighbouring ports that nobody listens on."""
+    for first in range(16817, 20000, count):
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise RuntimeError("no free ports")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    made = Cluster(tmp_path_factory.mktemp("slurm"))
+    made.call(made.script, "up", str(made.folder))
+    yield made
+    made.call(made.script, "down", str(made.folder))
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory) -> Path:
+    """The table made on this machine, without SLURM."""
+    project = clone(tmp_path_factory.mktemp("local"))
+    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        ["snakemake", "--cores", "2", *THIN], cwd=project, env=environment, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    return project
+
+
+@pytest.fixture
+def project(tmp_path, local) -> Path:
+    """A clone whose data are prepared and whose runs are not trained."""
+    folder = clone(tmp_path)
+    shutil.copytree(local / "results/data", folder / "results/data")
+    return folder
+
+
+def clone(folder: Path) -> Path:
+    for name in ("config", "workflow", "profiles", "dmd"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "environment.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "slurm").symlink_to("profiles/slurm")
+    return folder
+
+
+def wait_until(what: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def steps(run: Path) -> int:
+    journal = run / "history.jsonl"
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+def in_mid_training(project: Path) -> list[Path]:
+    """Wait until two runs train, and return their folders by name: DMD first."""
+
+    def training() -> list[Path]:
+        found = sorted((project / "results/runs").glob("*/owner.json"))
+        return [path.parent for path in found if 5 <= steps(path.parent) < 50]
+
+    wait_until(lambda: len(training()) == 2)
+    return training()
+
+
+def require_the_same(project: Path, local: Path) -> None:
+    """Compare the table, and the weights and histories behind it, byte for byte."""
+    assert (project / TABLE).read_bytes() == (local / TABLE).read_bytes()
+    for name in ("history.csv", "weights.pt", "cases.csv"):
+        for expected in sorted((local / "results/runs").glob(f"*/{name}")):
+            assert (project / expected.relative_to(local)).read_bytes() == expected.read_bytes(), expected
+    assert not list((project / "results/runs").glob("*/owner.json"))
+
+
+def said(project: Path, run: Path) -> str:
+    return (project / f"results/logs/train/{run.name}.log").read_text()
+
+
+def test_the_table_made_by_jobs_is_the_one_made_here(cluster, local, tmp_path):
+    project = clone(tmp_path)
+    cluster.finish(cluster.start(project, *THIN), project)
+    require_the_same(project, local)
+    jobs = cluster.call("squeue", "-h", "--states=all", "-o", "%P %b %k").splitlines()
+    assert sorted(line.split()[0] for line in jobs) == ["cpu", "gpu", "gpu", "gpu", "gpu"], (
+        "one job of data, two per run"
+    )
+    assert all(("gpu" in line.split()[1]) == (line.split()[0] == "gpu") for line in jobs)
+
+
+def test_a_cancelled_job_and_a_lost_node_go_on_from_their_state(cluster, local, project):
+    process = cluster.start(project, *THIN)
+    cancelled, lost = in_mid_training(project)
+    cluster.call("scancel", cluster.job(cancelled))
+    node = cluster.node(cluster.job(lost))
+    lose(cluster, node, cluster.job(lost))
+    cluster.finish(process, project)
+    require_the_same(project, local)
+    assert "stopped by SIGTERM, saved at step" in said(project, cancelled)
+    assert "going on from step" in said(project, cancelled)
+    cluster.call(cluster.script, "node", str(cluster.folder), node)
+
+
+def lose(cluster: Cluster, node: str, job: str) -> None:
+    """Switch a node off: its daemon and everything of the job ends at once, and the controller is told."""
+    keepers = [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if path.read_bytes().startswith(f"slurmstepd: [{job}.".encode())
+    ]
+    daemon = int((cluster.folder / f"run/slurmd.{node}.pid").read_text())
+    for pid in [daemon, *keepers, *descendants(keepers)]:
+        os.kill(pid, signal.SIGKILL)
+    cluster.call("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+
+
+def descendants(pids: list[int]) -> list[int]:
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found = list(pids)
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found[len(pids) :]
+
+
+def test_a_time_limit_that_is_too_short_saves_and_goes_on(cluster, local, project):
+    """One training is frozen: SLURM wakes it a minute later to tell it that its time is over."""
+    process = cluster.start(project, "--set-resources", "train:runtime=1", *THIN)
+    run, _ = in_mid_training(project)
+    os.kill(json.loads((run / "owner.json").read_text())["pid"], signal.SIGSTOP)
+    cluster.finish(process, project)
+    require_the_same(project, local)
+    assert "stopped by SIGTERM, saved at step" in said(project, run)
+    assert "TIMEOUT" in (project / "snakemake.log").read_text()
+
+
+def test_a_killed_snakemake_leaves_jobs_that_nobody_trains_again(cluster, local, project):
+    process = cluster.start(project, *THIN)
+    runs = in_mid_training(project)
+    process.kill()
+    process.wait()
+    locked = cluster.start(project, *THIN)
+    assert locked.wait(60) != 0
+    assert "--unlock" in (project / "snakemake.log").read_text()
+    assert cluster.start(project, "--unlock", *THIN).wait(60) == 0
+    cluster.finish(cluster.start(project, *THIN), project)
+    require_the_same(project, local)
+    assert not any("ended without a word" in said(project, run) for run in runs)
