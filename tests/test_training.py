@@ -13,7 +13,6 @@ from dmd.errors import InputError
 from dmd.rundir import RunDir
 from dmd.training import DivergedError, noise_seed, train
 
-HOST = os.uname().nodename
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
 
 
@@ -128,7 +127,9 @@ def test_a_training_that_was_replaced_while_it_slept_writes_nothing_more(tiny_st
     def save_and_sleep(path, state):
         save(path, state)
         if state.step == 4:
-            run.owner.write_text(run.owner.read_text().replace('"token": "', '"token": "not-').replace(HOST, "n7"))
+            card = json.loads(run.owner.read_text())
+            run.owner.unlink()
+            run.owner.write_text(json.dumps(card | {"host": "n7", "token": "another"}))
             monkeypatch.setattr(ownership.time, "monotonic", lambda: 2 * awake + 3600)
 
     monkeypatch.setattr(training, "save_state", save_and_sleep)

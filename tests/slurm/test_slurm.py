@@ -222,7 +222,7 @@ def descendants(pids: list[int]) -> list[int]:
 
 def test_a_time_limit_that_is_too_short_saves_and_goes_on(cluster, local, project):
     """One training stays frozen: SLURM wakes it a minute later to tell it that its time is over."""
-    process = cluster.start(project, "--set-resources", "train:runtime=1", *THIN)
+    process = cluster.start(project, "--config", "scales={smoke: {jobs: {train_minutes: 1}}}", *THIN)
     stopped, other = caught_in_mid_training(project)
     os.kill(process_of(other), signal.SIGCONT)
     cluster.finish(process, project)
