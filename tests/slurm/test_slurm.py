@@ -105,9 +105,25 @@ def local(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def project(tmp_path, local) -> Path:
+    return prepared(tmp_path, local)
+
+
+@pytest.fixture(scope="module")
+def limited(cluster, local, tmp_path_factory):
+    """A training with a limit of a minute, frozen until SLURM wakes it to say that its time is over.
+
+    It is started before the first test, so that the minute passes meanwhile.
+    """
+    folder = prepared(tmp_path_factory.mktemp("limited"), local)
+    process = cluster.start(folder, "--config", "scales={smoke: {jobs: {train_minutes: 1}}}", *THIN)
+    frozen, other = caught_in_mid_training(folder)
+    os.kill(process_of(other), signal.SIGCONT)
+    return process, folder, frozen
+
+
+def prepared(folder: Path, local: Path) -> Path:
     """A clone whose data are prepared and whose runs are not trained."""
-    folder = clone(tmp_path)
-    shutil.copytree(local / "results/data", folder / "results/data")
+    shutil.copytree(local / "results/data", clone(folder) / "results/data")
     return folder
 
 
@@ -170,13 +186,23 @@ def saved_in_mid_training(project: Path, run: Path) -> bool:
     return found is not None and 5 <= int(found[1]) < 60
 
 
+@pytest.mark.usefixtures("limited")
 def test_the_table_made_by_jobs_is_the_one_made_here(cluster, local, tmp_path):
     project = clone(tmp_path)
     cluster.finish(cluster.start(project, *THIN), project)
     require_the_same(project, local)
-    jobs = cluster.call("squeue", "-h", "--states=all", "-O", "Partition:10,tres-per-job:30").split("\n")
-    asked = sorted(tuple(line.split()) for line in jobs if line)
+    columns = "Partition:10,tres-per-job:20,WorkDir:500"
+    jobs = [line.split() for line in cluster.call("squeue", "-h", "--states=all", "-O", columns).splitlines()]
+    asked = sorted((partition, gpus) for partition, gpus, folder in jobs if folder == str(project))
     assert asked == [("cpu", "N/A"), *[("gpu", "gres:gpu:1")] * 4], "one job of data and two per run"
+
+
+def test_a_time_limit_that_is_too_short_saves_and_goes_on(cluster, local, limited):
+    process, project, run = limited
+    cluster.finish(process, project)
+    require_the_same(project, local)
+    assert saved_in_mid_training(project, run)
+    assert "TIMEOUT" in (project / "snakemake.log").read_text()
 
 
 def test_a_cancelled_job_and_a_lost_node_go_on_from_their_state(cluster, local, project):
@@ -220,17 +246,6 @@ def descendants(pids: list[int]) -> list[int]:
     return found[len(pids) :]
 
 
-def test_a_time_limit_that_is_too_short_saves_and_goes_on(cluster, local, project):
-    """One training stays frozen: SLURM wakes it a minute later to tell it that its time is over."""
-    process = cluster.start(project, "--config", "scales={smoke: {jobs: {train_minutes: 1}}}", *THIN)
-    stopped, other = caught_in_mid_training(project)
-    os.kill(process_of(other), signal.SIGCONT)
-    cluster.finish(process, project)
-    require_the_same(project, local)
-    assert saved_in_mid_training(project, stopped)
-    assert "TIMEOUT" in (project / "snakemake.log").read_text()
-
-
 def test_a_killed_snakemake_leaves_jobs_that_nobody_trains_beside(cluster, local, project):
     process = cluster.start(project, *THIN)
     runs = caught_in_mid_training(project)
@@ -254,3 +269,13 @@ def test_a_killed_snakemake_leaves_jobs_that_nobody_trains_beside(cluster, local
     for run in runs:
         assert "ended without a word" not in said(project, run)
         assert steps(run) == 60
+
+
+def test_an_unknown_partition_is_said_before_anything_is_submitted(cluster, tmp_path):
+    project = clone(tmp_path)
+    profile = project / "profiles/slurm/config.yaml"
+    profile.write_text(profile.read_text().replace("slurm_partition: gpu ", "slurm_partition: gpus "))
+    assert cluster.start(project, *THIN).wait(PATIENCE) != 0
+    log = (project / "snakemake.log").read_text()
+    assert "profiles/slurm/config.yaml: the cluster has no partition 'gpus'; did you mean 'gpu'?" in log
+    assert "submitted" not in log
