@@ -5,6 +5,7 @@ compared. It waits while the file changes, and takes the run over once the owner
 """
 
 import errno
+import getpass
 import json
 import os
 import sys
@@ -113,12 +114,19 @@ def describe(content: bytes | None) -> str:
 def _card() -> dict[str, Any]:
     return {
         "host": os.uname().nodename,
-        "user": os.environ.get("USER") or str(os.getuid()),
+        "user": _user(),
         "pid": os.getpid(),
         "job": os.environ.get("SLURM_JOB_ID"),
         "machine": _machine(),
         "token": uuid.uuid4().hex,
     }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as in some containers
+        return str(os.getuid())
 
 
 def _machine() -> str:
