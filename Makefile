@@ -3,7 +3,7 @@ PYTHON ?= python3
 SHELL := bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test slurm lint clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -22,8 +22,11 @@ demo: .venv/complete ## run the whole pipeline on synthetic scans and print its 
 	@echo 'The same in MLflow   .venv/bin/mlflow ui --backend-store-uri sqlite:///results/mlflow.db'
 	@echo 'Next, on real scans  .venv/bin/snakemake --cores 2 --config data="{la: /your/copy}" -- results/half/table3.csv'
 
-test: .venv/complete ## run every test
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist worksteal
+test: .venv/complete ## run every test but those of the next line
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist worksteal --ignore tests/slurm
+
+slurm: .venv/complete ## run the tests on a private SLURM, where slurm-wlm and munge are installed
+	.venv/bin/python -m pytest tests/slurm
 
 lint: .venv/complete ## check style
 	.venv/bin/ruff check .

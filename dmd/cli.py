@@ -4,6 +4,7 @@ Modules are imported by the subcommand that needs them, so that `dmd plan` start
 """
 
 import argparse
+import errno
 import json
 import sys
 from collections.abc import Callable
@@ -12,15 +13,27 @@ from pathlib import Path
 from dmd.config import TRACKING_URI
 from dmd.errors import InputError
 
+# A disk that is full, over quota or not to be written to.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a subcommand; bad input ends with a message and status 2, a diverged training with 3."""
+    """Run a subcommand; bad input ends with a message and status 2, a diverged training with 3, a disk with 4."""
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
     except InputError as error:
         print(f"dmd {options.name}: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        print(
+            f"dmd {options.name}: {error.strerror}: {error.filename or 'a file of the run'}. What was written before "
+            "is whole. Make room, or the folder writable, and repeat the command: it goes on from there",
+            file=sys.stderr,
+        )
+        return 4
     return 0
 
 
@@ -44,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--scale", help="only runs of this scale (default: all)")
     plan.add_argument("--configfile", type=Path, action="append", default=[], help="your own configuration")
     plan.add_argument("--json", action="store_true", help="machine-readable")
+    plan.add_argument("--slurm", action="store_true", help="what a submission would cost: jobs, hours, longest chain")
 
     describe = add("describe", _describe, "write a description that the workflow planned", "dmd describe '{}' x.json")
     describe.add_argument("content")
@@ -107,11 +121,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    from dmd import config, plan
+    from dmd import config, cost, plan
     from dmd.overview import find, orphans, show
 
-    made = plan.make(config.check(config.read(Path("config"), *options.configfile)))
+    checked = config.check(config.read(Path("config"), *options.configfile))
+    made = plan.make(checked)
     folder = Path("results/runs")
+    if options.slurm:
+        return cost.show(find(made, options.find, options.scale), made, checked, folder.parent)
     show(find(made, options.find, options.scale), folder, as_json=options.json)
     if not options.json and orphans(made, folder):
         print(f"in {folder} but in no plan: {', '.join(orphans(made, folder))}")

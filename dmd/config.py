@@ -149,12 +149,23 @@ class ScaledDataset(Strict):
     validate_every: PositiveInt | None = None
 
 
+class Jobs(Strict):
+    """What a run asks of a cluster: processors and memory of a job, and after how many minutes it is stopped."""
+
+    cpus: PositiveInt
+    memory_mb: PositiveInt
+    train_minutes: PositiveInt
+    predict_minutes: PositiveInt
+    evaluate_minutes: PositiveInt
+
+
 class Scale(Strict):
     """An amount of computing."""
 
     seeds: list[int] = Field(min_length=1)
     precision: Literal["fp32", "bf16"]
     width: PositiveInt = 16
+    jobs: Jobs
     datasets: dict[str, ScaledDataset]
 
 

@@ -17,12 +17,15 @@ def replacing(path: Path) -> Iterator[Path]:
     error (a full disk, an exception in the block) the temporary file goes and ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f".{path.name}.{os.uname().nodename}-{os.getpid()}.part")
     try:
         yield aside
         with aside.open("rb") as written:
             os.fsync(written.fileno())
         aside.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write that fails does not say where
+        raise
     finally:
         aside.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)

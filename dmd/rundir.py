@@ -66,6 +66,11 @@ class RunDir:
         return self.path / "history.jsonl"
 
     @property
+    def owner(self) -> Path:
+        """Which job trains the run now; there only while one does."""
+        return self.path / "owner.json"
+
+    @property
     def tracked(self) -> Path:
         """Which tracking run mirrors this run."""
         return self.path / "tracked.json"

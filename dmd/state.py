@@ -1,5 +1,6 @@
 """The resumable state of a training: written aside and renamed, read only if it is whole and this run's own."""
 
+import io
 import warnings
 import zipfile
 from dataclasses import asdict, dataclass
@@ -45,8 +46,19 @@ class State:
 
 def save_state(path: Path, state: State) -> None:
     """Replace the state file; the previous one survives a full disk or a kill."""
+    save_tensors(path, asdict(state))
+
+
+def save_tensors(path: Path, content: Any) -> None:
+    """Write what `torch.save` makes of ``content``.
+
+    By way of memory: torch hides why a disk refuses, and writes the name of a path into the file, where equal weights
+    are to be equal bytes.
+    """
+    whole = io.BytesIO()
+    torch.save(content, whole)
     with replacing(path) as aside:
-        torch.save(asdict(state), aside)
+        aside.write_bytes(whole.getbuffer())
 
 
 def load_state(path: Path, run: str, journal: Path, device: torch.device) -> State | None:

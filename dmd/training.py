@@ -17,15 +17,16 @@ from dmd import journal, selection
 from dmd.data.batches import Batches
 from dmd.data.store import load_store
 from dmd.devices import channels_last, check_precision, choose_device, peak_memory_mb, provenance
-from dmd.files import replacing, write_json
+from dmd.files import write_json
 from dmd.journal import Journal
 from dmd.methods.base import Method, make
 from dmd.networks.build import Build
+from dmd.ownership import Owner, owned
 from dmd.progress import Progress
 from dmd.rundir import RunDir
 from dmd.schedules import learning_rate
 from dmd.selection import Selection
-from dmd.state import State, load_state, save_state
+from dmd.state import State, load_state, save_state, save_tensors
 
 NOISE = 2  # first entry of the seed of dropout and other noise; batches use 0 and 1
 
@@ -36,6 +37,8 @@ class DivergedError(RuntimeError):
 
 def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100) -> None:
     """Train a run from its ``spec.json`` to its ``weights.pt``, going on from its state where there is one.
+
+    While another job trains the run this one waits, and then finds the work done or goes on with it.
 
     Parameters
     ----------
@@ -56,6 +59,11 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
         A loss term became infinite or NaN: says which and when.
     """
     spec = run.read_spec()
+    with owned(run.owner, run.id) as owner:
+        _train(run, spec, store, device, save_every, owner)
+
+
+def _train(run: RunDir, spec: dict[str, Any], store: Path, device: str, save_every: int, owner: Owner) -> None:
     chosen = choose_device(device)
     check_precision(chosen, spec["precision"], spec["patch"])
     build = Build.from_spec(spec)
@@ -81,6 +89,7 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
                 terms = _values(method.train_step(batch, step))
             _require_finite(run, terms, step)
             seen = chooser.look(method, step + 1)
+            owner.require()
             history.append(step + 1, {"loss": sum(terms.values()), **terms, "learning_rate": rate, **seen})
             progress.report(step + 1, terms)
 
@@ -144,9 +153,7 @@ def _signals() -> Iterator[set[int]]:
 def _finish(
     run: RunDir, weights: dict[str, torch.Tensor], selected: dict[str, Any], state: State, device: torch.device
 ) -> None:
-    # Through an open file, since torch would write the name of a path into it: equal weights are equal bytes.
-    with replacing(run.weights) as aside, aside.open("wb") as file:
-        torch.save(weights, file)
+    save_tensors(run.weights, weights)
     journal.write_table(run.journal, run.history)
     facts = {
         "run": run.id,

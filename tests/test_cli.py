@@ -1,7 +1,9 @@
+import errno
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +46,25 @@ def test_bad_input_is_a_message_and_status_2(tmp_path, capsys):
     said = capsys.readouterr().err
     assert said.startswith("dmd train: expected the settings of a run")
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
+def test_a_disk_that_refuses_is_a_message_and_status_4(number, root, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number), "results/runs/x/state.pt")
+
+    monkeypatch.setattr(RunDir, "read_spec", refuse)
+    assert cli.main(["train", "results/runs/x", "--store", "none.h5"]) == 4
+    said = capsys.readouterr().err
+    assert said.startswith(
+        f"dmd train: {os.strerror(number)}: results/runs/x/state.pt. What was written before is whole."
+    )
+
+
+def test_another_fault_of_the_system_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(RunDir, "read_spec", lambda _: Path("/no/such/file").stat())
+    with pytest.raises(FileNotFoundError):
+        cli.main(["train", "results/runs/x", "--store", "none.h5"])
 
 
 def test_plan_lists_the_runs_of_a_scale_with_their_artefacts(root, monkeypatch, capsys):

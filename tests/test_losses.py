@@ -382,6 +382,8 @@ def test_masked_squared_refuses_other_shapes():
         masked_squared(torch.rand(2, 2, 4), torch.rand(2, 2, 4), torch.ones(2, 1, 4, dtype=torch.bool))
     with pytest.raises(ValueError, match="equal shapes"):
         masked_squared(torch.rand(2, 2, 4), torch.rand(2, 1, 4), torch.ones(2, 4, dtype=torch.bool))
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_no_case_at_all_has_no_loss(channels):
     logits, labels = torch.zeros(0, channels, 4, 4), torch.zeros(0, 4, 4, dtype=torch.int64)

@@ -103,6 +103,43 @@ def test_sigusr1_saves_and_goes_on(trained, tiny_store, tiny_run):
     require_equal(run, trained)
 
 
+@pytest.mark.slow
+def test_of_two_jobs_for_one_run_the_second_waits_and_finds_the_work_done(trained, tiny_store, tiny_run):
+    run = tiny_run(tiny_spec(3, "dmd", DMD), "twice")
+    processes = [
+        subprocess.Popen(command(run, tiny_store[3]), stderr=subprocess.PIPE, text=True, env=os.environ | job)
+        for job in ({"SLURM_JOB_ID": "1"}, {"SLURM_JOB_ID": "2"})
+    ]
+    said = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert sum("waiting for job" in text for text in said) == 1
+    assert run.journal.read_bytes().count(b"\n") == 10
+    assert not run.owner.exists()
+    require_equal(run, trained)
+
+
+def test_a_training_that_was_replaced_while_it_slept_writes_nothing_more(tiny_store, tiny_run, monkeypatch):
+    from dmd import ownership, training
+
+    run = tiny_run(tiny_spec(3, "dmd", DMD), "asleep")
+    save, awake = training.save_state, time.monotonic()
+
+    def save_and_sleep(path, state):
+        save(path, state)
+        if state.step == 4:
+            card = json.loads(run.owner.read_text())
+            run.owner.unlink()
+            run.owner.write_text(json.dumps(card | {"host": "n7", "token": "another"}))
+            monkeypatch.setattr(ownership.time, "monotonic", lambda: 2 * awake + 3600)
+
+    monkeypatch.setattr(training, "save_state", save_and_sleep)
+    with pytest.raises(InputError, match=r"on n7 .* has taken the run over"):
+        train(run, tiny_store[3], "cpu", save_every=1)
+    assert run.journal.read_bytes().count(b"\n") == 4
+    assert torch.load(run.state, weights_only=True)["step"] == 4
+    assert run.owner.exists()
+
+
 def stop_after(run: RunDir, store, steps: int, monkeypatch) -> None:
     """Train until the given step was saved, then die as an exception would."""
     from dmd import training

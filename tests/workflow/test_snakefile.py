@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
 import subprocess
@@ -88,6 +89,45 @@ def test_the_slurm_profile_resolves_from_the_root(copy):
     done = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table1.csv")
     assert done.returncode == 0, done.stderr
     assert jobs(done.stdout)["train"] == 60
+
+
+def test_small_jobs_ride_with_others_and_what_needs_network_stays_here(copy):
+    said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table1.csv").stdout
+    assert said.count("Group job score") == 21
+    assert said.count("Group job store") == 1
+    submitted = set(re.findall(r"^rule (\w+):", said, flags=re.MULTILINE))
+    here = {"describe_artefact", "describe_run", "describe_store", "download", "table", "track_run", "tracking_store"}
+    assert submitted - here == {"train"}
+
+
+@pytest.mark.parametrize(
+    ("target", "asked"),
+    [
+        ("results/table3.csv", {"mem_mb=16000", "runtime=1440", "cpus_per_task=4", "gpu=1", "slurm_partition=gpu"}),
+        ("results/smoke/table3.csv", {"mem_mb=2000", "runtime=10", "cpus_per_task=1", "gpu=1", "slurm_partition=gpu"}),
+    ],
+)
+def test_a_training_asks_for_what_its_scale_says(copy, target, asked):
+    said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", target).stdout
+    resources = re.findall(r"^rule train:.*?resources: (.*?)$", said, flags=re.MULTILINE | re.DOTALL)
+    assert resources
+    assert all(asked <= set(line.split(", ")) for line in resources)
+
+
+@pytest.mark.parametrize("rule", ["prepare", "check"])
+def test_what_needs_no_gpu_asks_for_none(copy, rule):
+    said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table3.csv").stdout
+    (line,) = re.findall(rf"rule {rule}:.*?resources: (.*?)$", said, flags=re.MULTILINE | re.DOTALL)
+    assert "slurm_partition=cpu" in line
+    assert "gpu=" not in line
+
+
+def test_the_dry_run_of_the_papers_matrix_takes_less_than_five_seconds_of_processor_time(copy):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table1.csv", "results/table3.csv")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
 
 
 def test_no_key_stands_in_both_profiles(root):

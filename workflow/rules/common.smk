@@ -4,6 +4,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from dmd import cluster
 from dmd import config as configuration
 from dmd import plan as planner
 from dmd.errors import InputError
@@ -18,6 +19,19 @@ except InputError as error:
 shell.prefix(
     f"set -euo pipefail; export PATH={str(Path(sys.executable).parent)!r}:$PATH; "
 )
+
+
+onstart:
+    if workflow.executor_plugin.name == "slurm":
+        try:
+            cluster.check(
+                {
+                    job.resources.get("slurm_partition")
+                    for job in workflow.dag.needrun_jobs()
+                }
+            )
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:
@@ -39,6 +53,32 @@ def run_store(wildcards):
 
 def run_check(wildcards):
     return f"results/data/{PLAN.runs[wildcards.run].store}.check.json"
+
+
+def run_jobs(wildcards):
+    """What a job of the run asks of a cluster: that of the scale of the first artefact that wants the run."""
+    artefact = PLAN.artefacts[PLAN.runs[wildcards.run].wanted_by[0]]
+    return CONFIG.scales[artefact.scale].jobs
+
+
+def run_cpus(wildcards):
+    return run_jobs(wildcards).cpus
+
+
+def run_memory(wildcards):
+    return run_jobs(wildcards).memory_mb
+
+
+def train_minutes(wildcards):
+    return run_jobs(wildcards).train_minutes
+
+
+def predict_minutes(wildcards):
+    return run_jobs(wildcards).predict_minutes
+
+
+def evaluate_minutes(wildcards):
+    return run_jobs(wildcards).evaluate_minutes
 
 
 def run_wanted_by(wildcards):

@@ -6,6 +6,8 @@ rule download:
         touch("results/raw/{dataset}.complete"),
     log:
         "results/logs/download/{dataset}.log",
+    # The nodes of a cluster often have no network; the machine that submits has.
+    localrule: True
     conda:
         "../../environment.yaml"
     params:

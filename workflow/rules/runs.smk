@@ -32,8 +32,14 @@ rule train:
         "../../environment.yaml"
     # On a CPU, trainings of one thread side by side beat one training of many (docs/performance.md).
     threads: 1
+    resources:
+        gpu=1,
+        cpus_per_task=run_cpus,
+        mem_mb=run_memory,
+        runtime=train_minutes,
+    # exec: the signal that comes before the end of a job's time reaches the training, which then saves.
     shell:
-        "dmd train results/runs/{wildcards.run} --store {input.store} 2>> {log}"
+        "exec dmd train results/runs/{wildcards.run} --store {input.store} 2>> {log}"
 
 
 rule predict:
@@ -48,6 +54,11 @@ rule predict:
     conda:
         "../../environment.yaml"
     threads: 1
+    resources:
+        gpu=1,
+        cpus_per_task=run_cpus,
+        mem_mb=run_memory,
+        runtime=predict_minutes,
     shell:
         "dmd predict results/runs/{wildcards.run} --store {input.store} 2>> {log}"
 
@@ -63,5 +74,8 @@ rule evaluate:
         "results/logs/evaluate/{run}.log",
     conda:
         "../../environment.yaml"
+    resources:
+        mem_mb=run_memory,
+        runtime=evaluate_minutes,
     shell:
         "dmd evaluate results/runs/{wildcards.run} --store {input.store} 2>> {log}"
