@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,13 @@ class DivergedError(RuntimeError):
     """A loss term is not finite; the last good state is kept."""
 
 
-def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100) -> None:
+def train(
+    run: RunDir,
+    store: Path,
+    device: str = "auto",
+    save_every: int = 100,
+    saved: Callable[[int], None] = lambda size: None,
+) -> None:
     """Train a run from its ``spec.json`` to its ``weights.pt``, going on from its state where there is one.
 
     Parameters
@@ -46,6 +52,8 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     save_every : int
         Steps between two saved states. SIGUSR1 saves at once; SIGTERM saves and exits with status 143.
+    saved : callable
+        Told the size in bytes of the journal that belongs to the state, at the start and whenever that was saved.
 
     Raises
     ------
@@ -69,6 +77,7 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
     with Journal(run.journal, state.journal_size) as history, _signals() as received:
         progress = Progress(run.id, spec["iterations"], state.step)
         started = time.monotonic() - state.seconds
+        saved(state.journal_size)
         for step, batch in batches.stream(state.step, spec["iterations"], chosen):
             rate = learning_rate(
                 spec["schedule"], spec["optimiser"]["lr"], build.clock(step), spec["reference_iterations"]
@@ -87,6 +96,7 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
             if asked or state.step % save_every == 0 or state.step == spec["iterations"]:
                 state.journal_size, state.training = history.commit(), method.training_state()
                 save_state(run.state, state)
+                saved(state.journal_size)
             if signal.SIGTERM in asked:
                 print(f"{run.id}: stopped by SIGTERM, saved at step {state.step}", file=sys.stderr)
                 raise SystemExit(128 + signal.SIGTERM)

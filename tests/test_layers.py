@@ -33,6 +33,7 @@ HOMES = {
     }
     | {"prediction"},
     "mlflow": {"tracking"},
+    "psutil": {"tracking"},
     "matplotlib": {"report"},
     "seaborn": {"report"},
     "pandas": {"report"},

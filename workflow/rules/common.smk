@@ -1,4 +1,6 @@
 # The plan, and the questions that rules ask it.
+import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -47,6 +49,28 @@ def run_wanted_by(wildcards):
 
 def run_methods(wildcards):
     return ",".join(PLAN.runs[wildcards.run].methods)
+
+
+def run_tracking(wildcards, threads):
+    """Options of `dmd train`. Snakemake compares no parameter that takes `threads`: these retrain nothing."""
+    names = [
+        "--artefacts",
+        run_wanted_by(wildcards),
+        "--methods",
+        run_methods(wildcards),
+    ]
+    return shlex.join(["--track", TRACKING_URI, *names])
+
+
+def tracking_attempt(wildcards):
+    """One more than before where the store did not answer: a changed parameter has the rule run again."""
+    try:
+        tracked = json.loads(
+            Path(f"results/runs/{wildcards.run}/tracked.json").read_text()
+        )
+    except (OSError, json.JSONDecodeError):
+        return 0
+    return tracked.get("attempt", 0) + (tracked["status"] == "pending")
 
 
 def store_description(wildcards):

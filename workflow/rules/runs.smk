@@ -20,6 +20,7 @@ rule train:
         spec=ancient("results/runs/{run}/spec.json"),
         store=ancient(run_store),
         checked=ancient(run_check),
+        tracking=ancient("results/.tracking-store"),
     output:
         weights="results/runs/{run}/weights.pt",
         history="results/runs/{run}/history.csv",
@@ -32,8 +33,10 @@ rule train:
         "../../environment.yaml"
     # On a CPU, trainings of one thread side by side beat one training of many (docs/performance.md).
     threads: 1
+    params:
+        tracking=run_tracking,
     shell:
-        "dmd train results/runs/{wildcards.run} --store {input.store} 2>> {log}"
+        "dmd train results/runs/{wildcards.run} --store {input.store} {params.tracking} 2>> {log}"
 
 
 rule predict:
