@@ -25,8 +25,9 @@ def followed(run: Path, uri: str, *options: str) -> Iterator[Callable[[int], Non
     database(uri)
     command = [sys.executable, "-m", "dmd", "follow", str(run), "--uri", uri, *options]
     try:
+        # Not a session of its own: Linux may share the processor between sessions, whatever their niceness.
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, bufsize=0
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, process_group=0, bufsize=0
         )
     except OSError as error:
         print(f"{run.name}: not followed in MLflow while it trains: {error}", file=sys.stderr)

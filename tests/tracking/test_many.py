@@ -62,11 +62,11 @@ def postgres() -> Iterator[str | None]:
 
 
 def train_followed(run: RunDir, uri: str, start) -> None:
-    """Send a history in ten parts and then the rest, as a training and the evaluation after it do."""
+    """Send a history in five parts and then the rest, as a training and the evaluation after it do."""
 
     def training() -> Iterator[tuple[int, bool]]:
-        for done in range(0, STEPS, 3):
-            yield steps(run, done, done + 3), done + 3 == STEPS
+        for done in range(0, STEPS, 6):
+            yield steps(run, done, done + 6), done + 6 == STEPS
 
     start.wait()
     Follower(run, uri, ["half/table3"], []).follow(training())
