@@ -1,8 +1,8 @@
 """Compare supervised loss curves in bf16 with the seed-to-seed spread of those in fp32.
 
-    python benchmarks/precision.py --store results/data/synthetic3d-1x1x1.h5
+    python benchmarks/precision.py --store results/data/la-2x2x2.h5
 
-Trains the supervised V-Net of scale `smoke` for 300 steps per seed in both precisions and compares the loss curves,
+Trains the supervised V-Net of a scale for 300 steps per seed in both precisions and compares the loss curves,
 averaged over windows of 20 steps. On a processor without bf16 instructions autocast is tens of times slower.
 """
 
@@ -29,7 +29,7 @@ def curve(spec: dict, store: Store, seed: int, precision: str) -> np.ndarray:
     spec = spec | {"seed": seed}
     build, batches = Build.from_spec(spec), Batches(store, spec)
     torch.manual_seed(seed)
-    method = make(spec["method"], build).to(memory_format=channels_last(3)).train()
+    method = make(spec["method"], build).to(memory_format=channels_last(spec["dimensions"])).train()
     method.start_training(spec["optimiser"])
     losses = []
     for step, batch in batches.stream(0, spec["iterations"], torch.device("cpu")):
@@ -46,13 +46,15 @@ def smooth(losses: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--store", type=Path, default=Path("results/data/synthetic3d-1x1x1.h5"))
+    parser.add_argument("--scale", default="half", choices=("half", "paper"))
+    parser.add_argument("--store", type=Path, default=Path("results/data/la-2x2x2.h5"))
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
 
     made = plan.make(config.check(config.read()))
-    (row,) = [row for row in made.artefacts["smoke/table3"].rows if row.method == "supervised"]
+    table = made.artefacts[plan.artefact_name("table3", options.scale)]
+    (row,) = [row for row in table.rows if row.method == "supervised"]
     spec = made.runs[row.runs[0]].spec | {"iterations": options.steps}
     store = load_store(options.store, parts=["train"])
     seeds = range(1337, 1337 + options.seeds)
@@ -62,7 +64,7 @@ def main() -> None:
     spread = exact.max(axis=0) - exact.min(axis=0)
     difference = np.abs(rounded - exact)
     outside = (rounded.mean(axis=0) < exact.min(axis=0)) | (rounded.mean(axis=0) > exact.max(axis=0))
-    print(f"supervised, {options.steps} steps, {options.seeds} seeds, windows of {WINDOW} steps\n")
+    print(f"scale {options.scale}, {options.steps} steps, {options.seeds} seeds, windows of {WINDOW} steps\n")
     print("| | mean over windows | last window |\n| :-- | --: | --: |")
     print(f"| loss in fp32 | {exact.mean():.4f} | {exact[:, -1].mean():.4f} |")
     print(f"| loss in bf16 | {rounded.mean():.4f} | {rounded[:, -1].mean():.4f} |")

@@ -16,7 +16,7 @@ import torch
 from dmd import journal
 from dmd.data.batches import Batches
 from dmd.data.store import load_store
-from dmd.devices import channels_last, choose_device, peak_memory_mb, provenance, warn_of_slow_precision
+from dmd.devices import channels_last, check_precision, choose_device, peak_memory_mb, provenance
 from dmd.files import replacing, write_json
 from dmd.journal import Journal
 from dmd.methods.base import Method, make
@@ -64,7 +64,7 @@ def train(
     """
     spec = run.read_spec()
     chosen = choose_device(device)
-    warn_of_slow_precision(chosen, spec["precision"])
+    check_precision(chosen, spec["precision"], spec["patch"])
     build = Build.from_spec(spec)
     torch.manual_seed(spec["seed"])
     method = make(spec["method"], build).to(chosen, memory_format=channels_last(spec["dimensions"]))
