@@ -4,7 +4,6 @@ Modules are imported by the subcommand that needs them, so that `dmd plan` start
 """
 
 import argparse
-import errno
 import json
 import os
 import sys
@@ -15,8 +14,6 @@ from pathlib import Path
 from dmd.config import TRACKING_URI
 from dmd.errors import InputError
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; bad input ends with a message and status 2, a diverged training with 3."""
@@ -25,14 +22,6 @@ def main(arguments: list[str] | None = None) -> int:
         options.command(options)
     except InputError as error:
         print(f"dmd {options.name}: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
-        print(
-            f"dmd {options.name}: cannot write: {error}. What was written before is whole; make room and start again",
-            file=sys.stderr,
-        )
         return 2
     return 0
 

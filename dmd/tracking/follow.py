@@ -29,19 +29,20 @@ def follow(run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str], 
 
 
 def saves(descriptor: int, every: float) -> Iterator[tuple[int, bool]]:
-    """Yield the latest number on the pipe and whether the pipe has ended: at once, then every ``every`` seconds."""
-    unread, size, over, due = b"", 0, False, 0.0
+    """Yield the latest number on the pipe and whether the pipe has ended: at once, then every ``every`` seconds.
+
+    Nothing is yielded before the first number: a training that waits, or is refused, has nothing to show.
+    """
+    unread, size, over, due = b"", None, False, 0.0
     while not over:
-        wait = due - time.monotonic()
-        if due and wait <= 0:
-            yield size, over
-            due = time.monotonic() + every
-        elif select.select([descriptor], [], [], wait if due else None)[0]:
+        wait = None if size is None else max(due - time.monotonic(), 0)
+        if select.select([descriptor], [], [], wait)[0]:
             said = os.read(descriptor, 65536)
             *numbers, unread = (unread + said).split(b"\n")
-            size = int(numbers[-1]) if numbers else size
-            over, due = not said, due or time.monotonic()
-    yield size, over
+            size, over = int(numbers[-1]) if numbers else size, not said
+        if size is not None and (over or time.monotonic() >= due):
+            yield size, over
+            due = time.monotonic() + every
 
 
 class Follower:

@@ -79,6 +79,7 @@ class Mirror:
 
     def __init__(self, uri: str, run: str, content: Record, artefacts: list[str], methods: Sequence[str]) -> None:
         self.client = open_store(uri)
+        shown = ",".join(methods) or content.tags["method"]
         home = experiment_id(self.client, f"dmd-{_scale(artefacts)}", uri)
         ours = self.client.search_experiments(filter_string="name LIKE 'dmd-%'")
         experiments = {experiment.experiment_id: experiment.name for experiment in ours}
@@ -89,14 +90,15 @@ class Mirror:
             self.client.delete_run(found.info.run_id)
             found, self.stored = None, {}
         if found is None:
-            found = self.client.create_run(home, content.start, {"dmd.run": run}, run)
+            found = self.client.create_run(home, content.start, {"dmd.run": run}, _name(run, shown, content))
         self.run, self.experiment = found.info.run_id, experiments[found.info.experiment_id]
         known = found.data.tags.get("artefacts", "").split(",")
         tags = {
+            "method": shown,
             "scale": self.experiment.removeprefix("dmd-"),
             "artefacts": ",".join(dict.fromkeys(filter(None, [*known, *artefacts]))),
         }
-        self._describe(content, tags | ({"method": ",".join(methods)} if methods else {}))
+        self._describe(content, tags)
 
     def send(self, content: Record) -> None:
         """Send the points that are not there yet."""
@@ -127,6 +129,12 @@ class Mirror:
         digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
         dataset = Dataset(content.dataset["name"], digest, "dmd", identity)
         self.client.log_inputs(self.run, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+
+
+def _name(run: str, method: str, content: Record) -> str:
+    """Return what lists and legends show: ``dml la-8 seed 1337 08a39383``; the last part is that of the folder."""
+    tags = content.tags
+    return f"{method} {tags['dataset']}-{tags['labelled']} seed {tags['seed']} {run.rsplit('-', 1)[-1]}"
 
 
 def _scale(artefacts: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -44,7 +45,8 @@ def view(uri: str, artefact: str = "", host: str = "127.0.0.1", port: int = 5000
         _open(f"{uri.rstrip('/')}/{page}", browser)
         return
     address = f"http://{host}:{port}"
-    server = subprocess.Popen(_command(uri, host, port), env=os.environ | ENVIRONMENT)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server must not stay behind
+    server = subprocess.Popen(_command(uri, host, port), env=os.environ | ENVIRONMENT, stdout=sys.stderr)
     try:
         _wait(server, address)
         _open(f"{address}/{page}", browser)

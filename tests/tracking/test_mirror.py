@@ -1,16 +1,19 @@
 import json
+import resource
 import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from dmd import journal
+from dmd import journal, plan
 from dmd.errors import InputError
 from dmd.evaluation import COLUMNS
+from dmd.rundir import RunDir
 from dmd.tracking.mirror import track_run
 from dmd.tracking.store import make_store
 from tracking.mirrored import SCORES, STEPS, TERMS, evaluated, free_port, mirrors, stored_points, train
@@ -27,7 +30,7 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run):
         "status": "complete",
         "attempt": 0,
     }
-    assert mirror.info.run_name == run.id
+    assert mirror.info.run_name == f"dmd synthetic3d-8 seed {run.read_spec()['seed']} {run.id[-8:]}"
     assert mirror.info.status == "FINISHED"
     expected = {
         "temperature": "2",
@@ -250,3 +253,58 @@ def test_four_processes_at_once_lose_nothing(store, tmp_path, root):
     assert {mirror["experiment"] for mirror in tracked} == {"dmd-half"}
     expected = STEPS * len(TERMS) + len(SCORES)
     assert [stored_points(store, mirror["mlflow_run"]) for mirror in tracked] == [expected] * 4
+
+
+def test_the_scores_of_each_class_stand_beside_their_mean(store, run):
+    spec = run.read_spec() | {"classes": 3}
+    two = RunDir(run.path.with_name(plan.run_id(spec)))
+    two.write_spec(spec)
+    train(two)
+    two.facts.write_text(json.dumps({"wall_seconds": 12.5, "peak_memory_mb": 800}))
+    lines = [f"a,a,{number},none,{dice},0.5,,,,,9,9,0" for number, dice in ((1, 0.5), (2, 0.75))]
+    two.cases.write_text("\n".join([",".join(COLUMNS), *lines, ""]))
+    track_run(two, store, ["smoke/table3"])
+    [mirror] = mirrors(store, two)
+    expected = {"dice": 62.5, "dice/class1": 50, "dice/class2": 75, "jaccard/class2": 50}
+    assert (
+        expected | {"system/wall_seconds": 12.5, "system/peak_memory_mb": 800}
+    ).items() <= mirror.data.metrics.items()
+
+
+def schema(store: str, version: str, folder: Path) -> str:
+    """Return a copy of a store whose schema calls itself something else."""
+    copy = folder / "mlflow.db"
+    copy.write_bytes(Path(store.removeprefix("sqlite:///")).read_bytes())
+    with sqlite3.connect(copy) as database:
+        database.execute("update alembic_version set version_num = ?", [version])
+    return f"sqlite:///{copy}"
+
+
+def test_a_store_of_a_newer_mlflow_is_left_alone_and_named(store, run, tmp_path):
+    newer = schema(store, "ffffffffffff", tmp_path)
+    before = (tmp_path / "mlflow.db").read_bytes()
+    with pytest.raises(InputError, match="made by a newer MLflow than this"):
+        make_store(newer)
+    track_run(run, newer, ["smoke/table3"])
+    assert "made by a newer MLflow" in json.loads(run.tracked.read_text())["reason"]
+    assert (tmp_path / "mlflow.db").read_bytes() == before
+
+
+def test_a_store_of_an_older_mlflow_names_the_command_that_helps(store, tmp_path):
+    migrations = Path(mlflow.__file__).parent / "store/db_migrations/versions"
+    with pytest.raises(InputError, match=r"older MLflow than this .*: `mlflow db upgrade"):
+        make_store(schema(store, min(migrations.glob("*.py")).name.split("_")[0], tmp_path))
+
+
+def test_on_a_full_disk_nothing_is_lost(store, run, root):
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    command = [sys.executable, "-m", "dmd", "track", str(run.path), "--uri", store, "--artefacts", "smoke/table3"]
+    said = subprocess.run(command, cwd=root, preexec_fn=full, stderr=subprocess.PIPE, text=True, check=True).stderr
+    assert json.loads(run.tracked.read_text())["status"] == "pending"
+    assert "The files of the run are complete" in said
+    subprocess.run(command, cwd=root, check=True)
+    assert json.loads(run.tracked.read_text())["status"] == "complete"
+    [mirror] = mirrors(store, run)
+    assert stored_points(store, mirror.info.run_id) == STEPS * len(TERMS) + len(SCORES)
