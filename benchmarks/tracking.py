@@ -42,26 +42,30 @@ def measure(folder: Path, spec: dict, store: Path, beside: int, uri: str | None)
         command = [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store)]
         command += ["--track", uri, "--artefacts", "half/table3"] if uri else []
         jobs.append(psutil.Popen(command, stderr=subprocess.DEVNULL))
-    started, walls, followers = time.perf_counter(), {}, {}
-    while len(walls) < beside or any(_used(follower, {}) for follower in followers):
+    started, walls = time.perf_counter(), {}
+    followers = {_child(job): 0.0 for job in jobs} if uri else {}
+    while len(walls) < beside or any(_runs(follower) for follower in followers):
         for job in jobs:
-            if job.poll() is None:
-                with contextlib.suppress(psutil.Error):
-                    followers |= {child: followers.get(child, 0.0) for child in job.children()} if uri else {}
-            elif job.pid not in walls:
+            if job.poll() is not None and job.pid not in walls:
                 assert job.returncode == 0
                 walls[job.pid] = time.perf_counter() - started
         for follower in followers:
-            _used(follower, followers)
+            with contextlib.suppress(psutil.Error):
+                spent = follower.cpu_times()
+                followers[follower] = spent.user + spent.system
         time.sleep(0.1)
     return float(np.mean(list(walls.values()))), sum(followers.values()) / beside
 
 
-def _used(process: psutil.Process, seconds: dict[psutil.Process, float]) -> bool:
-    """Note the processor time of a process; false when it has ended."""
+def _child(job: psutil.Popen) -> psutil.Process:
+    """Wait for the process that a training starts."""
+    while not (children := job.children()):
+        time.sleep(0.1)
+    return children[0]
+
+
+def _runs(process: psutil.Process) -> bool:
     try:
-        spent = process.cpu_times()
-        seconds[process] = spent.user + spent.system
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
