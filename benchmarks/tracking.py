@@ -3,8 +3,9 @@
     python benchmarks/tracking.py --store results/data/la-2x2x2.h5 [--steps 500] [--repeats 5] [--beside 2]
 
 Trains DMD as scale `half` does, ``--beside`` trainings side by side so that no core is idle, in turn without and with
-tracking on SQLite, each from its start. Wall time is that of `dmd train`. The processor time of the following process
-is read while it runs: the most that it can take from the training where every core is busy. Prints a Markdown table.
+tracking on SQLite, each from its start and every other time in the other order. Wall time is that of `dmd train`. The
+processor time of the following process is read while it runs: the most that it can take from the training where every
+core is busy. Prints a Markdown table.
 """
 
 import argparse
@@ -82,13 +83,13 @@ def main() -> None:
     for repeat in range(options.repeats):
         with tempfile.TemporaryDirectory() as folder:
             spec = half(options.steps, repeat)
-            uri = f"sqlite:///{folder}/mlflow.db"
-            make_store(uri)
-            wall, _ = measure(Path(folder) / "alone", spec, options.store, options.beside, None)
-            alone.append(wall)
-            wall, seconds = measure(Path(folder) / "followed", spec, options.store, options.beside, uri)
-            followed.append(wall)
-            used.append(seconds)
+            tracked = f"sqlite:///{folder}/mlflow.db"
+            make_store(tracked)
+            for uri in (None, tracked) if repeat % 2 == 0 else (tracked, None):
+                name = "followed" if uri else "alone"
+                wall, seconds = measure(Path(folder) / name, spec, options.store, options.beside, uri)
+                (followed if uri else alone).append(wall)
+                used += [seconds] if uri else []
         print(f"{alone[-1]:.1f} s alone, {followed[-1]:.1f} s followed, {used[-1]:.2f} s", file=sys.stderr, flush=True)
     low, ratio, high = np.percentile(np.divide(followed, alone), [25, 50, 75])
     print(f"{options.steps} steps, {options.beside} side by side, median of {options.repeats}\n")

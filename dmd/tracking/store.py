@@ -54,7 +54,7 @@ def make_store(uri: str) -> None:
                 _connect(f"sqlite:///{aside.resolve()}")
         _connect(uri)
     except FAULTS as error:
-        fault = f"expected an MLflow store at {public(uri)}, found none: {brief(error)}"
+        fault = f"expected an MLflow store at {public(uri)} that can be used: {brief(error)}"
         if file:
             raise InputError(fault) from None
         say("tracking", f"{fault}. Runs are tracked later, nothing waits for it")
@@ -103,8 +103,8 @@ def say(who: str, text: str) -> None:
 
 
 def _connect(uri: str) -> MlflowClient:
-    client = MlflowClient(uri)
     try:
+        client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     except MlflowException as error:
         found = re.search(r"database schema \(found version (\w+)", str(error))

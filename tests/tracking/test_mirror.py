@@ -16,7 +16,7 @@ from dmd.evaluation import COLUMNS
 from dmd.rundir import RunDir
 from dmd.tracking.mirror import track_run
 from dmd.tracking.store import make_store
-from tracking.mirrored import SCORES, STEPS, TERMS, evaluated, free_port, mirrors, stored_points, train
+from tracking.mirrored import SCORES, STEPS, TERMS, free_port, mirrors, stored_points, train
 
 
 def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run):
@@ -240,19 +240,6 @@ def test_the_method_is_called_what_the_artefacts_call_it(store, run):
     [mirror] = mirrors(store, run)
     assert mirror.data.tags["method"] == "dml"
     assert mirror.data.params["method"] == "dmd"
-
-
-@pytest.mark.slow
-def test_four_processes_at_once_lose_nothing(store, tmp_path, root):
-    runs = [evaluated(tmp_path, root, seed, "half") for seed in range(4)]
-    command = [sys.executable, "-m", "dmd", "track", "--uri", store, "--artefacts", "half/table3"]
-    jobs = [subprocess.Popen([*command, str(run.path)], cwd=root) for run in runs]
-    assert [job.wait(timeout=120) for job in jobs] == [0, 0, 0, 0]
-    tracked = [json.loads(run.tracked.read_text()) for run in runs]
-    assert [mirror["status"] for mirror in tracked] == ["complete"] * 4
-    assert {mirror["experiment"] for mirror in tracked} == {"dmd-half"}
-    expected = STEPS * len(TERMS) + len(SCORES)
-    assert [stored_points(store, mirror["mlflow_run"]) for mirror in tracked] == [expected] * 4
 
 
 def test_the_scores_of_each_class_stand_beside_their_mean(store, run):
