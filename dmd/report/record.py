@@ -15,6 +15,7 @@ from dmd.report.collect import summarise
 from dmd.rundir import RunDir
 
 Point = tuple[str, int]  # name and step
+ONCE = 0  # step of what has one value per run, which MLflow then draws as bars
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Record:
     points : dict
         ``{(name, step): (value, time in milliseconds since 1970)}``. Curves are named ``train/...``; test
         scores (``dice``; ``dice/class2``, where there are several) and the number of empty predictions stand at
-        the last step. What was used of the machine is named ``system/...``. NaN is left out.
+        step 0. What was used of the machine is named ``system/...``. NaN is left out.
     dataset : dict
         Identity of the data trained on.
     files : tuple of Path
@@ -150,16 +151,15 @@ def _curves(run: RunDir) -> dict[Point, tuple[float, int]]:
 
 def _scores(run: RunDir, curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
     summary = summarise(run)
-    last, end = _last(curves)
+    end = _end(curves)
     scores = summary.scores | {"empty_predictions": float(summary.empty_predictions)}
     if len({number for number, _ in summary.classes}) > 1:
         scores |= {f"{name}/class{number}": value for (number, name), value in summary.classes.items()}
-    return {(name, last): (value, end) for name, value in scores.items() if math.isfinite(value)}
+    return {(name, ONCE): (value, end) for name, value in scores.items() if math.isfinite(value)}
 
 
-def _last(curves: dict[Point, tuple[float, int]]) -> tuple[int, int]:
-    """Return the last step and its time."""
-    return max(step for _, step in curves), max(moment for _, moment in curves.values())
+def _end(curves: dict[Point, tuple[float, int]]) -> int:
+    return max(moment for _, moment in curves.values())
 
 
 def _usage(run: RunDir) -> dict[Point, tuple[float, int]]:
@@ -173,9 +173,9 @@ def _usage(run: RunDir) -> dict[Point, tuple[float, int]]:
 
 
 def _totals(facts: dict[str, Any], curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
-    last, end = _last(curves)
+    end = _end(curves)
     names = ("wall_seconds", "seconds_per_step", "peak_memory_mb", "attempts")
-    return {(f"system/{name}", last): (float(facts[name]), end) for name in names if name in facts}
+    return {(f"system/{name}", ONCE): (float(facts[name]), end) for name in names if name in facts}
 
 
 def _facts(run: RunDir) -> dict[str, Any]:

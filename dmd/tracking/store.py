@@ -20,8 +20,6 @@ from dmd.errors import InputError
 from dmd.files import replacing
 from dmd.tracking.address import database, public
 
-KIND = {"mlflow.experimentKind": "custom_model_development"}  # shown as trainings, not as chats
-
 
 class StoreError(Exception):
     """The store cannot take a run as it is now."""
@@ -76,7 +74,7 @@ def experiment_id(client: MlflowClient, name: str, uri: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return client.create_experiment(name, location, KIND)
+            return client.create_experiment(name, location)
         except MlflowException:
             found = client.get_experiment_by_name(name)  # another process was faster
             if found is None:
