@@ -24,7 +24,8 @@ def follow(run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str], 
 
     The input ends when the training does, however it ends; then there is one last pass. Signals do not matter.
     """
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGUSR1):  # SLURM sends them to every process of a job
+        signal.signal(number, signal.SIG_IGN)
     Follower(run, uri, artefacts, methods, os.getppid()).follow(saves(0, every))
 
 

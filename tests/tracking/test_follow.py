@@ -171,7 +171,8 @@ def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store
     assert follower.nice() == 10
     training.kill()
     training.wait()
-    follower.terminate()  # as SLURM does; the last pass is made all the same
+    for number in (signal.SIGUSR1, signal.SIGTERM):  # as SLURM does; the last pass is made all the same
+        follower.send_signal(number)
     wait(lambda: mirrors(store, run)[0].info.status == "KILLED")
     wait(lambda: not follower.is_running() or follower.status() == psutil.STATUS_ZOMBIE)
     [killed] = mirrors(store, run)
