@@ -6,8 +6,10 @@ Modules are imported by the subcommand that needs them, so that `dmd plan` start
 import argparse
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from dmd.config import TRACKING_URI
@@ -101,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
             entry.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
         if name == "train":
             entry.add_argument("--save-every", type=int, default=100, help="steps between saved states (default: 100)")
+            entry.add_argument("--track", metavar="URI", help="tracking store that shows the run while it trains")
+            _add_names(entry)
 
     table = add("table", _table, "make a table from the runs behind it", "dmd table results/table3.json --output t.csv")
     table.add_argument("description", type=Path)
@@ -115,9 +119,31 @@ def _parser() -> argparse.ArgumentParser:
     track = add("track", _track, "mirror runs in MLflow", "dmd track results/runs/la-8-dmd-08a39383 --artefacts table3")
     track.add_argument("run", type=Path)
     track.add_argument("--uri", default=TRACKING_URI)
-    track.add_argument("--artefacts", default="", help="comma separated names of the artefacts that use the run")
-    track.add_argument("--methods", default="", help="comma separated names that they give its method")
+    track.add_argument("--attempt", type=int, default=0, help="noted in tracked.json (default: 0)")
+    _add_names(track)
+
+    follow = add(
+        "follow",
+        _follow,
+        "what `dmd train --track` starts: send to MLflow what standard input says is saved",
+        "dmd follow results/runs/la-8-dmd-08a39383 <<< 4711",
+    )
+    follow.add_argument("run", type=Path)
+    follow.add_argument("--uri", default=TRACKING_URI)
+    _add_names(follow)
+
+    view = add("ui", _ui, "show the runs in MLflow", "dmd ui half/table3")
+    view.add_argument("artefact", nargs="?", default="", help="only the runs of this artefact")
+    view.add_argument("--uri", default=TRACKING_URI)
+    view.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    view.add_argument("--port", type=int, default=5000, help="default: 5000")
+    view.add_argument("--no-browser", action="store_true", help="only print the address")
     return parser
+
+
+def _add_names(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--artefacts", default="", help="comma separated names of the artefacts that use the run")
+    parser.add_argument("--methods", default="", help="comma separated names that they give its method")
 
 
 def _plan(options: argparse.Namespace) -> None:
@@ -164,10 +190,14 @@ def _check(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from dmd.rundir import RunDir
+    from dmd.tracking.launch import followed
     from dmd.training import DivergedError, train
 
+    names = ("--artefacts", options.artefacts, "--methods", options.methods)
+    follower = followed(options.run, options.track, *names) if options.track else nullcontext(lambda size: None)
     try:
-        train(RunDir(options.run), options.store, options.device, options.save_every)
+        with follower as saved:
+            train(RunDir(options.run), options.store, options.device, options.save_every, saved)
     except DivergedError as error:
         print(f"dmd train: {error}", file=sys.stderr)
         raise SystemExit(3) from None
@@ -194,17 +224,35 @@ def _table(options: argparse.Namespace) -> None:
 
 
 def _track_store(options: argparse.Namespace) -> None:
-    from dmd.tracking import make_store
+    from dmd.tracking.store import make_store
 
     make_store(options.uri)
 
 
 def _track(options: argparse.Namespace) -> None:
     from dmd.rundir import RunDir
-    from dmd.tracking import track_run
+    from dmd.tracking.mirror import track_run
 
+    track_run(RunDir(options.run), options.uri, *_names(options), options.attempt)
+
+
+def _follow(options: argparse.Namespace) -> None:
+    os.nice(10)  # before the imports: 3 s of computing, which at 19 beside busy cores would take minutes
+    from dmd.rundir import RunDir
+    from dmd.tracking.follow import follow
+
+    follow(RunDir(options.run), options.uri, *_names(options))
+
+
+def _ui(options: argparse.Namespace) -> None:
+    from dmd.tracking.view import view
+
+    view(options.uri, options.artefact, options.host, options.port, browser=not options.no_browser)
+
+
+def _names(options: argparse.Namespace) -> tuple[list[str], list[str]]:
     artefacts, methods = (list(filter(None, names.split(","))) for names in (options.artefacts, options.methods))
-    track_run(RunDir(options.run), options.uri, artefacts, methods)
+    return artefacts, methods
 
 
 def _read_json(path: Path) -> dict:

@@ -47,11 +47,11 @@ class Journal:
         return os.fstat(self.file.fileno()).st_size
 
 
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the steps of a journal; a last line that is still being written is left out."""
+def lines(path: Path, size: int | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a journal, or of its first ``size`` bytes, without a last line that is being written."""
     with path.open("rb") as file:
         for line in file:
-            if line.endswith(b"\n"):
+            if line.endswith(b"\n") and (size is None or file.tell() <= size):
                 yield json.loads(line)
 
 

@@ -75,6 +75,16 @@ class RunDir:
         """Which tracking run mirrors this run."""
         return self.path / "tracked.json"
 
+    @property
+    def usage(self) -> Path:
+        """What the training used of the machine, now and then."""
+        return self.path / "usage.jsonl"
+
+    @property
+    def tracking_lock(self) -> Path:
+        """Held by the process that sends the run to MLflow."""
+        return self.path / ".tracking.lock"
+
     def read_spec(self) -> dict[str, Any]:
         """Return the settings.
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,13 @@ class DivergedError(RuntimeError):
     """A loss term is not finite; the last good state is kept."""
 
 
-def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100) -> None:
+def train(
+    run: RunDir,
+    store: Path,
+    device: str = "auto",
+    save_every: int = 100,
+    saved: Callable[[int], None] = lambda size: None,
+) -> None:
     """Train a run from its ``spec.json`` to its ``weights.pt``, going on from its state where there is one.
 
     While another job trains the run this one waits, and then finds the work done or goes on with it.
@@ -50,6 +56,8 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     save_every : int
         Steps between two saved states. SIGUSR1 saves at once; SIGTERM saves and exits with status 143.
+    saved : callable
+        Told the size in bytes of the journal that belongs to the state, at the start and whenever that was saved.
 
     Raises
     ------
@@ -60,10 +68,18 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
     """
     spec = run.read_spec()
     with owned(run.owner, run.id) as owner:
-        _train(run, spec, store, device, save_every, owner)
+        _train(run, spec, store, device, save_every, saved, owner)
 
 
-def _train(run: RunDir, spec: dict[str, Any], store: Path, device: str, save_every: int, owner: Owner) -> None:
+def _train(
+    run: RunDir,
+    spec: dict[str, Any],
+    store: Path,
+    device: str,
+    save_every: int,
+    saved: Callable[[int], None],
+    owner: Owner,
+) -> None:
     chosen = choose_device(device)
     check_precision(chosen, spec["precision"], spec["patch"])
     build = Build.from_spec(spec)
@@ -79,6 +95,7 @@ def _train(run: RunDir, spec: dict[str, Any], store: Path, device: str, save_eve
     with Journal(run.journal, state.journal_size) as history, _signals() as received:
         progress = Progress(run.id, spec["iterations"], state.step)
         started = time.monotonic() - state.seconds
+        saved(state.journal_size)
         for step, batch in batches.stream(state.step, spec["iterations"], chosen):
             rate = learning_rate(
                 spec["schedule"], spec["optimiser"]["lr"], build.clock(step), spec["reference_iterations"]
@@ -99,6 +116,7 @@ def _train(run: RunDir, spec: dict[str, Any], store: Path, device: str, save_eve
             if asked or state.step % save_every == 0 or state.step == spec["iterations"]:
                 state.journal_size, state.training, state.best = history.commit(), method.training_state(), chooser.best
                 save_state(run.state, state)
+                saved(state.journal_size)
             if signal.SIGTERM in asked:
                 print(f"{run.id}: stopped by SIGTERM, saved at step {state.step}", file=sys.stderr)
                 raise SystemExit(128 + signal.SIGTERM)

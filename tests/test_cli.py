@@ -32,6 +32,8 @@ def made(content, root) -> plan.Plan:
         "table",
         "track-store",
         "track",
+        "follow",
+        "ui",
     ],
 )
 def test_every_command_has_help_with_an_example(name, capsys):

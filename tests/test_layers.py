@@ -37,6 +37,7 @@ HOMES = {
     }
     | {"prediction", "selection"},
     "mlflow": {"tracking"},
+    "psutil": {"tracking"},
     "matplotlib": {"report"},
     "seaborn": {"report"},
     "pandas": {"report"},

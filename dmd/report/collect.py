@@ -24,6 +24,8 @@ class Summary:
     ----------
     scores : dict
         Dice and Jaccard in percent, distances in the unit of their name; NaN where a class has none.
+    classes : dict
+        The same before the mean over classes: ``{(class, score): value}``.
     cases : frozenset
         Names of the test cases.
     empty_predictions : int
@@ -31,6 +33,7 @@ class Summary:
     """
 
     scores: dict[str, float]
+    classes: dict[tuple[int, str], float]
     cases: frozenset[str]
     empty_predictions: int
 
@@ -53,9 +56,12 @@ def summarise(run: RunDir) -> Summary:
     lines = _read(run.cases)
     lines = lines[lines["post_processing"] == "none"]
     _require_complete(run, lines, classes)
-    scores = lines.groupby("class")[list(SCORES)].mean().mean(skipna=False)
-    scores[list(PERCENT)] *= 100
-    return Summary(scores.to_dict(), frozenset(lines["case"]), int(lines["empty_prediction"].sum()))
+    by_class = lines.groupby("class")[list(SCORES)].mean()
+    by_class[list(PERCENT)] *= 100
+    scores = by_class.mean(skipna=False)
+    return Summary(
+        scores.to_dict(), by_class.stack().to_dict(), frozenset(lines["case"]), int(lines["empty_prediction"].sum())
+    )
 
 
 def collect(artefact: Artefact, runs: Path) -> pd.DataFrame:

@@ -1,8 +1,9 @@
-"""All that the files of an evaluated run say, in the flat form in which runs are compared."""
+"""All that the files of a run say, in the flat form in which runs are compared."""
 
 import csv
 import json
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from dmd.report.collect import summarise
 from dmd.rundir import RunDir
 
 Point = tuple[str, int]  # name and step
+ONCE = 0  # step of what has one value per run, which MLflow then draws as bars
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Record:
         What one looks a run up by: method, dataset, labelled, seed, device, commit.
     points : dict
         ``{(name, step): (value, time in milliseconds since 1970)}``. Curves are named ``train/...``; test
-        scores and the number of empty predictions stand at the last step. NaN is left out.
+        scores (``dice``; ``dice/class2``, where there are several) and the number of empty predictions stand at
+        step 0. What was used of the machine is named ``system/...``. NaN is left out.
     dataset : dict
         Identity of the data trained on.
     files : tuple of Path
@@ -43,13 +46,13 @@ class Record:
 
     @property
     def start(self) -> int:
-        """Time of the first point in milliseconds."""
-        return min(time for _, time in self.points.values())
+        """Time of the first point in milliseconds, without any the present."""
+        return min((moment for _, moment in self.points.values()), default=round(time.time() * 1000))
 
     @property
     def end(self) -> int:
         """Time of the last point in milliseconds."""
-        return max(time for _, time in self.points.values())
+        return max(moment for _, moment in self.points.values())
 
 
 def read_record(run: RunDir) -> Record:
@@ -60,17 +63,32 @@ def read_record(run: RunDir) -> Record:
     InputError
         One of them is missing or is not what it should be.
     """
-    spec, facts, points = run.read_spec(), _facts(run), _curves(run)
-    tags = {
-        "method": spec["method"]["implementation"],
-        "dataset": spec["dataset"]["name"],
-        "labelled": str(spec["labelled"]),
-        "seed": str(spec["seed"]),
-        "device": facts.get("device") or "unknown",
-        "commit": facts.get("commit") or "unknown",
+    spec, facts, curves = run.read_spec(), _facts(run), _curves(run)
+    origin = {name: facts.get(name) or "unknown" for name in ("device", "commit")}
+    points = curves | _scores(run, curves) | _usage(run) | _totals(facts, curves)
+    files = (run.spec, run.facts, run.history, run.cases, *sorted(run.path.glob("*.png")))
+    return Record(parameters(spec), _tags(spec) | origin, points, spec["dataset"], files)
+
+
+def read_progress(run: RunDir, size: int) -> Record:
+    """Read what is known of a run that trains: its settings, its use of the machine, its saved steps.
+
+    Parameters
+    ----------
+    run : RunDir
+        Folder of the run.
+    size : int
+        How many bytes of its journal are saved. What lies behind them is forgotten if the training is killed.
+    """
+    spec = run.read_spec()
+    saved = journal.lines(run.journal, size) if size else ()
+    curves = {
+        (f"train/{name}", line["step"]): (value, line["time"])
+        for line in saved
+        for name, value in line["values"].items()
+        if math.isfinite(value)
     }
-    files = (run.spec, run.facts, run.history, run.cases)
-    return Record(parameters(spec), tags, points | _scores(run, points), spec["dataset"], files)
+    return Record(parameters(spec), _tags(spec), curves | _usage(run), spec["dataset"], ())
 
 
 def parameters(spec: dict[str, Any]) -> dict[str, str]:
@@ -99,6 +117,15 @@ def parameters(spec: dict[str, Any]) -> dict[str, str]:
     return {name: _text(value) for name, value in flat.items()}
 
 
+def _tags(spec: dict[str, Any]) -> dict[str, str]:
+    return {
+        "method": spec["method"]["implementation"],
+        "dataset": spec["dataset"]["name"],
+        "labelled": str(spec["labelled"]),
+        "seed": str(spec["seed"]),
+    }
+
+
 def _text(value: Any) -> str:
     return "x".join(map(str, value)) if isinstance(value, list) else canonical(value).strip('"')
 
@@ -125,10 +152,31 @@ def _curves(run: RunDir) -> dict[Point, tuple[float, int]]:
 
 def _scores(run: RunDir, curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
     summary = summarise(run)
-    last = max(step for _, step in curves)
-    end = max(time for _, time in curves.values())
+    end = _end(curves)
     scores = summary.scores | {"empty_predictions": float(summary.empty_predictions)}
-    return {(name, last): (value, end) for name, value in scores.items() if math.isfinite(value)}
+    if len({number for number, _ in summary.classes}) > 1:
+        scores |= {f"{name}/class{number}": value for (number, name), value in summary.classes.items()}
+    return {(name, ONCE): (value, end) for name, value in scores.items() if math.isfinite(value)}
+
+
+def _end(curves: dict[Point, tuple[float, int]]) -> int:
+    return max(moment for _, moment in curves.values())
+
+
+def _usage(run: RunDir) -> dict[Point, tuple[float, int]]:
+    """Return what was noted while the run trained; the step counts the looks."""
+    looks = journal.lines(run.usage) if run.usage.exists() else ()
+    return {
+        (f"system/{name}", look["step"]): (value, look["time"])
+        for look in looks
+        for name, value in look["values"].items()
+    }
+
+
+def _totals(facts: dict[str, Any], curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
+    end = _end(curves)
+    names = ("wall_seconds", "seconds_per_step", "peak_memory_mb", "attempts")
+    return {(f"system/{name}", ONCE): (float(facts[name]), end) for name in names if name in facts}
 
 
 def _facts(run: RunDir) -> dict[str, Any]:

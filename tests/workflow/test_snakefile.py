@@ -166,6 +166,21 @@ def test_the_readmes_commands_plan_what_they_say(copy, command):
     assert "train" in jobs(done.stdout)
 
 
+def require_tracking_alone_repeats(copy: Path) -> None:
+    """Require that a run that MLflow did not get is sent by the next call, once, and that nothing is trained for it."""
+    target = ("--config", "scale=smoke", "--", "results/smoke/table3.csv")
+    tracked = next((copy / "results/runs").glob("*/tracked.json"))
+    tracked.write_text(json.dumps(json.loads(tracked.read_text()) | {"status": "pending"}))
+    assert jobs(snakemake(copy, "--dry-run", *target).stdout) == {"track_run": 1}
+    assert snakemake(copy, *target).returncode == 0
+    assert json.loads(tracked.read_text())["status"] == "complete"
+    again = snakemake(copy, "--dry-run", *target)
+    assert "Nothing to be done" in again.stdout + again.stderr
+    other = "{kind: table, caption: More., columns: [dice], runs: [{dataset: la, labelled: 8, method: cps}]}"
+    wanted = snakemake(copy, "--dry-run", "--config", "scale=smoke", f"artefacts={{more: {other}}}", *target[2:])
+    assert jobs(wanted.stdout) == {"track_run": 1}
+
+
 @pytest.mark.slow
 def test_the_whole_pipeline_at_scale_smoke(copy):
     settings = ["--config", "scale=smoke", "--"]
@@ -188,6 +203,7 @@ def test_the_whole_pipeline_at_scale_smoke(copy):
 
     again = snakemake(copy, "--dry-run", *settings, "results/smoke/table3.csv")
     assert "Nothing to be done" in again.stdout + again.stderr
+    require_tracking_alone_repeats(copy)
 
     (copy / "dmd/methods/dmd.py").write_text((copy / "dmd/methods/dmd.py").read_text() + "\n# a comment\n")
     edited = snakemake(copy, "--dry-run", *settings, "results/smoke/table3.csv")
@@ -197,6 +213,10 @@ def test_the_whole_pipeline_at_scale_smoke(copy):
         copy, "--dry-run", "--config", "scale=smoke", "methods={dmd: {revision: 2}}", "--", "results/smoke/table3.csv"
     )
     assert jobs(raised.stdout)["train"] == 2  # DMD and DML, which share the file
+
+    elsewhere = ["methods={dmd: {revision: 2}}", "data={synthetic3d: /else/where}"]
+    moved = snakemake(copy, "--dry-run", "--config", "scale=smoke", *elsewhere, "--", "results/smoke/table3.csv")
+    assert jobs(moved.stdout) == jobs(raised.stdout)
 
     for path in (copy / "results/runs").glob("*-cps-*/cases.csv"):
         path.unlink()

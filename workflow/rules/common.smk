@@ -1,4 +1,6 @@
 # The plan, and the questions that rules ask it.
+import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -89,14 +91,40 @@ def run_methods(wildcards):
     return ",".join(PLAN.runs[wildcards.run].methods)
 
 
-def store_description(wildcards):
-    return planner.describe_store(CONFIG, PLAN.stores[wildcards.store])
+# Snakemake compares no parameter that takes `threads`: another value of the next two makes nothing again. Where one
+# did, Snakemake 9.27 would forget what lies behind a job that takes its output as ancient, and end well.
 
 
-def store_source(wildcards):
-    """Folder of the raw data: the user's, or the one that `download` fills."""
+def run_tracking(wildcards, threads):
+    """Options of `dmd train`."""
+    names = [
+        "--artefacts",
+        run_wanted_by(wildcards),
+        "--methods",
+        run_methods(wildcards),
+    ]
+    return shlex.join(["--track", TRACKING_URI, *names])
+
+
+def store_source(wildcards, threads):
+    """Folder of the raw data: the user's, or the one that `download` fills. Another one prepares nothing again."""
     dataset = PLAN.stores[wildcards.store].dataset
     return CONFIG.data.get(dataset) or f"results/raw/{dataset}"
+
+
+def tracking_attempt(wildcards):
+    """One more than before where the store did not answer: a changed parameter has the rule run again."""
+    try:
+        tracked = json.loads(
+            Path(f"results/runs/{wildcards.run}/tracked.json").read_text()
+        )
+    except (OSError, json.JSONDecodeError):
+        return 0
+    return tracked.get("attempt", 0) + (tracked["status"] == "pending")
+
+
+def store_description(wildcards):
+    return planner.describe_store(CONFIG, PLAN.stores[wildcards.store])
 
 
 def store_download(wildcards):

@@ -20,6 +20,7 @@ rule train:
         spec=ancient("results/runs/{run}/spec.json"),
         store=ancient(run_store),
         checked=ancient(run_check),
+        tracking=ancient("results/.tracking-store"),
     output:
         weights="results/runs/{run}/weights.pt",
         history="results/runs/{run}/history.csv",
@@ -37,9 +38,11 @@ rule train:
         cpus_per_task=run_cpus,
         mem_mb=run_memory,
         runtime=train_minutes,
+    params:
+        tracking=run_tracking,
     # exec: the signal that comes before the end of a job's time reaches the training, which then saves.
     shell:
-        "exec dmd train results/runs/{wildcards.run} --store {input.store} 2>> {log}"
+        "exec dmd train results/runs/{wildcards.run} --store {input.store} {params.tracking} 2>> {log}"
 
 
 rule predict:

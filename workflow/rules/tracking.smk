@@ -1,4 +1,5 @@
-# Every run mirrored in MLflow. The files of the run are the truth; this is a view of them.
+# Every run mirrored in MLflow. The files of the run are the truth; this is a view of them. `train` has a process of its
+# own that sends the history while it grows; `track_run` sends what is missing when the run is evaluated.
 
 
 rule tracking_store:
@@ -31,6 +32,7 @@ rule track_run:
         uri=TRACKING_URI,
         artefacts=run_wanted_by,
         methods=run_methods,
+        attempt=tracking_attempt,
     shell:
         "dmd track results/runs/{wildcards.run} --uri {params.uri:q} --artefacts {params.artefacts:q}"
-        " --methods {params.methods:q} 2>> {log}"
+        " --methods {params.methods:q} --attempt {params.attempt} 2>> {log}"

@@ -1,77 +1,22 @@
 import json
-import os
-import signal
-import socket
+import resource
 import sqlite3
 import subprocess
 import sys
 import time
-import urllib.request
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from dmd import config, journal, plan
+from dmd import journal, plan
 from dmd.errors import InputError
 from dmd.evaluation import COLUMNS
-from dmd.journal import Journal
 from dmd.rundir import RunDir
-from dmd.tracking import make_store, track_run
-
-STEPS = 30
-TERMS = ("loss", "dice", "learning_rate")
-SCORES = {"dice": 81.25, "jaccard": 68.75, "hd95_voxel": 7.5, "asd_voxel": 2.0, "empty_predictions": 0.0}
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory) -> str:
-    uri = f"sqlite:///{tmp_path_factory.mktemp('results')}/mlflow.db"
-    make_store(uri)
-    return uri
-
-
-@pytest.fixture
-def run(tmp_path, root, request) -> RunDir:
-    """An evaluated run; every test has a seed of its own and therefore another run."""
-    return evaluated(tmp_path, root, seed=zlib.crc32(request.node.name.encode()))
-
-
-def evaluated(folder: Path, root: Path, seed: int, scale: str = "smoke") -> RunDir:
-    runs = plan.make(config.check(config.read(root / "config")), root).runs.values()
-    planned = next(run.spec for run in runs if f"{scale}/table3" in run.wanted_by and is_dmd(run.spec))
-    spec = planned | {"seed": seed}
-    run = RunDir(folder / plan.run_id(spec))
-    run.write_spec(spec)
-    train(run)
-    lines = ["a,a,1,none,0.875,0.75,6,1.5,,,9,9,0", "b,b,1,none,0.75,0.625,9,2.5,,,9,9,0"]
-    run.cases.write_text("\n".join([",".join(COLUMNS), *lines, ""]))
-    run.facts.write_text(json.dumps({"commit": "0123abcd", "device": "cpu"}))
-    return run
-
-
-def is_dmd(spec: dict) -> bool:
-    return spec["method"]["implementation"] == "dmd" and spec["method"]["params"]["divergence"] == "dice"
-
-
-def train(run: RunDir, factor: float = 1.0) -> None:
-    with Journal(run.journal) as history:
-        for step in range(1, STEPS + 1):
-            history.append(step, {term: factor / (step + place) for place, term in enumerate(TERMS)})
-    journal.write_table(run.journal, run.history)
-
-
-def mirrors(uri: str, run: RunDir) -> list:
-    client = MlflowClient(uri)
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    return client.search_runs(experiments, f"tags.`dmd.run` = '{run.id}'")
-
-
-def stored_points(uri: str, mlflow_run: str) -> int:
-    with sqlite3.connect(uri.removeprefix("sqlite:///")) as database:
-        return database.execute("select count(*) from metrics where run_uuid = ?", [mlflow_run]).fetchone()[0]
+from dmd.tracking.mirror import track_run
+from dmd.tracking.store import make_store
+from tracking.mirrored import SCORES, STEPS, TERMS, free_port, mirrors, stored_points, train
 
 
 def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run):
@@ -83,8 +28,9 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run):
         "experiment": "dmd-smoke",
         "mlflow_run": mirror.info.run_id,
         "status": "complete",
+        "attempt": 0,
     }
-    assert mirror.info.run_name == run.id
+    assert mirror.info.run_name == f"dmd synthetic3d-8 seed {run.read_spec()['seed']} {run.id[-8:]}"
     assert mirror.info.status == "FINISHED"
     expected = {
         "temperature": "2",
@@ -296,76 +242,56 @@ def test_the_method_is_called_what_the_artefacts_call_it(store, run):
     assert mirror.data.params["method"] == "dmd"
 
 
-@pytest.mark.slow
-def test_four_processes_at_once_lose_nothing(store, tmp_path, root):
-    runs = [evaluated(tmp_path, root, seed, "half") for seed in range(4)]
-    command = [sys.executable, "-m", "dmd", "track", "--uri", store, "--artefacts", "half/table3"]
-    jobs = [subprocess.Popen([*command, str(run.path)], cwd=root) for run in runs]
-    assert [job.wait(timeout=120) for job in jobs] == [0, 0, 0, 0]
-    tracked = [json.loads(run.tracked.read_text()) for run in runs]
-    assert [mirror["status"] for mirror in tracked] == ["complete"] * 4
-    assert {mirror["experiment"] for mirror in tracked} == {"dmd-half"}
-    expected = STEPS * len(TERMS) + len(SCORES)
-    assert [stored_points(store, mirror["mlflow_run"]) for mirror in tracked] == [expected] * 4
+def test_the_scores_of_each_class_stand_beside_their_mean(store, run):
+    spec = run.read_spec() | {"classes": 3}
+    two = RunDir(run.path.with_name(plan.run_id(spec)))
+    two.write_spec(spec)
+    train(two)
+    two.facts.write_text(json.dumps({"wall_seconds": 12.5, "peak_memory_mb": 800}))
+    lines = [f"a,a,{number},none,{dice},0.5,,,,,9,9,0" for number, dice in ((1, 0.5), (2, 0.75))]
+    two.cases.write_text("\n".join([",".join(COLUMNS), *lines, ""]))
+    track_run(two, store, ["smoke/table3"])
+    [mirror] = mirrors(store, two)
+    expected = {"dice": 62.5, "dice/class1": 50, "dice/class2": 75, "jaccard/class2": 50}
+    assert (
+        expected | {"system/wall_seconds": 12.5, "system/peak_memory_mb": 800}
+    ).items() <= mirror.data.metrics.items()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def schema(store: str, version: str, folder: Path) -> str:
+    """Return a copy of a store whose schema calls itself something else."""
+    copy = folder / "mlflow.db"
+    copy.write_bytes(Path(store.removeprefix("sqlite:///")).read_bytes())
+    with sqlite3.connect(copy) as database:
+        database.execute("update alembic_version set version_num = ?", [version])
+    return f"sqlite:///{copy}"
 
 
-@pytest.fixture
-def server(tmp_path) -> Iterator[tuple[str, subprocess.Popen]]:
-    """Address of a server that is not running yet, and a function that starts it."""
-    port = free_port()
-    uri = f"http://127.0.0.1:{port}"
-    database = f"sqlite:///{tmp_path}/server.db"
-    make_store(database)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += [
-        "--workers",
-        "1",
-        "--backend-store-uri",
-        database,
-        "--artifacts-destination",
-        f"{tmp_path}/files",
-    ]
-    started = []
-
-    def start() -> None:
-        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        log = (tmp_path / "server.log").open("wb")
-        started.append(subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True))
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{uri}/health", timeout=1)
-            except OSError:
-                time.sleep(0.5)
-            else:
-                return
-        pytest.fail((tmp_path / "server.log").read_text())
-
-    yield uri, start
-    for process in started:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
+def test_a_store_of_a_newer_mlflow_is_left_alone_and_named(store, run, tmp_path):
+    newer = schema(store, "ffffffffffff", tmp_path)
+    before = (tmp_path / "mlflow.db").read_bytes()
+    with pytest.raises(InputError, match="made by a newer MLflow than this"):
+        make_store(newer)
+    track_run(run, newer, ["smoke/table3"])
+    assert "made by a newer MLflow" in json.loads(run.tracked.read_text())["reason"]
+    assert (tmp_path / "mlflow.db").read_bytes() == before
 
 
-@pytest.mark.slow
-def test_a_run_that_found_no_server_is_sent_when_there_is_one(server, run):
-    uri, start = server
-    track_run(run, uri, ["smoke/table3"])
+def test_a_store_of_an_older_mlflow_names_the_command_that_helps(store, tmp_path):
+    migrations = Path(mlflow.__file__).parent / "store/db_migrations/versions"
+    with pytest.raises(InputError, match=r"older MLflow than this .*: `mlflow db upgrade"):
+        make_store(schema(store, min(migrations.glob("*.py")).name.split("_")[0], tmp_path))
+
+
+def test_on_a_full_disk_nothing_is_lost(store, run, root):
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    command = [sys.executable, "-m", "dmd", "track", str(run.path), "--uri", store, "--artefacts", "smoke/table3"]
+    said = subprocess.run(command, cwd=root, preexec_fn=full, stderr=subprocess.PIPE, text=True, check=True).stderr
     assert json.loads(run.tracked.read_text())["status"] == "pending"
-    start()
-    make_store(uri)
-    for _ in range(2):
-        track_run(run, uri, ["smoke/table3"])
-        assert json.loads(run.tracked.read_text())["status"] == "complete"
-        [mirror] = mirrors(uri, run)
-        client = MlflowClient(uri)
-        curves = [client.get_metric_history(mirror.info.run_id, f"train/{term}") for term in TERMS]
-        assert [len(curve) for curve in curves] == [STEPS] * len(TERMS)
-        assert SCORES.items() <= mirror.data.metrics.items()
-        files = {file.path for file in client.list_artifacts(mirror.info.run_id)}
-        assert files == {"spec.json", "run.json", "history.csv", "cases.csv"}
+    assert "The files of the run are complete" in said
+    subprocess.run(command, cwd=root, check=True)
+    assert json.loads(run.tracked.read_text())["status"] == "complete"
+    [mirror] = mirrors(store, run)
+    assert stored_points(store, mirror.info.run_id) == STEPS * len(TERMS) + len(SCORES)

@@ -1,0 +1,36 @@
+"""What the address of a tracking store says; no mlflow, which takes seconds to import."""
+
+import re
+from pathlib import Path
+
+from dmd.errors import InputError
+
+
+def database(uri: str) -> Path | None:
+    """Return the file of a SQLite store, ``None`` for a server.
+
+    Parameters
+    ----------
+    uri : str
+        ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``http(s)://server``.
+
+    Raises
+    ------
+    InputError
+        Another kind of store.
+    """
+    kind, _, place = uri.partition("://")
+    if kind in ("http", "https") and place:
+        return None
+    if kind == "sqlite" and place.startswith("/") and place != "/":
+        return Path(place.removeprefix("/"))
+    raise InputError(
+        f"expected a tracking store sqlite:///path.db or http(s)://server, found '{public(uri)}'. The file "
+        "store (a folder) is refused: it is in maintenance mode since MLflow 3.13 and loses what "
+        "concurrent runs write. Other databases are reached through `mlflow server`"
+    )
+
+
+def public(uri: str) -> str:
+    """Return an address, or a text with one, without user and password."""
+    return re.sub("//[^/@]*@", "//", uri)

@@ -1,0 +1,179 @@
+"""The mirror of one run: found by its tag ``dmd.run`` or made, and sent what it lacks.
+
+What a mirror holds is compared with the files of the run, and only what is missing is sent: repeating is harmless,
+and the mirror of a run that was trained anew is made again.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, Run, RunTag, ViewType
+
+from dmd.files import locked, write_json
+from dmd.plan import canonical
+from dmd.report.record import Point, Record, read_record
+from dmd.rundir import RunDir
+from dmd.tracking.address import database, public
+from dmd.tracking.store import FAULTS, brief, experiment_id, open_store, say
+
+BATCH = 1000  # MLflow's limit on metrics per call
+CURVES = ("train/", "system/")  # names that only we use
+
+
+def track_run(run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str] = (), attempt: int = 0) -> None:
+    """Mirror an evaluated run in MLflow and write ``tracked.json``.
+
+    Parameters
+    ----------
+    run : RunDir
+        Folder of the run.
+    uri : str
+        As in `make_store`.
+    artefacts : list of str
+        Names of the artefacts that use the run (``table3``, ``smoke/table3``). The scale of the first decides
+        the experiment, ``dmd-paper`` or ``dmd-smoke``; without any it is ``dmd-other``.
+    methods : sequence of str
+        What the artefacts call the method (``dml``, where the implementation is ``dmd``), for the tag ``method``.
+    attempt : int
+        Noted in ``tracked.json``; by it the workflow sees that it has yet to try again.
+
+    Raises
+    ------
+    InputError
+        A file of the run is missing, or the kind of store is not supported. A store that does not answer
+        raises nothing: it is a warning and the status ``pending`` in ``tracked.json``, and a later call makes
+        up for it.
+    """
+    database(uri)
+    content = read_record(run)
+    try:
+        with locked(run.tracking_lock):
+            mirror = Mirror(uri, run.id, content, artefacts, methods)
+            mirror.send(content)
+            mirror.complete(content)
+        found = {"experiment": mirror.experiment, "mlflow_run": mirror.run, "status": "complete"}
+    except FAULTS as error:
+        found = {"status": "pending", "reason": brief(error)}
+        say(
+            run.id,
+            f"not in MLflow yet ({public(uri)}): {found['reason']}. The files of the run are complete; "
+            "the next `snakemake` (or `dmd track`) sends what is missing",
+        )
+    write_json(run.tracked, {"uri": public(uri), "attempt": attempt} | found)
+
+
+class Mirror:
+    """The MLflow run of a run, with settings and tags up to date.
+
+    Whoever makes one holds the run's ``tracking_lock``, so that two processes do not make two.
+
+    Attributes
+    ----------
+    run : str
+        Its id in MLflow.
+    experiment : str
+        Name of its experiment.
+    """
+
+    def __init__(self, uri: str, run: str, content: Record, artefacts: list[str], methods: Sequence[str]) -> None:
+        self.client = open_store(uri)
+        shown = ",".join(methods) or content.tags["method"]
+        home = experiment_id(self.client, f"dmd-{_scale(artefacts)}", uri)
+        ours = self.client.search_experiments(filter_string="name LIKE 'dmd-%'")
+        experiments = {experiment.experiment_id: experiment.name for experiment in ours}
+        found = _find(self.client, list(experiments), run)
+        self.stored = _stored(self.client, found, content) if found else {}
+        if found and not _agrees(self.stored, content):
+            say(run, f"MLflow run {found.info.run_id} shows another training or test; deleted and made again")
+            self.client.delete_run(found.info.run_id)
+            found, self.stored = None, {}
+        if found is None:
+            found = self.client.create_run(home, content.start, {"dmd.run": run}, _name(run, shown, content))
+        self.run, self.experiment = found.info.run_id, experiments[found.info.experiment_id]
+        known = found.data.tags.get("artefacts", "").split(",")
+        tags = {
+            "method": shown,
+            "scale": self.experiment.removeprefix("dmd-"),
+            "artefacts": ",".join(dict.fromkeys(filter(None, [*known, *artefacts]))),
+        }
+        self._describe(content, tags)
+
+    def send(self, content: Record) -> None:
+        """Send the points that are not there yet."""
+        missing = [point for point in content.points if point not in self.stored]
+        for start in range(0, len(missing), BATCH):
+            part = {point: content.points[point] for point in missing[start : start + BATCH]}
+            metrics = [Metric(name, value, time, step) for (name, step), (value, time) in part.items()]
+            self.client.log_batch(self.run, metrics=metrics)
+            self.stored |= {point: value for point, (value, _) in part.items()}
+
+    def complete(self, content: Record) -> None:
+        """Send the files and close the run."""
+        for file in content.files:
+            self.client.log_artifact(self.run, str(file))
+        self.client.set_terminated(self.run, "FINISHED", content.end)
+
+    def show(self, status: str) -> None:
+        """Say ``RUNNING`` or ``KILLED``."""
+        self.client.update_run(self.run, status)
+
+    def _describe(self, content: Record, tags: dict[str, str]) -> None:
+        self.client.log_batch(
+            self.run,
+            params=[Param(name, value) for name, value in content.params.items()],
+            tags=[RunTag(name, value) for name, value in (content.tags | tags).items()],
+        )
+        identity = canonical(content.dataset)
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
+        dataset = Dataset(content.dataset["name"], digest, "dmd", identity)
+        self.client.log_inputs(self.run, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+
+
+def _name(run: str, method: str, content: Record) -> str:
+    """Return what lists and legends show: ``dml la-8 seed 1337 08a39383``; the last part is that of the folder."""
+    tags = content.tags
+    return f"{method} {tags['dataset']}-{tags['labelled']} seed {tags['seed']} {run.rsplit('-', 1)[-1]}"
+
+
+def _scale(artefacts: list[str]) -> str:
+    if not artefacts:
+        return "other"
+    return artefacts[0].split("/")[0] if "/" in artefacts[0] else "paper"
+
+
+def _find(client: MlflowClient, experiments: list[str], run: str) -> Run | None:
+    """Return the MLflow run of a run. Of several, made where files cannot be locked, the oldest stays."""
+    mirrors = client.search_runs(
+        experiments, f"tags.`dmd.run` = '{run}'", ViewType.ALL, order_by=["attributes.start_time ASC"]
+    )
+    active = [mirror for mirror in mirrors if mirror.info.lifecycle_stage == LifecycleStage.ACTIVE]
+    if mirrors and not active:
+        say(run, "its MLflow run was deleted; made again")
+    for surplus in active[1:]:
+        say(run, f"MLflow run {surplus.info.run_id} shows it a second time; deleted")
+        client.delete_run(surplus.info.run_id)
+    return active[0] if active else None
+
+
+def _stored(client: MlflowClient, mirror: Run, content: Record) -> dict[Point, float]:
+    """Return what MLflow holds under the names of our points; other metrics are their owner's business.
+
+    To ask takes a second for 10 000 points. To send them again instead would change nothing either, but takes
+    MLflow 3.17 half a minute, because it looks each of them up.
+    """
+    sent = {name for name, _ in content.points}
+    names = [name for name in mirror.data.metrics if name in sent or name.startswith(CURVES)]
+    return {
+        (name, metric.step): metric.value
+        for name in names
+        for metric in client.get_metric_history(mirror.info.run_id, name)
+    }
+
+
+def _agrees(stored: dict[Point, float], content: Record) -> bool:
+    return all(
+        point in content.points and math.isclose(content.points[point][0], value, rel_tol=1e-12)
+        for point, value in stored.items()
+    )

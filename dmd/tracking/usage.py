@@ -1,0 +1,58 @@
+"""What a training uses of the machine: one line per look in ``usage.jsonl``, in the form of the history."""
+
+import csv
+import os
+import subprocess
+
+import psutil
+
+from dmd.journal import Journal, lines
+from dmd.rundir import RunDir
+
+QUERY = ["nvidia-smi", "--query-gpu=index,utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
+
+
+class Usage:
+    """Looks at one process, and at the GPUs that it may see.
+
+    Parameters
+    ----------
+    run : RunDir
+        Where the looks are kept, those of earlier attempts included.
+    process : int
+        Id of the training.
+    """
+
+    def __init__(self, run: RunDir, process: int) -> None:
+        self.path = run.usage
+        self.process = psutil.Process(process)
+        self.process.cpu_percent()  # percent are of the time since the call before
+        self.looks = sum(1 for _ in lines(self.path)) if self.path.exists() else 0
+
+    def look(self) -> None:
+        """Note processor (100 is one core), resident memory, and of each GPU load and memory (of all processes)."""
+        with self.process.oneshot():
+            values = {
+                "cpu_percent": self.process.cpu_percent(),
+                "memory_mb": round(self.process.memory_info().rss / 2**20, 1),
+            }
+        size = self.path.stat().st_size if self.path.exists() else 0
+        with Journal(self.path, size) as journal:
+            journal.append(self.looks + 1, values | _gpus())
+        self.looks += 1
+
+
+def _gpus() -> dict[str, float]:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    chosen = [f"--id={visible}"] if visible is not None else []
+    try:
+        said = subprocess.run([*QUERY, *chosen], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return {}  # no GPU, or none that the training may see
+    values = {}
+    for index, load, memory in csv.reader(said.splitlines(), skipinitialspace=True):
+        try:
+            values |= {f"gpu{index}_percent": float(load), f"gpu{index}_memory_mb": float(memory)}
+        except ValueError:
+            continue  # "[N/A]": a slice of a GPU has no load of its own
+    return values

@@ -1,0 +1,95 @@
+"""Show the runs in MLflow's own user interface."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+import webbrowser
+
+from dmd.errors import InputError
+from dmd.tracking.address import database, public
+from dmd.tracking.store import FAULTS, brief, open_store
+
+STARTED = 120  # seconds that the server may take to answer; 11 on two cores
+
+
+def view(uri: str, artefact: str = "", host: str = "127.0.0.1", port: int = 5000, *, browser: bool = True) -> None:
+    """Serve a SQLite store until Ctrl-C, or find the server that is the store, and open the list of runs.
+
+    Parameters
+    ----------
+    uri : str
+        As in `make_store`.
+    artefact : str
+        Show the runs of this artefact (``half/table3``); all experiments without it.
+    host, port : str and int
+        Where the server of a SQLite store listens.
+    browser : bool
+        Open a browser; without one the address is printed only.
+
+    Raises
+    ------
+    InputError
+        There is no such store, or its server does not start.
+    """
+    try:
+        client = open_store(uri)
+        page = _page(client, artefact)
+    except FAULTS as error:
+        raise InputError(f"no runs to show at {public(uri)}: {brief(error)}") from None
+    if database(uri) is None:
+        _open(f"{uri.rstrip('/')}/{page}", browser)
+        return
+    address = f"http://{host}:{port}"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server must not stay behind
+    server = subprocess.Popen(_command(uri, host, port), env=os.environ | ENVIRONMENT, stdout=sys.stderr)
+    try:
+        _wait(server, address)
+        _open(f"{address}/{page}", browser)
+        server.wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.terminate()
+        server.wait()
+
+
+# Without the background processes for language-model jobs it is two processes instead of ten.
+ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def _command(uri: str, host: str, port: int) -> list[str]:
+    files = database(uri).resolve().parent / "mlartifacts"
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", host, "--port", str(port)]
+    return [*command, "--backend-store-uri", uri, "--artifacts-destination", str(files)]
+
+
+def _page(client, artefact: str) -> str:
+    if not artefact:
+        return ""
+    scale = artefact.split("/")[0] if "/" in artefact else "paper"
+    experiment = client.get_experiment_by_name(f"dmd-{scale}")
+    if experiment is None:
+        raise InputError(f"no run of '{artefact}' is tracked yet")
+    search = urllib.parse.quote(f"tags.artefacts LIKE '%{artefact}%'")
+    return f"#/experiments/{experiment.experiment_id}/runs?searchFilter={search}"
+
+
+def _wait(server: subprocess.Popen, address: str) -> None:
+    for _ in range(2 * STARTED):
+        if server.poll() is not None:
+            raise InputError(f"the server at {address} did not start; is the port taken? `dmd ui --port 5001`")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=1):
+            return
+        time.sleep(0.5)
+    raise InputError(f"the server at {address} did not answer within {STARTED} s")
+
+
+def _open(address: str, browser: bool) -> None:
+    print(f"MLflow shows the runs at {address}", flush=True)
+    if browser:
+        webbrowser.open(address)

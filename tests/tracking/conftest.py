@@ -1,0 +1,39 @@
+"""A store, a run and a server."""
+
+import zlib
+from collections.abc import Iterator
+
+import pytest
+
+from dmd.rundir import RunDir
+from dmd.tracking.store import make_store
+from tracking.mirrored import Server, evaluated, planned
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory) -> str:
+    uri = f"sqlite:///{tmp_path_factory.mktemp('results')}/mlflow.db"
+    make_store(uri)
+    return uri
+
+
+@pytest.fixture
+def run(tmp_path, root, request) -> RunDir:
+    """An evaluated run; every test has a seed of its own and therefore another run."""
+    return evaluated(tmp_path, root, seed=zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture
+def fresh(tmp_path, root, request) -> RunDir:
+    """A run that has its settings and nothing else."""
+    return planned(tmp_path, root, seed=zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[Server]:
+    """A server that is not running yet."""
+    database = f"sqlite:///{tmp_path}/server.db"
+    make_store(database)
+    server = Server(database, tmp_path)
+    yield server
+    server.kill()

@@ -1,0 +1,214 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+from conftest import tiny_spec
+from mlflow import MlflowClient
+
+from dmd.errors import InputError
+from dmd.journal import write_table
+from dmd.rundir import RunDir
+from dmd.tracking.follow import Follower, saves
+from dmd.tracking.launch import followed
+from dmd.tracking.mirror import track_run
+from tracking.mirrored import SCORES, STEPS, TERMS, curve, evaluate, mirrors, steps, stored_points
+
+ARTEFACTS = ["smoke/table3"]
+
+
+def follow(run: RunDir, uri: str, saved: Iterator[tuple[int, bool]]) -> None:
+    Follower(run, uri, ARTEFACTS, ["dml"]).follow(saved)
+
+
+def wait(done: Callable[[], bool], seconds: float = 200) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_curves_grow_while_a_run_trains(store, fresh):
+    def training() -> Iterator[tuple[int, bool]]:
+        yield 0, False
+        [mirror] = mirrors(store, fresh)
+        assert (mirror.info.status, mirror.data.metrics) == ("RUNNING", {})
+        assert mirror.data.params["temperature"] == "2"
+        assert {"method": "dml", "artefacts": "smoke/table3", "labelled": "8"}.items() <= mirror.data.tags.items()
+        for done in (0, 10, 20):
+            yield steps(fresh, done, done + 10), False
+            assert curve(store, mirror.info.run_id) == list(range(1, done + 11))
+        fresh.weights.touch()
+        write_table(fresh.journal, fresh.history)
+        yield fresh.journal.stat().st_size, True
+
+    follow(fresh, store, training())
+    [mirror] = mirrors(store, fresh)
+    assert mirror.info.status == "RUNNING"  # the test is still to come
+    evaluate(fresh)
+    track_run(fresh, store, ARTEFACTS)
+    [complete] = mirrors(store, fresh)
+    assert (complete.info.run_id, complete.info.status) == (mirror.info.run_id, "FINISHED")
+    assert SCORES.items() <= complete.data.metrics.items()
+    assert stored_points(store, mirror.info.run_id) == STEPS * len(TERMS) + len(SCORES)
+
+
+def test_what_is_not_saved_is_not_sent_and_a_killed_run_goes_on_in_its_mirror(store, fresh):
+    saved = steps(fresh, 0, 10)
+    steps(fresh, 10, 17)
+    follow(fresh, store, iter([(saved, True)]))
+    [killed] = mirrors(store, fresh)
+    assert (killed.info.status, curve(store, killed.info.run_id)) == ("KILLED", list(range(1, 11)))
+    os.truncate(fresh.journal, saved)
+    follow(fresh, store, iter([(saved, False), (steps(fresh, 10, 20), False)]))
+    [again] = mirrors(store, fresh)
+    assert (again.info.run_id, again.info.status) == (killed.info.run_id, "RUNNING")
+    assert curve(store, again.info.run_id) == list(range(1, 21))
+
+
+def test_a_mirror_deleted_while_the_run_trains_is_made_again(store, fresh, capsys):
+    def training() -> Iterator[tuple[int, bool]]:
+        yield steps(fresh, 0, 5), False
+        MlflowClient(store).delete_run(mirrors(store, fresh)[0].info.run_id)
+        yield steps(fresh, 5, 10), False
+        yield steps(fresh, 10, 15), False
+
+    follow(fresh, store, training())
+    [mirror] = mirrors(store, fresh)
+    assert curve(store, mirror.info.run_id) == list(range(1, 16))
+    said = capsys.readouterr().err
+    assert "was deleted; made again" in said
+    assert "MLflow follows again" in said
+
+
+def test_a_training_that_starts_over_is_shown_from_its_start(store, fresh, capsys):
+    follow(fresh, store, iter([(steps(fresh, 0, 10), True)]))
+    [old] = mirrors(store, fresh)
+    fresh.journal.unlink()
+    follow(fresh, store, iter([(0, False), (steps(fresh, 0, 4, factor=2.0), False)]))
+    [new] = mirrors(store, fresh)
+    assert (new.info.run_id != old.info.run_id, curve(store, new.info.run_id)) == (True, [1, 2, 3, 4])
+    assert "shows another training" in capsys.readouterr().err
+
+
+def test_a_store_that_is_not_there_is_said_once_and_raises_nothing(tmp_path, fresh, capsys):
+    follow(fresh, f"sqlite:///{tmp_path}/none.db", iter([(steps(fresh, n, n + 1), False) for n in range(5)]))
+    assert capsys.readouterr().err.count("The training does not wait for it") == 1
+
+
+def test_of_two_mirrors_one_stays(store, run, capsys):
+    track_run(run, store, ARTEFACTS)
+    [first] = mirrors(store, run)
+    client = MlflowClient(store)
+    client.create_run(first.info.experiment_id, first.info.start_time + 1, {"dmd.run": run.id})
+    track_run(run, store, ARTEFACTS)
+    assert [mirror.info.run_id for mirror in mirrors(store, run)] == [first.info.run_id]
+    assert "a second time; deleted" in capsys.readouterr().err
+
+
+def test_the_use_of_the_machine_is_noted_and_sent(store, fresh):
+    Follower(fresh, store, ARTEFACTS, [], os.getpid()).follow(iter([(0, False), (0, False), (0, True)]))
+    looks = [json.loads(line) for line in fresh.usage.read_text().splitlines()]
+    assert [look["step"] for look in looks] == [1, 2]
+    assert looks[0]["values"]["memory_mb"] > 10
+    [mirror] = mirrors(store, fresh)
+    assert mirror.data.metrics["system/memory_mb"] == looks[1]["values"]["memory_mb"]
+    Follower(fresh, store, ARTEFACTS, [], os.getpid()).follow(iter([(0, False)]))
+    assert len(fresh.usage.read_text().splitlines()) == 3
+
+
+def test_the_pipe_yields_the_latest_number_and_its_end():
+    reading, writing = os.pipe()
+    found = saves(reading, every=0.2)
+    os.write(writing, b"10\n2")
+    assert next(found) == (10, False)
+    os.write(writing, b"0\n30\n")
+    assert next(found) == (30, False)
+    assert next(found) == (30, False)
+    os.close(writing)
+    assert list(found) == [(30, True)]
+    os.close(reading)
+
+
+def test_a_training_that_never_started_is_not_shown():
+    reading, writing = os.pipe()
+    os.close(writing)
+    assert list(saves(reading, every=0.2)) == []
+    os.close(reading)
+
+
+def test_another_kind_of_store_is_refused_before_training(fresh):
+    with pytest.raises(InputError, match="in maintenance mode"), followed(fresh.path, "mlruns"):
+        pass
+
+
+def test_a_follower_that_cannot_start_or_is_gone_stops_nothing(fresh, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with followed(fresh.path, "sqlite:///none.db") as saved:
+        saved(10)
+    assert "not followed in MLflow" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    with followed(fresh.path, "sqlite:///none.db") as saved:
+        time.sleep(0.3)
+        saved(10)
+
+
+@pytest.mark.slow
+def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store, tiny_store, tiny_run):
+    run = tiny_run(tiny_spec(2, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}) | {"iterations": 40})
+    command = [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(tiny_store[2]), "--save-every", "1"]
+    command += ["--track", store, "--artefacts", "smoke/table3"]
+    training = subprocess.Popen(command)
+    wait(lambda: run.state.exists())
+    training.send_signal(signal.SIGSTOP)  # all steps take as long as the other process to start
+    [follower] = psutil.Process(training.pid).children()
+    wait(lambda: len(mirrors(store, run)) == 1)
+    assert follower.nice() == 10
+    training.kill()
+    training.wait()
+    for number in (signal.SIGUSR1, signal.SIGTERM):  # as SLURM does; the last pass is made all the same
+        follower.send_signal(number)
+    wait(lambda: mirrors(store, run)[0].info.status == "KILLED")
+    wait(lambda: not follower.is_running() or follower.status() == psutil.STATUS_ZOMBIE)
+    [killed] = mirrors(store, run)
+    seen = curve(store, killed.info.run_id)
+    assert seen == list(range(1, len(seen) + 1))
+    assert 1 <= len(seen) < 40
+    subprocess.run(command, check=True)
+    wait(lambda: curve(store, killed.info.run_id) == list(range(1, 41)))
+    assert len(mirrors(store, run)) == 1
+
+
+@pytest.mark.slow
+def test_a_server_that_comes_late_and_is_away_in_between_costs_no_point(server, fresh, capsys):
+    def training() -> Iterator[tuple[int, bool]]:
+        for third, change in enumerate((lambda: None, server.start, server.kill)):
+            change()
+            started = time.monotonic()
+            yield steps(fresh, 10 * third, 10 * third + 10), False
+            assert time.monotonic() - started < 20
+        server.start()
+        write_table(fresh.journal, fresh.history)
+        evaluate(fresh)
+        fresh.weights.touch()
+        yield fresh.journal.stat().st_size, True
+
+    follow(fresh, server.uri, training())
+    assert capsys.readouterr().err.count("The training does not wait for it") == 2
+    for _ in range(2):
+        track_run(fresh, server.uri, ARTEFACTS)
+        assert json.loads(fresh.tracked.read_text())["status"] == "complete"
+        [mirror] = mirrors(server.uri, fresh)
+        assert [curve(server.uri, mirror.info.run_id, term) for term in TERMS] == [list(range(1, STEPS + 1))] * 3
+        assert SCORES.items() <= mirror.data.metrics.items()
+        files = {file.path for file in MlflowClient(server.uri).list_artifacts(mirror.info.run_id)}
+        assert files == {"spec.json", "run.json", "history.csv", "cases.csv"}
+    server.kill()
+    track_run(fresh, server.uri, ARTEFACTS, attempt=1)
+    tracked = json.loads(fresh.tracked.read_text())
+    assert (tracked["status"], tracked["attempt"]) == ("pending", 1)
