@@ -1,7 +1,7 @@
 """Segment one case with a trained predictor: overlapping windows in 3-D, slice by slice in 2-D."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dmd.data.resize import zoom_nearest
 from dmd.devices import channels_last
 from dmd.errors import InputError
+from dmd.networks.build import DIVISOR
 
 # Images a network sees at once: more costs memory and gains nothing on a CPU (measured with V-Net and U-Net).
 BATCH = 4
@@ -112,6 +113,40 @@ def sliding_window(
             total[:, *window] += seen
             visits[window] += 1
     return total.div_(visits)[:, *inside]
+
+
+@torch.no_grad()
+def single_pass(
+    network: Callable[[Tensor], Tensor | tuple[Tensor, ...]],
+    image: np.ndarray,
+    device: torch.device,
+    precision: str = "fp32",
+) -> tuple[Tensor, ...]:
+    """Return the outputs of a 3-D network that sees a whole case at once, as `sliding_window` does not.
+
+    The image is padded with zeros, half before and half after, to multiples of 16 on each axis and the outputs
+    are cropped back.
+
+    Parameters
+    ----------
+    network
+        Maps images ``(1, 1, *S)`` to one or several outputs ``(1, K, *S)`` on ``device``.
+    image
+        ``(X, Y, Z)``.
+    device, precision
+        As in `sliding_window`.
+
+    Returns
+    -------
+    tuple of Tensor
+        ``(K, X, Y, Z)`` float32 per output.
+    """
+    volume = torch.tensor(image, dtype=torch.float32, device=device)
+    padded, inside = _padded(volume, [-(-size // DIVISOR) * DIVISOR for size in volume.shape])
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        outputs = network(padded[None, None])
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return tuple(output[0, :, *inside].float() for output in outputs)
 
 
 @torch.inference_mode()

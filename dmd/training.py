@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dmd import journal
+from dmd import journal, snapshots
 from dmd.data.batches import Batches
 from dmd.data.store import load_store
 from dmd.devices import channels_last, choose_device, peak_memory_mb, provenance, warn_of_slow_precision
@@ -82,6 +82,7 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
             progress.report(step + 1, terms)
 
             state.step, state.seconds = step + 1, time.monotonic() - started
+            snapshots.keep(run, method, state.step, spec["iterations"])
             asked = received.copy()
             received -= asked
             if asked or state.step % save_every == 0 or state.step == spec["iterations"]:

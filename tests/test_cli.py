@@ -28,6 +28,8 @@ def made(content, root) -> plan.Plan:
         "predict",
         "evaluate",
         "table",
+        "curve",
+        "panel",
         "track-store",
         "track",
     ],

@@ -12,7 +12,7 @@ ROWS = [
     ["data", "metrics", "schedules", "devices"],
     ["networks", "losses"],
     ["methods"],
-    ["state", "inference", "training", "prediction", "evaluation"],
+    ["state", "inference", "snapshots", "probes", "training", "prediction", "evaluation"],
     ["report"],
     ["tracking"],
     ["cli", "__main__"],
@@ -31,7 +31,7 @@ HOMES = {
         "training",
         "inference",
     }
-    | {"prediction"},
+    | {"prediction", "snapshots", "probes"},
     "mlflow": {"tracking"},
     "matplotlib": {"report"},
     "seaborn": {"report"},

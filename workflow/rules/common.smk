@@ -26,6 +26,12 @@ wildcard_constraints:
     artefact="|".join(PLAN.artefacts),
 
 
+def artefacts_of(kind):
+    """Return the names of all artefacts of a kind as a pattern for the wildcard of the rule that makes them."""
+    names = [name for name, entry in PLAN.artefacts.items() if entry.kind == kind]
+    return "|".join(names) or "(?!)"
+
+
 TRACKING_URI = CONFIG.tracking.uri or configuration.TRACKING_URI
 
 
@@ -86,3 +92,17 @@ def artefact_tracked(wildcards):
         f"results/runs/{run}/tracked.json"
         for run in PLAN.artefacts[wildcards.artefact].runs
     ]
+
+
+def panel_weights(wildcards):
+    return [
+        f"results/runs/{run}/weights.pt"
+        for run in PLAN.artefacts[wildcards.artefact].runs
+    ]
+
+
+def panel_store(wildcards):
+    """The one data set that all runs of a panel share."""
+    return (
+        f"results/data/{PLAN.runs[PLAN.artefacts[wildcards.artefact].runs[0]].store}.h5"
+    )
