@@ -4,7 +4,7 @@ Every run keeps them: they are part of no setting, so a figure that is asked for
 network used for inference only; what all networks had learnt in the end stands in the run's state.
 """
 
-import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def load_snapshot(run: RunDir, spec: dict[str, Any], step: int, device: torch.de
         The run has no such snapshot, or it does not fit the settings.
     """
     if step == spec["iterations"]:
-        return load_trained(run, spec, device).predictor
+        return load_trained(run, spec, device).predictor.eval()
     predictor = _build(spec, device).predictor
     _fill(run.snapshot(step), device, predictor.load_state_dict)
     return predictor.eval()
@@ -83,8 +83,10 @@ def _build(spec: dict[str, Any], device: torch.device) -> Method:
 
 def _fill(path: Path, device: torch.device, take: Callable[[dict[str, Any]], Any]) -> None:
     try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("found no whole file")
         take(torch.load(path, map_location=device, weights_only=True))
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"expected what a finished training keeps at {path}: {error}. Delete the folder of the run and have it "
             "made again; it ends in the same weights"

@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from dmd.errors import InputError
-from dmd.inference import predict_case, slice_by_slice, sliding_window, window_starts
+from dmd.inference import predict_case, single_pass, slice_by_slice, sliding_window, window_starts
 from dmd.methods.base import Predictor
 from dmd.networks.build import Build
 
@@ -221,3 +221,24 @@ def test_a_predictor_can_be_trained_further_after_predicting():
     predict_case(predictor, volume(16, 16, 16).numpy(), settings, CPU)
     predictor.train()(volume(2, 1, 16, 16, 16)).square().sum().backward()
     assert all(parameter.grad is not None for parameter in predictor.parameters())
+
+
+def test_a_single_pass_pads_to_multiples_of_16_and_crops_back():
+    seen = []
+
+    def network(images: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(tuple(images.shape))
+        return images, torch.cat([images, 2 * images], dim=1)
+
+    image = volume(17, 16, 5)
+    one, two = single_pass(network, image.numpy(), CPU)
+    assert seen == [(1, 1, 32, 16, 16)]
+    assert torch.equal(one, image[None])
+    assert torch.equal(two, torch.stack([image, 2 * image]))
+
+
+def test_a_single_pass_of_one_window_is_the_window():
+    made, image = Predictor(network("vnet")).eval(), volume(16, 32, 16)
+    (found,) = single_pass(made, image.numpy(), CPU)
+    assert torch.allclose(found, sliding_window(made, image, [16, 32, 16], [16, 32, 16], 1, CPU), atol=1e-6)
+    assert not found.requires_grad
