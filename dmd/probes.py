@@ -1,4 +1,4 @@
-"""What trained networks say about one whole volume, as arrays to be drawn and measured: all in evaluation mode."""
+"""What trained networks say about a whole case, as arrays to be drawn and measured; all in evaluation mode."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dmd.data.store import Case
 from dmd.errors import InputError
-from dmd.inference import single_pass
+from dmd.inference import tiled
 from dmd.methods.base import Method, class_probabilities
 from dmd.methods.dmd import DIVERGENCES
 from dmd.plan import Loss
@@ -17,7 +17,7 @@ from dmd.plan import Loss
 
 def pseudo_label(predictor: nn.Module, case: Case, spec: dict[str, Any], device: torch.device) -> np.ndarray:
     """Return the foreground ``(X, Y, Z)`` bool that a network would teach with: any class but the background."""
-    (probabilities,) = single_pass(predictor, case.image, device, spec["precision"])
+    (probabilities,) = tiled(predictor, case.image, spec["patch"], device, spec["precision"])
     return _foreground(probabilities)
 
 
@@ -36,7 +36,7 @@ def gradients(
 
     .. math:: |g_v| = \Big\| \frac{\partial}{\partial z_{1v}} \lambda\, D(z_1, z_2; T) \Big\|_2
 
-    over the channels of a voxel; the loss is that of the case alone, as a batch of one.
+    over the channels of a voxel; the loss is that of the whole case, as a batch of one.
     """
     first, second = _peers(method, case, spec, device)
     return Gradients(_foreground(class_probabilities(first)), tuple(_gradient(loss, first, second) for loss in losses))
@@ -79,7 +79,7 @@ def entropy(probabilities: Tensor) -> Tensor:
 
 def _peers(method: Method, case: Case, spec: dict[str, Any], device: torch.device) -> list[Tensor]:
     """Return the logits ``(1, K, X, Y, Z)`` of the peers."""
-    peers = [output[None] for output in single_pass(method.peers, case.image, device, spec["precision"])]
+    peers = [output[None] for output in tiled(method.peers, case.image, spec["patch"], device, spec["precision"])]
     if len(peers) != 2:
         raise InputError(
             f"method '{spec['method']['implementation']}' has no two networks that teach each other, so that there is "

@@ -97,5 +97,8 @@ def _bars(axes: Axes, numbers: pd.DataFrame, place: str, labels: list[str]) -> N
         axes.errorbar(x, mean, yerr=deviation, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
         for where, value, spread in zip(x, mean, deviation, strict=True):
             top = value + (0 if np.isnan(spread) else spread)
-            axes.annotate(f"{value:.3f}", (where, top), (0, 2), textcoords="offset points", ha="center", fontsize=6.5)
+            at = {"xytext": (0, 2.5), "textcoords": "offset points", "ha": "center", "fontsize": 6.5}
+            axes.annotate(
+                f"{value:.3f}", (where, top), bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4}, **at
+            )
     axes.set_xticks(range(len(labels)), labels)

@@ -15,6 +15,8 @@ from dmd.report.panel import Panel, Scene, grey_window, outline, pixel_frame, pl
 from dmd.report.regions import ZONES, fullest_plane, outer_branch, shares, zones
 from dmd.report.style import BLUE, HEAT, ORANGE, VERMILION
 
+BRIGHTEST = 99.8  # percentile of a plane from which its colours saturate
+
 # Looks of the zones in the order of the bars, foreground inwards first; hatched near the boundary.
 BARS = {
     "foreground": ("foreground, further inside", BLUE, ""),
@@ -76,12 +78,12 @@ def _draw(
     image: np.ndarray, predicted: np.ndarray, truth: np.ndarray, planes: dict[str, np.ndarray], numbers: pd.DataFrame
 ) -> Figure:
     box = outer_branch(truth)
-    columns = 1 + len(planes)
-    heights = [7.2 / columns * height / width for width, height in (image.shape, *([_size(box)] if box else []))]
-    upper_height = sum(heights) + 0.8
+    rows, columns = (2 if box else 1), 1 + len(planes)
+    tall = 7.2 / columns * image.shape[1] / image.shape[0]
+    upper_height = rows * tall + 0.7
     figure = Figure(figsize=(7.2, upper_height + 2.6), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[upper_height, 1.9])
-    *pictures, bars = upper.subplots(len(heights) + 1, columns, squeeze=False, height_ratios=[*heights, 0.08])
+    *pictures, bars = upper.subplots(rows + 1, columns, squeeze=False, height_ratios=[tall] * rows + [0.08])
     pictures[0][0].set_title("scan")
     bars[0].set_axis_off()
     for line in pictures:
@@ -91,9 +93,9 @@ def _draw(
     for column, (name, plane) in enumerate(planes.items(), 1):
         pictures[0][column].set_title(name)
         for line in pictures:
-            heat = show(line[column], plane, cmap=HEAT, vmin=0)
+            heat = show(line[column], plane, cmap=HEAT, vmin=0, vmax=np.percentile(plane, BRIGHTEST))
             outline(line[column], predicted, "white", linewidths=0.6)
-        bar = upper.colorbar(heat, cax=bars[column], orientation="horizontal")
+        bar = upper.colorbar(heat, cax=bars[column], orientation="horizontal", extend="max")
         bar.formatter.set_powerlimits((-2, 2))
         bar.locator = MaxNLocator(4)
         bar.ax.tick_params(labelsize=6.5)
@@ -102,10 +104,6 @@ def _draw(
         _enlarge(pictures, box)
     _bars(lower.subplots(), numbers)
     return figure
-
-
-def _size(box: tuple[slice, slice]) -> tuple[int, int]:
-    return tuple(side.stop - side.start for side in box)
 
 
 def _enlarge(rows: list[np.ndarray], box: tuple[slice, slice]) -> None:

@@ -38,10 +38,10 @@ def fullest_plane(mask: np.ndarray) -> int:
 
 
 def outer_branch(mask: np.ndarray, margin: int = 2) -> tuple[slice, slice] | None:
-    """Return a box around the largest part of a plane ``(X, Y)`` that is thin, ``None`` where nothing is.
+    """Return a box around the largest part of a mask ``(X, Y)`` that is thin, ``None`` where nothing is.
 
     Thin is what an opening by a disc of half the radius of the largest inscribed one takes away (our choice). The
-    box is ``margin`` voxels larger on each side.
+    box is ``margin`` voxels larger on each side, and then as wide for its height as the plane.
     """
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     radius = depth.max() / 2
@@ -50,11 +50,16 @@ def outer_branch(mask: np.ndarray, margin: int = 2) -> tuple[slice, slice] | Non
     if count == 0:
         return None
     largest = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-    rows, columns = ndimage.find_objects(labels)[largest - 1]
-    return tuple(
-        slice(max(side.start - margin, 0), min(side.stop + margin, size))
-        for side, size in zip((rows, columns), mask.shape, strict=True)
-    )
+    sides = ndimage.find_objects(labels)[largest - 1]
+    share = max((side.stop - side.start + 2 * margin) / size for side, size in zip(sides, mask.shape, strict=True))
+    return tuple(_centred(side, share * size, size) for side, size in zip(sides, mask.shape, strict=True))
+
+
+def _centred(side: slice, length: float, size: int) -> slice:
+    """Return a slice of about ``length`` around the middle of ``side``, pushed inside 0..size."""
+    length = min(round(length), size)
+    start = min(max((side.start + side.stop - length) // 2, 0), size - length)
+    return slice(start, start + length)
 
 
 def _dilated(mask: np.ndarray, radius: float) -> np.ndarray:
