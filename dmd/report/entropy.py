@@ -78,13 +78,14 @@ def _draw(
     plots = lower.subplots(1, 2, sharey=True)
     for axes, (place, said) in zip(plots, PLACES.items(), strict=True):
         _bars(axes, numbers, place, list(maps))
-        axes.axhline(largest, color="black", linewidth=0.8, linestyle="--", zorder=1)
+        axes.axhline(
+            largest, color="black", linewidth=0.8, ls="--", zorder=1, label=f"largest possible ({largest:.3f})"
+        )
         axes.set_title(said)
         axes.set_ylim(0, 1.12 * largest)
-    plots[1].text(len(maps) - 0.5, largest, f"largest possible: {largest:.3f}", ha="right", va="bottom", fontsize=7)
     plots[0].set_ylabel("mean entropy (nat per voxel)")
     handles, labels = plots[0].get_legend_handles_labels()
-    lower.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
+    lower.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     return figure
 
 

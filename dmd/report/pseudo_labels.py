@@ -96,4 +96,5 @@ def _curves(axes: Axes, numbers: pd.DataFrame, labels: list[str]) -> None:
     axes.set(xlabel="training step", ylabel="Dice of the pseudo labels (%)", xlim=(0, None))
     axes.grid(axis="y", color="#dddddd", linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.figure.legend(loc="outside upper center", ncols=len(labels), frameon=False, handlelength=3.2)
+    handles, names = (reversed(part) for part in axes.get_legend_handles_labels())
+    axes.figure.legend(handles, names, loc="outside upper center", ncols=len(labels), frameon=False, handlelength=3.2)
