@@ -72,8 +72,16 @@ def draw(artefact: Artefact, frame: pd.DataFrame) -> Figure:
         plot.set_axisbelow(True)
     for plot in plots[len(artefact.columns) :]:
         plot.set_axis_off()
-    handles, labels = plots[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, handlelength=3.2)
+    named = dict(zip(*reversed(plots[0].get_legend_handles_labels()), strict=True))
+    labels = sorted(named, key=lambda label: label.endswith("(paper)"))  # ours first
+    figure.legend(
+        [named[label] for label in labels],
+        labels,
+        loc="outside upper center",
+        ncols=len(labels),
+        frameon=False,
+        handlelength=3.2,
+    )
     return figure
 
 
