@@ -1,6 +1,6 @@
 """Compare supervised loss curves in bf16 with the seed-to-seed spread of those in fp32.
 
-    python benchmarks/precision.py --scale smoke --store results/data/synthetic3d-1x1x1.h5
+    python benchmarks/precision.py --store results/data/la-2x2x2.h5
 
 Trains the supervised V-Net of a scale for 300 steps per seed in both precisions and compares the loss curves,
 averaged over windows of 20 steps. On a processor without bf16 instructions autocast is tens of times slower.
@@ -46,8 +46,8 @@ def smooth(losses: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", default="smoke", choices=("smoke", "half", "paper"))
-    parser.add_argument("--store", type=Path, default=Path("results/data/synthetic3d-1x1x1.h5"))
+    parser.add_argument("--scale", default="half", choices=("half", "paper"))
+    parser.add_argument("--store", type=Path, default=Path("results/data/la-2x2x2.h5"))
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()

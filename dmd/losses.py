@@ -204,11 +204,14 @@ def _two_way(log_1: Tensor, log_2: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return ``mean_v[-ln softmax(z)_y]``, natural logarithm, >= 0, ln C for equal logits.
+    """Return ``mean_v[-ln p_y]``, natural logarithm, >= 0, ln C for equal logits.
 
-    ``logits`` are ``(B, C, *S)`` with C >= 2, ``labels`` ``(B, *S)`` int64.
+    ``logits`` are ``(B, C, *S)``, ``labels`` ``(B, *S)`` int64. p = softmax(z); a single channel is the foreground's:
+    p_1 = sigmoid(z), ln 2 at z = 0.
     """
     _same_shape(logits[:, 0], labels)
+    if logits.shape[1] == 1:
+        return binary_cross_entropy_from_logits(logits[:, 0], labels)
     return functional.cross_entropy(logits.float(), labels)
 
 
@@ -253,3 +256,32 @@ def mean_squared(first: Tensor, second: Tensor) -> Tensor:
     """Return ``mean[(a - b)^2]`` over all elements; in [0, 1] for probabilities."""
     _same_shape(first, second)
     return (first.float() - second.float()).square().mean()
+
+
+def information(probabilities: Tensor, smoothing: float = 1e-6) -> Tensor:
+    """Return ``-p_c ln(p_c + e)`` of every class, ``(B, C, *S)`` as given; the sum over c is the entropy in nats.
+
+    Each in [-e, 1/e] and 0 at p = 0; the sum reaches ln C at p = 1/C. The smoothing is what the published codes have:
+    1e-6 in yulequan/UA-MT:code/train_LA_meanteacher_certainty_unlabel.py.
+
+    >>> information(torch.full((1, 2, 1), 0.5)).sum(dim=1)
+    tensor([[0.6931]])
+    """
+    p = probabilities.float()
+    return -p * torch.log(p + smoothing)
+
+
+def masked_squared(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
+    """Return ``sum_v m_v sum_c (a_vc - b_vc)^2 / (2 sum_v m_v)``; in [0, 1] for probabilities, 0 for an empty mask.
+
+    ``first`` and ``second`` are ``(B, C, *S)``, ``mask`` is ``(B, *S)`` bool. The divisor is 2 for any number of
+    classes, as in HiLab-git/SSL4MIS:code/train_uncertainty_aware_mean_teacher_2D.py.
+
+    >>> one, none = torch.tensor([[[1.0, 0.6], [0.0, 0.4]]]), torch.zeros(1, 2, 2)
+    >>> masked_squared(one, none, torch.tensor([[True, False]])).item()
+    0.5
+    """
+    _same_shape(first, second)
+    _same_shape(first[:, 0], mask)
+    squared = (first.float() - second.float()).square().sum(dim=1)
+    return (mask * squared).sum() / (2 * mask.sum()).clamp(min=1)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dmd.config import Block, Config, Method, Protocol, ScaledDataset, Value
-from dmd.declarations import hyper_parameters
+from dmd.declarations import hyper_parameters, require_dimensions
 from dmd.errors import InputError, nearest
 from dmd.splits import Split, load_split
 
@@ -235,6 +235,8 @@ class _Planner:
         implementation = row.implementation or method
         source = _lookup(self.config.methods, implementation, "method", where)
         _check_declared(implementation, source)
+        dimensions = self.config.datasets[scaled.data].dimensions
+        require_dimensions(implementation, dimensions, where)
         if source.revision is None:
             raise InputError(f"{where}: method '{implementation}' has no revision; add `revision: 1` to its stanza")
         training = row.training.get(dataset) or source.training.get(dataset)
@@ -244,7 +246,7 @@ class _Planner:
         self._check_budget(where, scaled.data, labelled, batches)
         spec = {
             "dataset": store.identity,
-            "dimensions": self.config.datasets[scaled.data].dimensions,
+            "dimensions": dimensions,
             "classes": len(self.config.datasets[scaled.data].classes),
             "labelled": labelled,
             "method": {

@@ -16,7 +16,7 @@ import torch
 from dmd import journal, snapshots
 from dmd.data.batches import Batches
 from dmd.data.store import load_store
-from dmd.devices import channels_last, choose_device, peak_memory_mb, provenance, warn_of_slow_precision
+from dmd.devices import channels_last, check_precision, choose_device, peak_memory_mb, provenance
 from dmd.files import replacing, write_json
 from dmd.journal import Journal
 from dmd.methods.base import Method, make
@@ -56,7 +56,7 @@ def train(run: RunDir, store: Path, device: str = "auto", save_every: int = 100)
     """
     spec = run.read_spec()
     chosen = choose_device(device)
-    warn_of_slow_precision(chosen, spec["precision"])
+    check_precision(chosen, spec["precision"], spec["patch"])
     build = Build.from_spec(spec)
     torch.manual_seed(spec["seed"])
     method = make(spec["method"], build).to(chosen, memory_format=channels_last(spec["dimensions"]))

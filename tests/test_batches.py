@@ -3,7 +3,7 @@ import pytest
 import torch
 from conftest import PATIENTS, tiny_spec
 
-from dmd.data.batches import Batches
+from dmd.data.batches import Batch, Batches
 from dmd.data.store import load_store
 from dmd.errors import InputError
 
@@ -108,3 +108,21 @@ def test_the_original_arrays_are_never_written(batches):
     assert all(
         np.array_equal(old, new) for old, new in zip(before, [a for item in made.labelled for a in item], strict=True)
     )
+
+
+def test_a_batch_without_labels_is_refused():
+    with pytest.raises(InputError, match="at least one labelled case, found 0 labels for 2 images"):
+        Batch(torch.zeros(2, 1, 4, 4), torch.zeros(0, 4, 4, dtype=torch.int64))
+
+
+def test_a_batch_is_split_where_its_labels_end():
+    batch = Batch(torch.zeros(3, 1, 4, 4), torch.zeros(1, 4, 4, dtype=torch.int64))
+    labelled, unlabelled = batch.split(torch.arange(3))
+    assert labelled.tolist() == [0]
+    assert unlabelled.tolist() == [1, 2]
+
+
+def test_a_wholly_labelled_batch_has_no_second_part():
+    batch = Batch(torch.zeros(2, 1, 4, 4), torch.zeros(2, 4, 4, dtype=torch.int64))
+    with pytest.raises(InputError, match="found 2 labelled of 2; change the budget"):
+        batch.split(batch.images)

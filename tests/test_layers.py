@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1] / "dmd"
 ROWS = [
     ["errors", "files", "splits", "declarations", "config", "plan", "rundir", "journal", "progress", "overview"],
     ["data", "metrics", "schedules", "devices"],
-    ["networks", "losses"],
+    ["networks", "losses", "perturbation", "teacher"],
     ["methods"],
     ["state", "inference", "snapshots", "probes", "training", "prediction", "evaluation"],
     ["report"],
@@ -26,6 +26,8 @@ HOMES = {
         "devices",
         "networks",
         "losses",
+        "perturbation",
+        "teacher",
         "methods",
         "state",
         "training",

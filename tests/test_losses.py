@@ -16,8 +16,10 @@ from dmd.losses import (
     dice_linear,
     dice_squared,
     hard_cross_entropy,
+    information,
     kl_bernoulli,
     kl_released,
+    masked_squared,
     mean_over_classes,
     mean_squared,
     multiclass,
@@ -244,6 +246,12 @@ def test_cross_entropy_of_equal_logits_is_the_logarithm_of_the_number_of_classes
     assert cross_entropy(torch.zeros(1, 4, 3), torch.tensor([[0, 1, 3]])).item() == pytest.approx(math.log(4))
 
 
+def test_cross_entropy_of_one_channel_is_that_of_the_foreground():
+    logits, labels = torch.tensor([[[0.0, math.log(3), math.log(3)]]]), torch.tensor([[1, 1, 0]])
+    expected = (math.log(2) + math.log(4 / 3) + math.log(4)) / 3
+    assert cross_entropy(logits, labels).item() == pytest.approx(expected)
+
+
 def test_binary_cross_entropy_worked_by_hand():
     logits, target = torch.tensor([0.0, math.log(3.0)]), torch.tensor([1.0, 0.0])
     assert binary_cross_entropy_from_logits(logits, target).item() == pytest.approx((math.log(2) + math.log(4)) / 2)
@@ -329,3 +337,48 @@ def test_losses_are_float32_whatever_comes_in(seed):
     outside += [supervised_dice(high[0], labels), hard_cross_entropy(*high)]
     assert all(term.dtype == torch.float32 for term in inside)
     assert inside == outside
+
+
+# Information, entropy and masked differences.
+
+
+def test_information_sums_to_the_entropy_in_nats():
+    p = torch.tensor([[0.5, 0.25, 0.125, 0.125]])[..., None]
+    assert information(p).sum(dim=1).item() == pytest.approx(1.75 * math.log(2), abs=1e-5)
+
+
+@given(seeds, st.sampled_from([2, 4]))
+def test_entropy_lies_between_0_and_ln_c(seed, channels):
+    entropy = information(torch.softmax(random_logits(channels, seed), dim=1)).sum(dim=1)
+    assert -1e-5 <= entropy.min() <= entropy.max() <= math.log(channels) + 1e-5
+
+
+def test_information_of_impossible_classes_is_zero_with_a_finite_gradient():
+    p = torch.tensor([[0.0, 1.0]], requires_grad=True)
+    found = information(p, smoothing=1e-30)
+    found.sum().backward()
+    assert found.tolist() == [[0, 0]]
+    assert torch.isfinite(p.grad).all()
+
+
+def test_masked_squared_counts_two_per_voxel_whatever_the_classes():
+    first, second = torch.zeros(1, 4, 3), torch.zeros(1, 4, 3)
+    first[0, 0], second[0, 1] = 1, 1
+    assert masked_squared(first, second, torch.tensor([[True, True, False]])).item() == 1
+    first[0, :, 1] = second[0, :, 1]
+    assert masked_squared(first, second, torch.tensor([[True, True, False]])).item() == 0.5
+
+
+def test_masked_squared_of_an_empty_mask_is_zero_without_gradient():
+    first = torch.rand(1, 2, 5, requires_grad=True)
+    found = masked_squared(first, torch.rand(1, 2, 5), torch.zeros(1, 5, dtype=torch.bool))
+    found.backward()
+    assert found.item() == 0
+    assert torch.equal(first.grad, torch.zeros_like(first))
+
+
+def test_masked_squared_refuses_other_shapes():
+    with pytest.raises(ValueError, match="equal shapes"):
+        masked_squared(torch.rand(2, 2, 4), torch.rand(2, 2, 4), torch.ones(2, 1, 4, dtype=torch.bool))
+    with pytest.raises(ValueError, match="equal shapes"):
+        masked_squared(torch.rand(2, 2, 4), torch.rand(2, 1, 4), torch.ones(2, 4, dtype=torch.bool))

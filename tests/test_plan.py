@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmd import config, plan
-from dmd.declarations import hyper_parameters
+from dmd import config, declarations, plan
+from dmd.declarations import hyper_parameters, methods
 from dmd.errors import InputError
 
 
@@ -163,11 +163,16 @@ def test_a_misspelt_default_is_refused_before_anything_is_trained(content, root)
     assert "found none for weight" in fault(content, root)
 
 
+def test_a_method_that_is_not_for_the_dimensions_of_the_data_is_refused(content, root, monkeypatch):
+    monkeypatch.setattr(declarations, "dimensions", lambda method: (2,) if method == "dmd" else (2, 3))
+    assert "method 'dmd' is for 2-D images only, found 3-D data" in fault(content, root)
+
+
 def test_a_method_without_a_file_is_refused(content, root):
     content["methods"]["mine"] = {"label": "Mine", "revision": 1}
     content["artefacts"]["table3"]["runs"][0]["method"] = "mine"
     assert "unknown method 'mine'" in fault(content, root)
-    assert "Files in dmd/methods: cps, dmd, mcnet, supervised" in fault(content, root)
+    assert f"Files in dmd/methods: {', '.join(methods())}" in fault(content, root)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +202,51 @@ def test_labels_paths_and_targets_make_no_other_run(content, root):
     content["build"], content["scale"] = ["table1"], "half"
     content["artefacts"]["table3"]["caption"] = "another"
     assert set(planned(content, root).runs) == before
+
+
+ON_ACDC = {
+    "supervised": ("poly", {"cross_entropy": 0.5, "dice": 0.5}),
+    "urpc": ("poly", {"consistency": 0.1, "rampup": 200}),
+    "cps": ("constant", {"weight": 1}),
+    "mcnet": (
+        "constant",
+        {"supervised": 1, "consistency": 0.1, "rampup": 200, "sharpening": 0.1, "prediction": "first"},
+    ),
+    "ssnet": (
+        "constant",
+        {
+            "consistency": 0.1,
+            "rampup": 200,
+            "separation": 0.1,
+            "probe": 10,
+            "magnitude": 6,
+            "prototypes": 32,
+            "ranking": "lowest",
+        },
+    ),
+    "dml": ("constant", {"temperature": 1, "weight": 1, "divergence": "kl"}),
+    "dmd": ("constant", {"temperature": 2, "weight": 4, "divergence": "dice"}),
+}
+
+
+def on_acdc(content: dict, root, *methods: str) -> plan.Plan:
+    block = {"dataset": "acdc", "labelled": 3, "method": list(methods)}
+    content["artefacts"] = {"mine": {"kind": "table", "caption": "", "columns": ["dice"], "runs": [block]}}
+    return planned(content | {"build": ["mine"]}, root)
+
+
+def test_values_on_acdc(content, root):
+    made = on_acdc(content, root, *ON_ACDC)
+    for line in made.artefacts["mine"].rows:
+        spec = made.runs[line.runs[0]].spec
+        assert (spec["schedule"]["kind"], spec["method"]["params"]) == ON_ACDC[line.method]
+        assert spec["iterations"] == spec["reference_iterations"] == 30000
+    assert [line.method for line in made.artefacts["mine"].rows if line.reconstructed] == ["cps", "dml", "dmd"]
+
+
+def test_on_acdc_the_released_mc_net_is_the_one_there_is(content, root):
+    first, second = on_acdc(content, root, "mcnet", "mcnet_released").artefacts["mine"].rows
+    assert first.runs == second.runs
 
 
 def test_seeds_are_an_axis(content, root):

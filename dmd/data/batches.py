@@ -35,6 +35,29 @@ class Batch:
     labels: Tensor
     extras: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not 0 < len(self.labels) <= len(self.images):
+            raise InputError(
+                f"expected a batch with at least one labelled case, found {len(self.labels)} labels for "
+                f"{len(self.images)} images"
+            )
+
+    def split(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the labelled and the unlabelled part of ``outputs (L + U, ...)``.
+
+        Raises
+        ------
+        InputError
+            Every case is labelled; a mean over the unlabelled ones would not be a number.
+        """
+        labelled = len(self.labels)
+        if labelled == len(self.images):
+            raise InputError(
+                f"expected labelled and unlabelled cases in the batch, found {labelled} labelled of "
+                f"{len(self.images)}; change the budget of the run"
+            )
+        return outputs[:labelled], outputs[labelled:]
+
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on ``device``."""
         extras = {name: tensor.to(device, non_blocking=True) for name, tensor in self.extras.items()}

@@ -13,6 +13,7 @@ from dmd.data.batches import Batch
 from dmd.data.store import Case
 from dmd.errors import InputError, nearest
 from dmd.networks.build import Build
+from dmd.networks.discriminator import held
 
 
 class Method(nn.Module):
@@ -20,9 +21,11 @@ class Method(nn.Module):
 
     A subclass gives its hyper-parameters as a frozen dataclass ``Params`` without defaults (config/methods.yaml is
     their only home), builds its networks in ``__init__(params, build)`` and defines `losses` and `predictor`.
+    ``dimensions`` says for which images it is defined; planning reads it from the source, so it is a literal.
     """
 
     Params: ClassVar[type]
+    dimensions: ClassVar[tuple[int, ...]] = (2, 3)
 
     optimiser: torch.optim.Optimizer
 
@@ -92,6 +95,55 @@ class Method(nn.Module):
         self.optimiser.load_state_dict(state["optimiser"])
 
 
+class Adversarial(Method):
+    """A method whose ``segmenter`` and ``discriminator`` learn in turns, each with an optimiser of its own.
+
+    A subclass sets both networks and ``params.discriminator_rate``, and holds the discriminator
+    (`dmd.networks.discriminator.held`) where its `losses` ask it. The discriminator then learns from the outputs of the
+    updated segmenter in evaluation mode (kleinzcy/SASSnet:code/train_gan_sdfloss.py) with Adam at a constant rate; its
+    loss is reported among the terms.
+    """
+
+    segmenter: nn.Module
+    discriminator: nn.Module
+    BETAS = (0.9, 0.99)  # ibid. and hfslyc/AdvSemiSeg:train.py
+
+    def shown(self, images: Tensor) -> Tensor:
+        """Return what the segmenter shows to the discriminator, ``(B, K, *S)``."""
+        raise NotImplementedError
+
+    def discriminator_loss(self, shown: Tensor, batch: Batch) -> Tensor:
+        """Return what the discriminator minimises; ``shown`` carries no gradient."""
+        raise NotImplementedError
+
+    def start_training(self, settings: dict[str, float]) -> None:
+        """Make both optimisers; ``settings`` are the segmenter's."""
+        self.optimiser = torch.optim.SGD(self.segmenter.parameters(), **settings)
+        self.discriminator_optimiser = torch.optim.Adam(
+            self.discriminator.parameters(), lr=self.params.discriminator_rate, betas=self.BETAS
+        )
+
+    def train_step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Train the segmenter by one step, then the discriminator."""
+        terms = super().train_step(batch, step)
+        with torch.no_grad(), held(self.segmenter):
+            shown = self.shown(batch.images)
+        loss = self.discriminator_loss(shown, batch)
+        self.discriminator_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.discriminator_optimiser.step()
+        return terms | {"discriminator": loss.detach()}
+
+    def training_state(self) -> dict[str, Any]:
+        """Return everything but the step that training goes on from."""
+        return super().training_state() | {"discriminator_optimiser": self.discriminator_optimiser.state_dict()}
+
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Take up what `training_state` returned."""
+        super().load_training_state(state)
+        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+
+
 class Predictor(nn.Module):
     """A network with its logits turned into class probabilities ``(B, C, *S)``.
 
@@ -134,8 +186,15 @@ def load(name: str) -> type[Method]:
 
 
 def make(settings: dict[str, Any], build: Build) -> Method:
-    """Build the method of a run from its settings ``{"implementation": ..., "params": {...}}``."""
+    """Build the method of a run from its settings ``{"implementation": ..., "params": {...}}``.
+
+    Raises
+    ------
+    InputError
+        The method is unknown, lacks a hyper-parameter or is not for images of so many dimensions.
+    """
     method = load(settings["implementation"])
+    declarations.require_dimensions(settings["implementation"], build.dimensions, "the settings of the run")
     known_params = [field.name for field in dataclasses.fields(method.Params)]
     for name in settings["params"]:
         if name not in known_params:

@@ -128,10 +128,10 @@ class Build:
             return vnet.VNetDecoder(self.width, upsampling, self.dropout)
         return unet.UNetDecoder(self.width, upsampling)
 
-    def head(self, channels: int) -> nn.Module:
-        """Build a head: the last feature to ``(B, channels, *S)``."""
+    def head(self, channels: int, level: int = 0) -> nn.Module:
+        """Build a head: a feature at 1 / 2^level of the resolution, by default the last, to ``(B, channels, *S)``."""
         head = vnet.VNetHead if self.kind == "vnet" else unet.UNetHead
-        return head(channels, self.width)
+        return head(channels, self.width * 2**level)
 
     def network(self, *channels: int) -> Network:
         """Build a whole network with one head per number of ``channels``."""

@@ -74,12 +74,18 @@ class UNetDecoder(nn.Module):
         self.ups = nn.ModuleList(_up(deep, shallow, upsampling) for deep, shallow in pairs)
         self.blocks = nn.ModuleList(_block(2 * shallow, shallow, dropout=0.0) for _, shallow in pairs)
 
-    def forward(self, features: list[Tensor]) -> Tensor:
-        """Return the last feature."""
+    def features(self, features: list[Tensor]) -> list[Tensor]:
+        """Return the feature of every level, deepest first; the last has the resolution of the images."""
         *skips, feature = features
+        found = []
         for up, block, skip in zip(self.ups, self.blocks, reversed(skips), strict=True):
             feature = block(torch.cat([skip, up(feature)], dim=1))
-        return feature
+            found.append(feature)
+        return found
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Return the last feature."""
+        return self.features(features)[-1]
 
 
 class UNetHead(nn.Conv2d):

@@ -1,29 +1,32 @@
 """What every file in dmd/methods must keep, found by listing the folder."""
 
+import contextlib
 import copy
 import dataclasses
-import itertools
+from pathlib import Path
 
 import pytest
 import torch
 from conftest import tiny_spec
 
 from dmd import config
-from dmd.data.batches import Batches
+from dmd.data.batches import Batch, Batches
 from dmd.data.store import load_store
-from dmd.declarations import hyper_parameters, methods
+from dmd.declarations import dimensions, hyper_parameters, methods
 from dmd.errors import InputError
 from dmd.methods import base
 from dmd.networks.build import Build
 from dmd.training import noise_seed
 
-CASES = list(itertools.product(methods(), (2, 3)))
+CASES = [(name, count) for name in methods() for count in dimensions(name)]
 
 
 @pytest.fixture
 def spec(content):
     def make(implementation: str, dimensions: int) -> dict:
-        return tiny_spec(dimensions, implementation, content["methods"][implementation]["params"])
+        stanza = content["methods"][implementation]
+        adapted = stanza.get("adapted", {}).get("la" if dimensions == 3 else "acdc", {})
+        return tiny_spec(dimensions, implementation, stanza["params"] | adapted)
 
     return make
 
@@ -33,6 +36,11 @@ def built(spec: dict) -> base.Method:
     method = base.make(spec["method"], Build.from_spec(spec))
     method.start_training(spec["optimiser"])
     return method
+
+
+def batches_for(method: base.Method, settings: dict, path: Path) -> Batches:
+    store = load_store(path)
+    return Batches(store, settings, method.companions(store.labelled(settings["labelled"])), method.targets)
 
 
 def steps(method: base.Method, batches: Batches, start: int, stop: int) -> list[dict[str, float]]:
@@ -57,6 +65,19 @@ def test_every_file_is_in_the_configuration(content):
 
 
 @pytest.mark.parametrize("name", methods())
+def test_the_planner_reads_the_dimensions_of_the_class(name):
+    assert dimensions(name) == base.load(name).dimensions
+    assert set(dimensions(name)) <= {2, 3}
+
+
+@pytest.mark.parametrize("name", [name for name in methods() if len(dimensions(name)) == 1])
+def test_a_method_for_one_number_of_dimensions_is_refused_for_the_other(name, spec):
+    (known,) = dimensions(name)
+    with pytest.raises(InputError, match=f"'{name}' is for {known}-D images only, found {5 - known}-D data"):
+        built(spec(name, 5 - known))
+
+
+@pytest.mark.parametrize("name", methods())
 def test_hyper_parameters_are_frozen_and_have_no_defaults(name):
     params = base.load(name).Params
     assert params.__dataclass_params__.frozen
@@ -67,7 +88,8 @@ def test_hyper_parameters_are_frozen_and_have_no_defaults(name):
 @pytest.mark.parametrize(("name", "dimensions"), CASES)
 def test_three_steps_are_finite_named_and_the_same_terms(name, dimensions, spec, tiny_store):
     settings = spec(name, dimensions)
-    history = steps(built(settings), Batches(load_store(tiny_store[dimensions]), settings), 0, 3)
+    method = built(settings)
+    history = steps(method, batches_for(method, settings, tiny_store[dimensions]), 0, 3)
     assert all(list(terms) == list(history[0]) and terms for terms in history)
     assert all(torch.isfinite(torch.tensor(list(terms.values()))).all() for terms in history)
 
@@ -102,8 +124,8 @@ def test_peers_give_logits_and_guidance_a_probability_per_class(name, dimensions
 @pytest.mark.parametrize(("name", "dimensions"), CASES)
 def test_ten_steps_are_five_and_resume_and_five_bit_for_bit(name, dimensions, spec, tiny_store, tmp_path):
     settings = spec(name, dimensions)
-    batches = Batches(load_store(tiny_store[dimensions]), settings)
     straight = built(settings)
+    batches = batches_for(straight, settings, tiny_store[dimensions])
     expected = steps(straight, batches, 0, 10)
 
     first = built(settings)
@@ -120,20 +142,43 @@ def test_ten_steps_are_five_and_resume_and_five_bit_for_bit(name, dimensions, sp
 
 @pytest.mark.parametrize("name", methods())
 def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
-    settings = spec(name, 3)
-    batch = Batches(load_store(tiny_store[3]), settings)[0]
+    settings = spec(name, max(dimensions(name)))
     method = built(settings).train()
+    batch = batches_for(method, settings, tiny_store[settings["dimensions"]])[0]
     totals = [sum(term.item() for term in method.train_step(batch, 0).values()) for _ in range(12)]
     assert sum(totals[-3:]) < sum(totals[:3])
 
 
 @pytest.mark.parametrize("name", methods())
 def test_labels_of_unlabelled_cases_are_not_needed(name, spec, tiny_store):
-    settings = spec(name, 3)
+    settings = spec(name, max(dimensions(name)))
     method = built(settings).train()
-    batch = Batches(load_store(tiny_store[3]), settings)[0]
+    batch = batches_for(method, settings, tiny_store[settings["dimensions"]])[0]
     assert len(batch.labels) < len(batch.images)
     assert method.losses(batch, 0)
+
+
+@pytest.mark.parametrize("value", [0, 1], ids=["absent", "full"])
+@pytest.mark.parametrize(("name", "dimensions"), CASES)
+def test_a_patch_without_or_full_of_a_class_gives_finite_terms(name, dimensions, value, spec, tiny_store):
+    settings = spec(name, dimensions)
+    method = built(settings).train()
+    batch = batches_for(method, settings, tiny_store[dimensions])[0]
+    labels = torch.full_like(batch.labels, value)
+    terms = method.losses(Batch(batch.images, labels, {**batch.extras, **method.targets(labels)}), 0)
+    torch.stack(list(terms.values())).sum().backward()
+    gradients = [parameter.grad for parameter in method.parameters() if parameter.grad is not None]
+    assert all(torch.isfinite(tensor).all() for tensor in [*terms.values(), *gradients])
+
+
+@pytest.mark.parametrize(("name", "dimensions"), CASES)
+def test_a_batch_without_unlabelled_cases_is_refused_or_finite(name, dimensions, spec, tiny_store):
+    settings = spec(name, dimensions)
+    method = built(settings).train()
+    batch = batches_for(method, settings, tiny_store[dimensions])[0]
+    labelled = Batch(batch.images[: len(batch.labels)], batch.labels, batch.extras)
+    with contextlib.suppress(InputError):
+        assert all(torch.isfinite(term) for term in method.losses(labelled, 0).values())
 
 
 def test_an_unknown_method_lists_the_files_and_the_nearest():

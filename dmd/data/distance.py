@@ -1,0 +1,76 @@
+"""Signed distance maps of label maps: what level-set heads learn."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+
+def signed_distances(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Return the signed distance map of every foreground class of every sample.
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        Integers ``(L, *S)``.
+    classes : int
+        Number of classes C including the background.
+
+    Returns
+    -------
+    np.ndarray
+        float32 ``(L, C - 1, *S)``, see `signed_distance`.
+    """
+    return np.stack([[signed_distance(sample == index) for index in range(1, classes)] for sample in labels])
+
+
+def signed_distance(mask: np.ndarray) -> np.ndarray:
+    """Return ``phi = d_out / max d_out - d_in / max d_in``, 0 on the inner boundary.
+
+    ``d_out`` is the Euclidean distance of a background voxel to the mask, ``d_in`` that of a foreground voxel to the
+    background, each 0 on the other side; each side is scaled by its own maximum in this patch. The inner boundary is
+    the foreground with a background voxel across a face; what lies beyond the patch does not count.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        bool ``(*S)``.
+
+    Returns
+    -------
+    np.ndarray
+        float32 ``(*S)`` in [-1, 1], negative inside. An empty mask gives 0 everywhere as in the released code; a mask
+        that fills the patch, where that code divides by zero, gives -1 everywhere: inside, no boundary in sight.
+
+    Notes
+    -----
+    Xue et al. 2020; kleinzcy/SASSnet:code/utils/util.py, HiLab-git/DTC:code/utils/util.py.
+
+    >>> signed_distance(np.array([0, 0, 1, 1, 1, 1, 1], bool))
+    array([ 1. ,  0.5,  0. , -0.4, -0.6, -0.8, -1. ], dtype=float32)
+    """
+    if not mask.any():
+        return np.zeros(mask.shape, np.float32)
+    if mask.all():
+        return np.full(mask.shape, -1, np.float32)
+    phi = _distance(~mask)
+    phi /= phi.max()
+    # The nearest background of the foreground always lies in its bounding box and one voxel around it.
+    box = _box(mask, margin=1)
+    inside = _distance(mask[box])
+    # A face neighbour is the only one at distance 1.
+    phi[box] -= np.where(inside == 1, 0, inside / inside.max())
+    return phi
+
+
+def _box(mask: np.ndarray, margin: int) -> Sequence[slice]:
+    (box,) = ndimage.find_objects(mask.astype(np.uint8))
+    return tuple(slice(max(side.start - margin, 0), side.stop + margin) for side in box)
+
+
+def _distance(mask: np.ndarray) -> np.ndarray:
+    """Return the Euclidean distance to the nearest False, float32; SciPy's own takes twice as long, in float64."""
+    nearest = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
+    here = np.ogrid[tuple(slice(size) for size in mask.shape)]
+    square = sum((there - place.astype(there.dtype)) ** 2 for there, place in zip(nearest, here, strict=True))
+    return np.sqrt(square, dtype=np.float32)

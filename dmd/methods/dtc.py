@@ -1,0 +1,71 @@
+"""DTC: a segmentation head and a level-set head must agree (Luo et al., AAAI 2021)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from dmd.data.batches import Batch
+from dmd.data.distance import signed_distances
+from dmd.losses import cross_entropy, mean_squared, probabilities, supervised_dice
+from dmd.methods.base import Method, Predictor
+from dmd.networks.build import Build
+from dmd.networks.level_set import LevelSetNetwork
+from dmd.schedules import ramp
+
+
+@dataclass(frozen=True)
+class Params:
+    """Weights of the terms.
+
+    ``cross_entropy`` and ``dice`` supervise the segmentation, ``distance`` the level set; ``consistency`` is the
+    maximum of the warm-up over ``rampup`` units of 150 iterations; ``steepness`` is k of the step from distance to
+    mask.
+    """
+
+    cross_entropy: float
+    dice: float
+    distance: float
+    consistency: float
+    rampup: float
+    steepness: float
+
+
+class DTC(Method):
+    """Minimise ``a CE(p, y) + b Dice(p, y) + c MSE(phi, SDM(y)) + w * mean[(sigmoid(-k phi) - p)^2]``.
+
+    The supervised terms see the labelled cases, the consistency all of them, with gradients to both heads; p is the
+    foreground's probability, each foreground class's where there are several. ``w`` warms up as
+    ``consistency * ramp(iteration // 150, rampup)`` (HiLab-git/DTC:code/train_la_dtc.py). Maps are negative
+    inside, hence the sign; with k = 1500 only voxels with ``|phi| < 0.005`` teach the level set.
+    """
+
+    Params = Params
+
+    def __init__(self, params: Params, build: Build) -> None:
+        super().__init__()
+        self.params, self.clock, self.classes = params, build.clock, build.classes
+        self.network = LevelSetNetwork(build)
+
+    def targets(self, labels: Tensor) -> dict[str, Tensor]:
+        """Return the signed distance maps ``(L, C - 1, *S)`` of the labels."""
+        return {"distances": torch.from_numpy(signed_distances(labels.numpy(), self.classes))}
+
+    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Return the supervised terms of both heads and their consistency."""
+        labelled = len(batch.labels)
+        maps, logits = self.network.maps_and_logits(batch.images)
+        foreground = probabilities(logits)[:, -maps.shape[1] :]
+        consistency = mean_squared(torch.sigmoid(-self.params.steepness * maps), foreground)
+        warmup = ramp(self.clock(step) // 150, self.params.rampup)
+        return {
+            "cross_entropy": self.params.cross_entropy * cross_entropy(logits[:labelled], batch.labels),
+            "dice": self.params.dice * supervised_dice(logits[:labelled], batch.labels),
+            "distance": self.params.distance * mean_squared(maps[:labelled], batch.extras["distances"]),
+            "consistency": self.params.consistency * warmup * consistency,
+        }
+
+    @property
+    def predictor(self) -> nn.Module:
+        """The segmentation head."""
+        return Predictor(self.network)

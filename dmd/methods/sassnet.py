@@ -1,0 +1,83 @@
+"""SASSNet: signed distances of unlabelled cases must look like those of labelled ones (Li et al., MICCAI 2020)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from dmd.data.batches import Batch
+from dmd.data.distance import signed_distances
+from dmd.losses import cross_entropy, mean_squared, supervised_dice
+from dmd.methods.base import Adversarial, Predictor
+from dmd.networks.build import Build
+from dmd.networks.discriminator import PairDiscriminator, held
+from dmd.networks.level_set import LevelSetNetwork
+from dmd.schedules import ramp
+
+
+@dataclass(frozen=True)
+class Params:
+    """Weights of the terms and the discriminator's learning rate.
+
+    ``cross_entropy`` and ``dice`` supervise the segmentation, ``distance`` the level set; ``adversarial`` is the
+    maximum of the warm-up over ``rampup`` units of 150 iterations.
+    """
+
+    cross_entropy: float
+    dice: float
+    distance: float
+    adversarial: float
+    rampup: float
+    discriminator_rate: float
+
+
+class SASSNet(Adversarial):
+    """Minimise ``a CE(p, y) + b Dice(p, y) + c MSE(phi, SDM(y)) + w * CE(D(phi, image), labelled)``.
+
+    The supervised terms see the labelled cases, the adversarial one the unlabelled. ``w`` warms up as
+    ``adversarial * ramp(iteration // 150, rampup)``. The discriminator D learns to tell the maps of labelled cases
+    (class 1) from those of unlabelled ones (class 0), image in hand (kleinzcy/SASSnet:code/train_gan_sdfloss.py).
+    """
+
+    Params = Params
+
+    def __init__(self, params: Params, build: Build) -> None:
+        super().__init__()
+        self.params, self.clock, self.classes = params, build.clock, build.classes
+        self.segmenter = LevelSetNetwork(build)
+        self.discriminator = PairDiscriminator(build.dimensions, build.classes - 1)
+
+    def targets(self, labels: Tensor) -> dict[str, Tensor]:
+        """Return the signed distance maps ``(L, C - 1, *S)`` of the labels."""
+        return {"distances": torch.from_numpy(signed_distances(labels.numpy(), self.classes))}
+
+    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Return the supervised terms of both heads and the adversarial term."""
+        maps, logits = self.segmenter.maps_and_logits(batch.images)
+        seen_maps, unseen_maps = batch.split(maps)
+        seen, _ = batch.split(logits)
+        _, unlabelled = batch.split(batch.images)
+        with held(self.discriminator):
+            judged = self.discriminator(unseen_maps, unlabelled)
+        adversarial = cross_entropy(judged, judged.new_ones(len(judged), dtype=torch.int64))
+        warmup = ramp(self.clock(step) // 150, self.params.rampup)
+        return {
+            "cross_entropy": self.params.cross_entropy * cross_entropy(seen, batch.labels),
+            "dice": self.params.dice * supervised_dice(seen, batch.labels),
+            "distance": self.params.distance * mean_squared(seen_maps, batch.extras["distances"]),
+            "adversarial": self.params.adversarial * warmup * adversarial,
+        }
+
+    def shown(self, images: Tensor) -> Tensor:
+        """Return the signed distance maps."""
+        return self.segmenter.maps_and_logits(images)[0]
+
+    def discriminator_loss(self, shown: Tensor, batch: Batch) -> Tensor:
+        """Return the cross-entropy of which cases are labelled."""
+        is_labelled = torch.arange(len(shown), device=shown.device) < len(batch.labels)
+        return cross_entropy(self.discriminator(shown, batch.images), is_labelled.long())
+
+    @property
+    def predictor(self) -> nn.Module:
+        """The segmentation head."""
+        return Predictor(self.segmenter)

@@ -1,0 +1,87 @@
+"""UA-MT: a mean teacher that is believed where its stochastic passes agree (Yu et al., MICCAI 2019)."""
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from dmd.data.batches import Batch
+from dmd.losses import cross_entropy, information, masked_squared, probabilities, supervised_dice
+from dmd.methods.base import Method, Predictor
+from dmd.networks.build import Build
+from dmd.schedules import ramp
+from dmd.teacher import Teacher
+
+
+@dataclass(frozen=True)
+class Params:
+    """Weights and the teacher.
+
+    ``supervised`` weighs cross-entropy and Dice, ``consistency`` is the maximum of the warm-up over ``rampup`` units of
+    150 iterations, ``decay`` and ``noise`` are the teacher's, ``forwards`` times ``copies`` the number of stochastic
+    passes (see `dmd.teacher.Teacher.passes`), ``certain`` the share of ln 2 below which the entropy must lie at first.
+    """
+
+    supervised: float
+    consistency: float
+    rampup: float
+    decay: float
+    noise: float
+    forwards: int
+    copies: int
+    certain: float
+
+
+class UAMT(Method):
+    """Minimise ``s * (CE + Dice)`` on labelled cases plus ``w * masked(p, q)`` on unlabelled ones.
+
+    q is one stochastic pass of the teacher, the mask where the entropy of the mean of further passes is below a growing
+    threshold, and ``w = consistency * ramp(iteration // 150, rampup)``
+    (yulequan/UA-MT:code/train_LA_meanteacher_certainty_unlabel.py; with several classes
+    HiLab-git/SSL4MIS:code/train_uncertainty_aware_mean_teacher_2D.py).
+    """
+
+    Params = Params
+
+    def __init__(self, params: Params, build: Build) -> None:
+        super().__init__()
+        self.params, self.clock, self.length = params, build.clock, build.reference_iterations
+        self.student = build.network(build.classes)
+        self.teacher = Teacher(build.network(build.classes), params.decay, params.noise)
+
+    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Return cross-entropy, Dice and the consistency."""
+        _, images = batch.split(batch.images)
+        seen, unseen = batch.split(self.student(batch.images))
+        target = probabilities(self.teacher(images))
+        certain = self.entropy(images) < self.threshold(step)
+        weight = self.params.consistency * ramp(self.clock(step) // 150, self.params.rampup)
+        return {
+            "cross_entropy": self.params.supervised * cross_entropy(seen, batch.labels),
+            "dice": self.params.supervised * supervised_dice(seen, batch.labels),
+            "consistency": weight * masked_squared(probabilities(unseen), target, certain),
+        }
+
+    def entropy(self, images: Tensor) -> Tensor:
+        """Return the entropy ``(B, *S)`` in nats of the mean of the teacher's passes; in [0, ln C]."""
+        forwards, copies = self.params.forwards, self.params.copies
+        passes = self.teacher.passes(images, forwards, copies)
+        mean = sum(probabilities(logits).unflatten(0, (copies, -1)).mean(dim=0) for logits in passes) / forwards
+        return information(mean).sum(dim=1)
+
+    def threshold(self, step: int) -> float:
+        """Return the entropy below which a voxel counts, ``(c + (1 - c) * ramp(iteration, length)) * ln 2``.
+
+        It reaches ln 2 at the end of training: everything for two classes, still a choice for more.
+        """
+        share = self.params.certain + (1 - self.params.certain) * ramp(self.clock(step), self.length)
+        return share * math.log(2)
+
+    def after_step(self, step: int) -> None:
+        """Let the teacher follow the student."""
+        self.teacher.follow(self.student, step)
+
+    @property
+    def predictor(self) -> nn.Module:
+        """The student."""
+        return Predictor(self.student)

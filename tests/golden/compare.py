@@ -1,0 +1,74 @@
+"""A method beside the numbers of public code: the same batch, and how close is close enough."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from golden import rule
+from torch import Tensor, nn
+
+from dmd import config
+from dmd.data.batches import Batch
+from dmd.methods.base import Method, load
+from dmd.networks.build import Build
+
+FOLDER = Path(__file__).parent
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    """Return the cases in tests/golden/<name>.json, each with the seed."""
+    facts = json.loads((FOLDER / f"{name}.json").read_text())
+    return [case | {"seed": facts["seed"]} for case in facts["cases"]]
+
+
+def build(case: dict[str, Any]) -> Build:
+    """Return the full width without dropout, with a clock that counts the iterations of the case."""
+    kind, iterations = ("vnet", 6000) if case["dimensions"] == 3 else ("unet", 30000)
+    return Build(case["dimensions"], case["classes"], kind, iterations, iterations, dropout=0.0)
+
+
+def method(case: dict[str, Any], implementation: str, row: str | None = None, **tuned: float) -> Method:
+    """Return a method with the values that the configuration gives the ``row`` of a table, in training mode."""
+    stanzas = config.check(config.read(FOLDER.parents[1] / "config")).methods
+    data = "la" if case["dimensions"] == 3 else "acdc"
+    layers = [stanzas[name] for name in dict.fromkeys((implementation, row or implementation))]
+    params = {key: value for stanza in layers for key, value in (stanza.params | stanza.adapted.get(data, {})).items()}
+    made = load(implementation)
+    return made(made.Params(**params | tuned), build(case)).train()
+
+
+def batch(case: dict[str, Any], made: Method) -> Batch:
+    """Return the images, the labels of the labelled ones and what the method derives from them."""
+    images = rule.images(case["seed"], tuple(case["shape"]))
+    labels = rule.labels(case["seed"], (case["labelled"], *case["shape"][2:]), case["classes"])
+    return Batch(images, labels, made.targets(labels))
+
+
+def require_parameters(case: dict[str, Any], *modules: nn.Module) -> None:
+    """Require as many trainable parameters as in the public code, less those that it never uses."""
+    found = sum(p.numel() for module in modules for p in module.parameters() if p.requires_grad)
+    assert found + case.get("unused_parameters", 0) == case["parameters"]
+
+
+def require_outputs(case: dict[str, Any], **outputs: Tensor) -> None:
+    """Require 64 points of every output within 1e-5."""
+    assert set(outputs) == set(case["outputs"])
+    for name, output in outputs.items():
+        assert rule.points(output) == pytest.approx(case["outputs"][name], rel=0, abs=1e-5), name
+
+
+def require_terms(case: dict[str, Any], terms: dict[str, Tensor]) -> None:
+    """Require every term, and their sum where it is named ``total``, within 1e-5 of its size."""
+    found = {name: term.item() for name, term in terms.items()}
+    if "total" in case["terms"]:
+        found["total"] = sum(found.values())
+    assert found == pytest.approx(case["terms"], rel=1e-5)
+
+
+def require_gradients(case: dict[str, Any], terms: dict[str, Tensor], **networks: nn.Module) -> None:
+    """Require the norm of the gradient of the sum of the terms within 1e-4 of its size, network by network."""
+    torch.stack(list(terms.values())).sum().backward()
+    found = {name: rule.gradient_norm(network) for name, network in networks.items()}
+    assert found == pytest.approx(case["gradient_norms"], rel=1e-4)
