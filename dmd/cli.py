@@ -111,6 +111,18 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument("--runs", type=Path, default=Path("results/runs"))
     table.add_argument("--output", type=Path, required=True, help=".csv; .md and .tex are written beside it")
 
+    for name, command, summary in (
+        ("curve", _curve, "draw test scores over a hyper-parameter"),
+        ("panel", _panel, "draw what trained networks do on the unlabelled scans"),
+    ):
+        entry = add(name, command, summary, f"dmd {name} results/fig.json --output results/fig.png")
+        entry.add_argument("description", type=Path)
+        entry.add_argument("--runs", type=Path, default=Path("results/runs"))
+        entry.add_argument("--output", type=Path, required=True, help=".png; .svg and .csv are written beside it")
+        if name == "panel":
+            entry.add_argument("--store", type=Path, required=True)
+            entry.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+
     store = add(
         "track-store", _track_store, "make the tracking store, once", "dmd track-store sqlite:///results/mlflow.db"
     )
@@ -221,6 +233,18 @@ def _table(options: argparse.Namespace) -> None:
     from dmd.report.tables import write_table
 
     write_table(options.description, options.runs, options.output)
+
+
+def _curve(options: argparse.Namespace) -> None:
+    from dmd.report.curves import write_curve
+
+    write_curve(options.description, options.runs, options.output)
+
+
+def _panel(options: argparse.Namespace) -> None:
+    from dmd.report.panels import write_panel
+
+    write_panel(options.description, options.runs, options.store, options.output, options.device)
 
 
 def _track_store(options: argparse.Namespace) -> None:

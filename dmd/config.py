@@ -178,13 +178,39 @@ class Block(Strict):
     params: dict[str, Value | list[Value]] = {}
 
 
-class Artefact(Strict):
-    """A table of the paper as data."""
+class Loss(Strict):
+    """A distillation loss whose gradient is drawn: ``weight * divergence`` at a temperature."""
 
-    kind: Literal["table"]
+    divergence: Literal["dice", "kl", "kl_bernoulli"]
+    weight: PositiveFloat
+    temperature: PositiveFloat
+
+
+class Artefact(Strict):
+    """A table or figure as data.
+
+    A ``table`` and a ``curve`` show the scores ``columns``; a curve draws them over the hyper-parameter ``x`` with one
+    ``line`` per value of another. A ``panel`` draws a ``picture`` of trained networks; ``gradients`` are of ``losses``.
+    """
+
+    kind: Literal["table", "curve", "panel"]
     caption: str
-    columns: list[Literal["dice", "jaccard", "hd95_voxel", "asd_voxel", "hd95_mm", "asd_mm"]] = Field(min_length=1)
+    columns: list[Literal["dice", "jaccard", "hd95_voxel", "asd_voxel", "hd95_mm", "asd_mm"]] = []
+    x: str | None = None
+    line: str | None = None
+    picture: Literal["pseudo_labels", "gradients", "entropy"] | None = None
+    losses: list[Loss] = []
     runs: list[Block] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _have_the_keys_of_its_kind(self) -> "Artefact":
+        needed = {"table": {"columns"}, "curve": {"columns", "x"}, "panel": {"picture"}}[self.kind]
+        if self.picture == "gradients":
+            needed = needed | {"losses"}
+        given = {name for name in ("columns", "x", "line", "picture", "losses") if getattr(self, name)}
+        if given - ({"line"} if self.kind == "curve" else set()) != needed:
+            raise ValueError(f"{self.picture or self.kind} takes {sorted(needed)}, found {sorted(given) or 'none'}")
+        return self
 
 
 class Tracking(Strict):

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,17 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """A distillation loss ``weight * divergence`` at a temperature."""
+
+    divergence: str
+    weight: float
+    temperature: float
+
+
+@dataclass(frozen=True)
 class Row:
-    """One line of a table: the runs (one per seed) behind it and the paper's numbers beside it.
+    """One line of a table or point of a curve: the runs (one per seed) behind it and the paper's numbers beside it.
 
     ``labelled`` and ``unlabelled`` count the patients that it learns from; ``reconstructed`` where neither code nor all
     settings of the method on this data set are published.
@@ -52,7 +61,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Artefact:
-    """A table at one scale; ``name`` is its path under results/ without the ending."""
+    """A table or figure at one scale; ``name`` is its path under results/ without the ending.
+
+    ``x`` and ``line`` are those of a curve, ``picture`` and ``losses`` those of a panel (`dmd.config.Artefact`).
+    """
 
     name: str
     scale: str
@@ -60,6 +72,10 @@ class Artefact:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    x: str | None = None
+    line: str | None = None
+    picture: str | None = None
+    losses: tuple[Loss, ...] | None = None
 
     @property
     def runs(self) -> list[str]:
@@ -136,6 +152,7 @@ class _Planner:
             name: load_split(root / dataset.split) for name, dataset in config.datasets.items()
         }
         self.paper = _paper_values(root / "config" / "paper.csv")
+        self.plotted = _plotted_values(root / "config" / "paper_figures.csv")
         self.runs: dict[str, Run] = {}
         self.stores: dict[str, Store] = {}
 
@@ -156,7 +173,41 @@ class _Planner:
         settings = self.config.artefacts[name]
         full_name = artefact_name(name, scale)
         rows = tuple(self._row(name, scale, full_name, *cell) for block in settings.runs for cell in _cells(block))
-        return Artefact(full_name, scale, settings.kind, settings.caption, tuple(settings.columns), rows)
+        if settings.kind == "curve":
+            rows = tuple(self._point(name, settings.x, settings.line, row) for row in rows)
+        if settings.kind == "panel":
+            self._check_panel(name, rows)
+        return Artefact(
+            name=full_name,
+            scale=scale,
+            kind=settings.kind,
+            caption=settings.caption,
+            columns=tuple(settings.columns),
+            rows=rows,
+            x=settings.x,
+            line=settings.line,
+            picture=settings.picture,
+            losses=tuple(Loss(**loss.model_dump()) for loss in settings.losses) or None,
+        )
+
+    def _point(self, name: str, x: str, line: str | None, row: Row) -> Row:
+        """Return a row as a point of a curve, with the values read off the paper's plot at the same place."""
+        for axis in (x, line) if line else (x,):
+            if axis not in row.params:
+                raise InputError(f"artefact '{name}': expected `params` of every block to give '{axis}', found none")
+        if _kind(row.params[x]) != "a number":
+            raise InputError(f"artefact '{name}': expected a number on the x axis, found '{x}': {row.params[x]!r}")
+        place = (name, str(row.params[line]) if line else "", float(row.params[x]))
+        return replace(row, paper=self.plotted.get(place, {}))
+
+    def _check_panel(self, name: str, rows: tuple[Row, ...]) -> None:
+        """Require one set of unlabelled volumes for all pictures of a panel."""
+        sets = {(row.dataset, row.labelled) for row in rows}
+        if len(sets) > 1:
+            raise InputError(f"artefact '{name}': expected one data set and budget in a panel, found {sorted(sets)}")
+        (dimensions,) = {self.runs[row.runs[0]].spec["dimensions"] for row in rows}
+        if dimensions != 3:
+            raise InputError(f"artefact '{name}': panels are drawn of 3-D data, found {dimensions}-D data")
 
     def _row(
         self, name: str, scale: str, full_name: str, dataset: str, labelled: int, method: str, params: dict
@@ -365,5 +416,14 @@ def _paper_values(path: Path) -> dict[tuple[str, str, str, int], dict[str, float
     with path.open(newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file):
             key = (line["artefact"], line["method"], line["dataset"], int(line["labelled"]))
+            values.setdefault(key, {})[line["metric"]] = float(line["value"])
+    return values
+
+
+def _plotted_values(path: Path) -> dict[tuple[str, str, float], dict[str, float]]:
+    values: dict[tuple[str, str, float], dict[str, float]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            key = (line["artefact"], line["line"], float(line["x"]))
             values.setdefault(key, {})[line["metric"]] = float(line["value"])
     return values

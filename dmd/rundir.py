@@ -14,8 +14,8 @@ from dmd.plan import run_id
 class RunDir:
     """Paths in ``results/runs/<id>``.
 
-    ``state`` and ``journal`` are not declared to Snakemake on purpose: it deletes the declared outputs of a job that
-    fails, and these are what a second attempt goes on from.
+    ``state``, ``journal`` and ``snapshot`` are not declared to Snakemake on purpose: it deletes the declared outputs of
+    a job that fails, and these are what a second attempt goes on from.
     """
 
     path: Path
@@ -64,6 +64,10 @@ class RunDir:
     def journal(self) -> Path:
         """The history while the run trains: one JSON line per step, with its time."""
         return self.path / "history.jsonl"
+
+    def snapshot(self, step: int) -> Path:
+        """Weights of the network used for inference as they were after ``step`` steps."""
+        return self.path / "snapshots" / f"{step:06d}.pt"
 
     @property
     def owner(self) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dmd import journal, selection
+from dmd import journal, selection, snapshots
 from dmd.data.batches import Batches
 from dmd.data.store import load_store
 from dmd.devices import channels_last, check_precision, choose_device, peak_memory_mb, provenance
@@ -111,6 +111,7 @@ def _train(
             progress.report(step + 1, terms)
 
             state.step, state.seconds = step + 1, time.monotonic() - started
+            snapshots.keep(run, method, state.step, spec["iterations"])
             asked = received.copy()
             received -= asked
             if asked or state.step % save_every == 0 or state.step == spec["iterations"]:

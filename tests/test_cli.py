@@ -30,6 +30,8 @@ def made(content, root) -> plan.Plan:
         "predict",
         "evaluate",
         "table",
+        "curve",
+        "panel",
         "track-store",
         "track",
         "follow",
@@ -74,8 +76,8 @@ def test_plan_lists_the_runs_of_a_scale_with_their_artefacts(root, monkeypatch, 
     assert cli.main(["plan", "--scale", "half", "method=dmd", "temperature=2.0", "labelled=8"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("la-8-dmd-")
-    assert lines[0].endswith("half/table1, half/table3")
-    assert lines[1].startswith("1 runs: 1 ")
+    assert "half/table1, half/table3, half/fig2" in lines[0]
+    assert all(line.startswith("la-8-dmd-") for line in lines[:-2])
 
 
 def test_plan_as_json_holds_the_settings(root, monkeypatch, capsys):

@@ -47,6 +47,23 @@ def test_a_schedule_takes_the_numbers_of_its_kind(content):
     assert "'step' takes ['every', 'factor'], found ['power']" in fault(content)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("table3", {"columns": []}, "table takes ['columns'], found none"),
+        ("table3", {"x": "weight"}, "table takes ['columns'], found ['columns', 'x']"),
+        ("fig4", {"x": None}, "curve takes ['columns', 'x'], found ['columns', 'line']"),
+        ("fig2", {"picture": "pseudo_label"}, "artefacts.fig2.picture"),
+        ("fig3a", {"losses": []}, "gradients takes ['losses', 'picture'], found ['picture']"),
+        ("fig4", {"lines": "divergence"}, "unknown key 'lines'; did you mean 'line'?"),
+        ("fig3a", {"losses": [{"divergence": "dice", "weight": 4, "temperature": 0}]}, "fig3a.losses.0.temperature"),
+    ],
+)
+def test_an_artefact_takes_the_keys_of_its_kind(content, name, change, message):
+    content["artefacts"][name] |= change
+    assert message in fault(content)
+
+
 def test_merge_goes_through_dictionaries_and_replaces_lists():
     base = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
     assert config.merge(base, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}, "d": 1}

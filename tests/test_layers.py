@@ -12,7 +12,7 @@ ROWS = [
     ["data", "metrics", "schedules", "devices"],
     ["networks", "losses", "perturbation", "teacher"],
     ["methods"],
-    ["state", "inference", "selection", "training", "prediction", "evaluation"],
+    ["state", "inference", "selection", "snapshots", "probes", "training", "prediction", "evaluation"],
     ["report"],
     ["tracking"],
     ["cli", "__main__"],
@@ -35,7 +35,7 @@ HOMES = {
         "training",
         "inference",
     }
-    | {"prediction", "selection"},
+    | {"prediction", "selection", "snapshots", "probes"},
     "mlflow": {"tracking"},
     "psutil": {"tracking"},
     "matplotlib": {"report"},

@@ -101,7 +101,7 @@ def test_two_tables_share_the_runs_that_have_equal_settings(content, root):
     made = planned(content, root)
     shared = row(made, "table1", "dmd").runs
     assert shared == row(made, "table3", "dmd").runs
-    assert made.runs[shared[0]].wanted_by == ("table1", "table3")
+    assert made.runs[shared[0]].wanted_by[:2] == ("table1", "table3")
 
 
 def test_dml_is_the_kl_point_of_dmd_at_temperature_one(content, root):
@@ -121,6 +121,64 @@ def test_dml_is_the_kl_point_of_dmd_at_temperature_one(content, root):
     made = planned(content, root)
     assert made.artefacts["grid"].rows[0].runs == row(made, "table3", "dml").runs
     assert made.artefacts["grid"].rows[1].runs != row(made, "table3", "dml").runs
+
+
+def points(made: plan.Plan, artefact: str, **params) -> tuple[str, ...]:
+    (found,) = [r for r in made.artefacts[artefact].rows if params.items() <= r.params.items()]
+    return found.runs
+
+
+@pytest.mark.parametrize("scale", ["", "half/", "smoke/"])
+def test_figures_share_the_runs_of_the_tables(content, root, scale):
+    made = planned(content, root)
+    dmd, dml = (row(made, f"{scale}table3", method).runs for method in ("dmd", "dml"))
+    assert points(made, f"{scale}fig4", divergence="dice", temperature=2) == dmd
+    assert points(made, f"{scale}fig4", divergence="kl", temperature=1) == dml
+    assert points(made, f"{scale}fig3b", weight=4) == dmd
+    assert row(made, f"{scale}fig2", "dmd").runs == row(made, f"{scale}fig3a", "dmd").runs == dmd
+    assert [r.runs for r in made.artefacts[f"{scale}entropy"].rows] == [
+        row(made, f"{scale}table3", method).runs for method in ("cps", "mcnet", "dml", "dmd")
+    ]
+
+
+def test_curves_have_the_papers_grid_and_the_values_read_off_its_plots(content, root):
+    fig4, fig3b = (planned(content, root).artefacts[name] for name in ("fig4", "half/fig3b"))
+    assert [r.params["temperature"] for r in fig4.rows] == [1, 1.2, 1.4, 1.6, 1.8, 2, 3] * 2
+    assert fig4.rows[1].paper == {"dice": 89.3, "jaccard": 80.8, "hd95_voxel": 7.45, "asd_voxel": 1.91}
+    assert fig4.rows[-1].paper == {"dice": 84.6, "jaccard": 74.9, "hd95_voxel": 10.1, "asd_voxel": 2.4}
+    assert [r.paper["dice"] for r in fig3b.rows] == [87.6, 89.2, 89.7, 89.5, 89.5]
+    assert len(fig4.runs) == 14 * 3
+
+
+def test_a_description_of_a_figure_holds_what_it_is_drawn_from(content, root):
+    made = planned(content, root)
+    described = json.loads(plan.describe_artefact(made.artefacts["fig3a"]))
+    assert (described["kind"], described["picture"]) == ("panel", "gradients")
+    assert described["losses"][0] == {"divergence": "dice", "weight": 4, "temperature": 2}
+    assert {"x", "line", "picture", "losses"}.isdisjoint(json.loads(plan.describe_artefact(made.artefacts["table3"])))
+
+
+@pytest.mark.parametrize(
+    ("artefact", "change", "message"),
+    [
+        ("fig4", {"x": "heat"}, "expected `params` of every block to give 'heat'"),
+        ("fig4", {"x": "divergence", "line": None}, "expected a number on the x axis, found 'divergence': 'dice'"),
+        ("fig4", {"line": "warmth"}, "expected `params` of every block to give 'warmth'"),
+        (
+            "fig2",
+            {"runs": [{"dataset": "la", "labelled": [8, 16], "method": "dmd"}]},
+            "expected one data set and budget in a panel, found [('la', 8), ('la', 16)]",
+        ),
+        (
+            "fig2",
+            {"runs": [{"dataset": "acdc", "labelled": 7, "method": "dmd"}]},
+            "panels are drawn of 3-D data, found 2-D data",
+        ),
+    ],
+)
+def test_an_impossible_figure_is_refused(content, root, artefact, change, message):
+    content["artefacts"][artefact] |= change
+    assert message in fault(content, root)
 
 
 def test_an_explicit_default_is_the_same_run(content, root):

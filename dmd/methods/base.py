@@ -41,6 +41,14 @@ class Method(nn.Module):
         """The module that is evaluated: images ``(B, 1, *S)`` to class probabilities ``(B, C, *S)``."""
         raise NotImplementedError
 
+    def peers(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the logits ``(B, K, *S)`` of the networks or decoders that teach each other; by default none do."""
+        return ()
+
+    def guidance(self, logits: Tensor) -> Tensor:
+        """Return what a peer with these logits teaches: a probability per class, ``(B, C, *S)``."""
+        raise NotImplementedError
+
     def companions(self, labelled: list[Case]) -> dict[str, list[np.ndarray]]:
         """Return arrays by name, one per labelled case and of its shape, that share its transforms.
 
@@ -148,10 +156,13 @@ class Predictor(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return class probabilities."""
-        probabilities = losses.probabilities(self.network(images))
-        if probabilities.shape[1] == 1:
-            return torch.cat([1 - probabilities, probabilities], dim=1)
-        return probabilities
+        return class_probabilities(self.network(images))
+
+
+def class_probabilities(logits: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return the probability of every class ``(B, C, *S)`` of logits with one channel or C."""
+    probabilities = losses.probabilities(logits, temperature)
+    return torch.cat([1 - probabilities, probabilities], dim=1) if logits.shape[1] == 1 else probabilities
 
 
 def load(name: str) -> type[Method]:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dmd.data.batches import Batch
 from dmd.losses import hard_cross_entropy, supervised_dice
-from dmd.methods.base import Method, Predictor
+from dmd.methods.base import Method, Predictor, class_probabilities
 from dmd.networks.build import Build
 
 
@@ -35,7 +36,7 @@ class CPS(Method):
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the two supervised terms and the cross supervision."""
-        logits_1, logits_2 = self.first(batch.images), self.second(batch.images)
+        logits_1, logits_2 = self.peers(batch.images)
         labelled = len(batch.labels)
         cross = hard_cross_entropy(logits_1, logits_2) + hard_cross_entropy(logits_2, logits_1)
         return {
@@ -43,6 +44,16 @@ class CPS(Method):
             "supervised_2": supervised_dice(logits_2[:labelled], batch.labels),
             "cross_supervision": self.params.weight * cross,
         }
+
+    def peers(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both networks."""
+        return self.first(images), self.second(images)
+
+    def guidance(self, logits: Tensor) -> Tensor:
+        """Return the hard labels, one-hot."""
+        probabilities = class_probabilities(logits)
+        hard = functional.one_hot(probabilities.argmax(dim=1), probabilities.shape[1])
+        return hard.movedim(-1, 1).to(probabilities.dtype)
 
     @property
     def predictor(self) -> nn.Module:

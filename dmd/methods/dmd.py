@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from dmd.data.batches import Batch
 from dmd.errors import InputError, nearest
 from dmd.losses import dice_distance, kl_bernoulli, kl_released, supervised_dice
-from dmd.methods.base import Method, Predictor
+from dmd.methods.base import Method, Predictor, class_probabilities
 from dmd.networks.build import Build
 
 # Which distance between the softened predictions: the paper's Dice, or the KL of its ablation. `kl` is what the authors
@@ -49,7 +49,7 @@ class DMD(Method):
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the two supervised terms and the distillation."""
-        logits_1, logits_2 = self.first(batch.images), self.second(batch.images)
+        logits_1, logits_2 = self.peers(batch.images)
         labelled = len(batch.labels)
         divergence = DIVERGENCES[self.params.divergence](logits_1, logits_2, self.params.temperature)
         return {
@@ -57,6 +57,14 @@ class DMD(Method):
             "supervised_2": supervised_dice(logits_2[:labelled], batch.labels),
             "distillation": self.params.weight * divergence,
         }
+
+    def peers(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both networks."""
+        return self.first(images), self.second(images)
+
+    def guidance(self, logits: Tensor) -> Tensor:
+        """Return the probabilities softened by T."""
+        return class_probabilities(logits, self.params.temperature)
 
     @property
     def predictor(self) -> nn.Module:

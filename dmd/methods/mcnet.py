@@ -78,7 +78,7 @@ class MCNet(Method):
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the two supervised terms and the consistency."""
-        first, second = (torch.softmax(logits.float(), dim=1) for logits in self.decoders.logits(batch.images))
+        first, second = (torch.softmax(logits.float(), dim=1) for logits in self.peers(batch.images))
         labelled = len(batch.labels)
         warmup = ramp(self.clock(step) // 150, self.params.rampup)
         consistency = mean_squared(first, sharpen(second, self.params.sharpening)) + mean_squared(
@@ -89,6 +89,14 @@ class MCNet(Method):
             "supervised_2": self.params.supervised * _dice(second[:labelled], batch.labels),
             "consistency": self.params.consistency * warmup * consistency,
         }
+
+    def peers(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both decoders."""
+        return self.decoders.logits(images)
+
+    def guidance(self, logits: Tensor) -> Tensor:
+        """Return the sharpened probabilities; with more than two classes they need not sum to 1."""
+        return sharpen(torch.softmax(logits.float(), dim=1), self.params.sharpening)
 
     @property
     def predictor(self) -> nn.Module:

@@ -1,6 +1,5 @@
 """Tables as CSV for programs, Markdown for people and LaTeX for papers."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ import pandas as pd
 
 from dmd.errors import InputError
 from dmd.files import write_text
-from dmd.plan import Artefact, Row
+from dmd.plan import Artefact
 from dmd.report.collect import collect, selections, settings
+from dmd.report.description import read_description, setting
 
 HEADINGS = {
     "dice": "Dice (%)",
@@ -56,7 +56,7 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     """
     if output.suffix != ".csv":
         raise InputError(f"expected a file name that ends in .csv for the table, found {output}")
-    artefact = _read_description(description)
+    artefact = read_description(description, "table")
     frame = collect(artefact, runs)
     cells = _cells(frame, artefact.columns)
     caption = _caption(artefact, settings(artefact, runs), selections(artefact, runs))
@@ -65,31 +65,11 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     write_text(output.with_suffix(".tex"), _latex(caption, cells))
 
 
-def _read_description(path: Path) -> Artefact:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        rows = tuple(Row(**row | {"runs": tuple(row["runs"])}) for row in content["rows"])
-        return Artefact(**content | {"columns": tuple(content["columns"]), "rows": rows})
-    except FileNotFoundError:
-        raise InputError(f"expected the description of a table at {path}, found no file") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"expected the description of a table at {path}, found another content ({error!r}); "
-            "delete the file and have it made again"
-        ) from None
-
-
 def _caption(artefact: Artefact, trained: list[str], selected: list[str]) -> tuple[str, str]:
     """Return what stands above and below a table; a setting that is not the paper's comes first."""
-    setting = f"Scale '{artefact.scale}'."
-    if artefact.scale != "paper":
-        setting = (
-            f"Not the paper's setting: scale '{artefact.scale}' ({'; '.join(trained)}). "
-            "The paper's numbers stand beside for orientation, not for comparison."
-        )
     reconstructed = any(row.reconstructed for row in artefact.rows)
     note = NOTE.format(selections="; ".join(selected)) + (RECONSTRUCTED if reconstructed else "")
-    return f"{setting} {artefact.caption}", note
+    return f"{setting(artefact, trained)} {artefact.caption}", note
 
 
 def _cells(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[list[str]]:

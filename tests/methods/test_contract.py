@@ -106,6 +106,22 @@ def test_the_predictor_gives_class_probabilities(name, dimensions, spec):
 
 
 @pytest.mark.parametrize(("name", "dimensions"), CASES)
+def test_peers_give_logits_and_guidance_a_probability_per_class(name, dimensions, spec):
+    settings = spec(name, dimensions)
+    method = built(settings).eval()
+    with torch.no_grad():
+        peers = method.peers(torch.randn(2, 1, *settings["patch"]))
+        for logits in peers:
+            taught = method.guidance(logits)
+            assert logits.shape[1] in (1, settings["classes"])
+            assert taught.shape == (2, settings["classes"], *settings["patch"])
+            assert 0 <= taught.min() <= taught.max() <= 1
+            if settings["classes"] == 2:
+                assert torch.allclose(taught.sum(dim=1), torch.ones_like(taught[:, 0]), atol=1e-5)
+    assert len(peers) != 1
+
+
+@pytest.mark.parametrize(("name", "dimensions"), CASES)
 def test_ten_steps_are_five_and_resume_and_five_bit_for_bit(name, dimensions, spec, tiny_store, tmp_path):
     settings = spec(name, dimensions)
     straight = built(settings)

@@ -61,6 +61,8 @@ def copy(tmp_path_factory) -> Path:
         ("results/table2.csv", 30, 1),
         ("results/half/table2.csv", 10, 1),
         ("results/smoke/table2.csv", 10, 1),
+        ("results/fig4.png", 42, 1),
+        ("results/smoke/fig3b.svg", 5, 1),
     ],
 )
 def test_a_dry_run_has_one_chain_per_run(copy, target, runs, prepared):
@@ -71,6 +73,25 @@ def test_a_dry_run_has_one_chain_per_run(copy, target, runs, prepared):
         assert counted[rule] == runs
     assert counted["prepare"] == counted["check"] == prepared
     assert counted.get("download", 0) == (0 if "smoke" in target else 1)
+
+
+@pytest.mark.parametrize(("name", "runs"), [("fig2", 2), ("fig3a", 1), ("entropy", 4)])
+def test_a_panel_needs_trained_runs_only(copy, name, runs):
+    done = snakemake(copy, "--dry-run", "--", f"results/smoke/{name}.png")
+    assert done.returncode == 0, done.stderr
+    counted = jobs(done.stdout)
+    assert (counted["train"], counted["panel"]) == (runs, 1)
+    assert {"predict", "evaluate", "track_run", "table"}.isdisjoint(counted)
+
+
+def test_all_figures_and_the_table_share_their_runs(copy):
+    names = ("table3.csv", "fig2.svg", "fig3a.csv", "fig3b.png", "fig4.csv", "entropy.pixels.csv")
+    done = snakemake(copy, "--dry-run", "--", *(f"results/smoke/{name}" for name in names))
+    assert done.returncode == 0, done.stderr
+    counted = jobs(done.stdout)
+    # Table 3 has 5; Fig. 3(b) adds 4 weights, Fig. 4 six temperatures per loss.
+    assert counted["train"] == 5 + 4 + 12
+    assert (counted["table"], counted["curve"], counted["panel"]) == (1, 2, 3)
 
 
 def test_a_local_folder_replaces_the_download(copy):
@@ -311,3 +332,27 @@ def test_a_method_is_one_new_file_and_a_few_lines_of_the_users_own_and_retrains_
     assert sorted(name.split("-")[2] for name in after) == ["dmd", "mine"]
     with (folder / "results/smoke/mine.csv").open(newline="") as file:
         assert [row["label"] for row in csv.DictReader(file)] == ["DMD", "Mine"]
+
+
+@pytest.mark.slow
+def test_figures_from_a_few_short_runs(copy, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    grid = {"dataset": "la", "labelled": 8, "method": "dmd"}
+    points = [
+        grid | {"params": {"divergence": "dice", "weight": 4, "temperature": 2}},
+        grid | {"params": {"divergence": "kl", "weight": 1, "temperature": 1}},
+    ]
+    own = {
+        "build": ["fig2", "fig4"],
+        "scales": {"smoke": {"datasets": {"la": {"iterations": 8}}}},
+        "artefacts": {"fig2": {"runs": [grid]}, "fig4": {"runs": points}},
+    }
+    mine.write_text(yaml.safe_dump(own))
+    done = snakemake(copy, "--configfile", str(mine))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(list((copy / "results/runs").glob("*-8-dmd-*/snapshots/000004.pt"))) == 2
+    for name in ("fig2", "fig4"):
+        for ending in ("png", "svg", "csv"):
+            assert (copy / f"results/smoke/{name}.{ending}").stat().st_size > 0
+    again = snakemake(copy, "--dry-run", "--configfile", str(mine))
+    assert "Nothing to be done" in again.stdout + again.stderr

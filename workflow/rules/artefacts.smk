@@ -29,8 +29,66 @@ rule table:
         latex="results/{artefact}.tex",
     log:
         "results/logs/table/{artefact}.log",
+    wildcard_constraints:
+        artefact=artefacts_of("table"),
     localrule: True
     conda:
         "../../environment.yaml"
     shell:
         "dmd table {input.description} --runs results/runs --output {output.csv} 2>> {log}"
+
+
+rule curve:
+    input:
+        description="results/{artefact}.json",
+        cases=artefact_cases,
+        tracked=artefact_tracked,  # not ancient, see rule table
+    output:
+        png=report(
+            "results/{artefact}.png",
+            caption="../report/figure.rst",
+            category="Figures",
+        ),
+        svg="results/{artefact}.svg",
+        csv="results/{artefact}.csv",
+    log:
+        "results/logs/curve/{artefact}.log",
+    wildcard_constraints:
+        artefact=artefacts_of("curve"),
+    localrule: True
+    conda:
+        "../../environment.yaml"
+    shell:
+        "dmd curve {input.description} --runs results/runs --output {output.png} 2>> {log}"
+
+
+# The snapshots and the state that a panel is drawn from are not declared: Snakemake would delete those of a training
+# that fails. They are there wherever the weights are.
+rule panel:
+    input:
+        description="results/{artefact}.json",
+        weights=panel_weights,
+        store=ancient(panel_store),
+    output:
+        png=report(
+            "results/{artefact}.png",
+            caption="../report/figure.rst",
+            category="Figures",
+        ),
+        svg="results/{artefact}.svg",
+        csv="results/{artefact}.csv",
+        pixels="results/{artefact}.pixels.csv",
+    log:
+        "results/logs/panel/{artefact}.log",
+    wildcard_constraints:
+        artefact=artefacts_of("panel"),
+    conda:
+        "../../environment.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        cpus_per_task=panel_cpus,
+        mem_mb=panel_memory,
+        runtime=panel_minutes,
+    shell:
+        "dmd panel {input.description} --runs results/runs --store {input.store} --output {output.png} 2>> {log}"

@@ -42,6 +42,12 @@ wildcard_constraints:
     artefact="|".join(PLAN.artefacts),
 
 
+def artefacts_of(kind):
+    """Return the names of all artefacts of a kind as a pattern for the wildcard of the rule that makes them."""
+    names = [name for name, entry in PLAN.artefacts.items() if entry.kind == kind]
+    return "|".join(names) or "(?!)"
+
+
 TRACKING_URI = CONFIG.tracking.uri or configuration.TRACKING_URI
 
 
@@ -154,3 +160,33 @@ def artefact_tracked(wildcards):
         f"results/runs/{run}/tracked.json"
         for run in PLAN.artefacts[wildcards.artefact].runs
     ]
+
+
+def panel_jobs(wildcards):
+    return CONFIG.scales[PLAN.artefacts[wildcards.artefact].scale].jobs
+
+
+def panel_cpus(wildcards):
+    return panel_jobs(wildcards).cpus
+
+
+def panel_memory(wildcards):
+    return panel_jobs(wildcards).memory_mb
+
+
+def panel_minutes(wildcards):
+    return panel_jobs(wildcards).predict_minutes
+
+
+def panel_weights(wildcards):
+    return [
+        f"results/runs/{run}/weights.pt"
+        for run in PLAN.artefacts[wildcards.artefact].runs
+    ]
+
+
+def panel_store(wildcards):
+    """The one data set that all runs of a panel share."""
+    return (
+        f"results/data/{PLAN.runs[PLAN.artefacts[wildcards.artefact].runs[0]].store}.h5"
+    )

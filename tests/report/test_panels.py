@@ -1,0 +1,116 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import tiny_spec
+from matplotlib.image import imread
+
+from dmd import plan
+from dmd.errors import InputError
+from dmd.probes import Entropies
+from dmd.report.entropy import means
+from dmd.report.panel import pixel_frame
+from dmd.report.panels import write_panel
+from dmd.rundir import RunDir
+from dmd.training import train
+
+METHODS = {
+    "cps": {"weight": 1},
+    "dmd": {"temperature": 2, "weight": 4, "divergence": "dice"},
+    "mcnet": {"supervised": 1, "consistency": 0.1, "rampup": 40, "sharpening": 0.1, "prediction": "mean"},
+}
+LOSSES = (plan.Loss("dice", 4, 2), plan.Loss("kl", 1, 1))
+
+
+@pytest.fixture(scope="module")
+def runs(tiny_store, tmp_path_factory) -> dict[str, RunDir]:
+    folder, made = tmp_path_factory.mktemp("panels"), {}
+    for name, params in METHODS.items():
+        spec = tiny_spec(3, name, params) | {"iterations": 8}
+        made[name] = RunDir(folder / plan.run_id(spec))
+        made[name].write_spec(spec)
+        train(made[name], tiny_store[3], "cpu")
+    return made
+
+
+@pytest.fixture
+def drawn(runs, tiny_store, tmp_path):
+    """Return a function that draws a picture of some methods and reads its two CSV files."""
+
+    def draw(picture: str, *methods: str, **settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+        rows = tuple(plan.Row(name, name.upper(), False, "la", 2, 4, {}, (runs[name].id,), {}) for name in methods)
+        artefact = plan.Artefact("smoke/fig", "smoke", "panel", "A panel.", (), rows, picture=picture, **settings)
+        (tmp_path / "fig.json").write_text(plan.describe_artefact(artefact))
+        write_panel(tmp_path / "fig.json", runs["dmd"].path.parent, tiny_store[3], tmp_path / "fig.png", "cpu")
+        assert imread(tmp_path / "fig.png").shape[1] == 1440
+        assert b"A panel." in (tmp_path / "fig.png").read_bytes()
+        assert (tmp_path / "fig.svg").exists()
+        return pd.read_csv(tmp_path / "fig.csv"), pd.read_csv(tmp_path / "fig.pixels.csv")
+
+    return draw
+
+
+def test_pseudo_labels_over_training(drawn):
+    numbers, pixels = drawn("pseudo_labels", "cps", "dmd")
+    # 4 unlabelled cases, steps 1, 2, 4 and 8, two methods.
+    assert len(numbers) == 4 * 4 * 2
+    assert numbers["step"].drop_duplicates().tolist() == [1, 2, 4, 8]
+    assert numbers["fraction"].drop_duplicates().tolist() == [0.125, 0.25, 0.5, 1]
+    assert numbers["dice"].between(0, 100).all()
+    assert len(pixels) == 22 * 20
+    steps = [f"{name} step {step}" for name in ("CPS", "DMD") for step in (1, 2, 4, 8)]
+    assert list(pixels) == ["x", "y", "image", "ground_truth", *steps]
+    assert pixels["ground_truth"].sum() == 100  # the blob's cross-section
+    assert set(np.unique(pixels[steps])) <= {0, 1}
+
+
+def test_gradients_of_losses_of_one_pair(drawn):
+    numbers, pixels = drawn("gradients", "dmd", losses=LOSSES)
+    assert numbers["loss"].tolist() == ["Dice, λ = 4, T = 2", "KL, λ = 1, T = 1"] * 4
+    for kind in ("energy", "voxels"):
+        parts = numbers[[name for name in numbers if name.startswith(f"{kind}_")]]
+        assert parts.shape[1] == 4
+        whole = parts.sum(axis=1)[numbers["predicted_voxels"] > 0]
+        assert whole.tolist() == pytest.approx([1] * len(whole), abs=1e-5)
+    assert list(pixels)[5:] == ["gradient Dice, λ = 4, T = 2", "gradient KL, λ = 1, T = 1"]
+    assert (pixels.iloc[:, 5:] >= 0).all(axis=None)
+
+
+def test_entropy_of_guidance(drawn):
+    numbers, pixels = drawn("entropy", "cps", "mcnet", "dmd")
+    assert len(numbers) == 3 * 4 * 2  # methods, cases, peers
+    assert numbers["peer"].tolist() == [1, 2] * 12
+    by_method = numbers.groupby("method")[["elsewhere_prediction", "elsewhere_guidance"]].mean()
+    assert by_method.loc["cps", "elsewhere_guidance"] == 0
+    assert by_method.loc["mcnet", "elsewhere_guidance"] < by_method.loc["mcnet", "elsewhere_prediction"]
+    assert by_method.loc["dmd", "elsewhere_guidance"] > by_method.loc["dmd", "elsewhere_prediction"]
+    assert by_method.max(axis=None) <= math.log(2)
+    assert list(pixels)[3:] == ["guidance CPS", "guidance MCNET", "guidance DMD"]
+
+
+def test_means_at_the_boundary_and_elsewhere_by_hand():
+    predicted = np.zeros((12, 1, 1), bool)
+    predicted[:6] = True
+    prediction = np.arange(12.0).reshape(12, 1, 1)
+    # Planes 3 to 7 are near plane 5: mean 5; the others sum to 66 - 25 = 41 over 7.
+    found = means(Entropies(predicted, prediction, 2 * prediction))
+    expected = {"boundary_prediction": 5, "boundary_guidance": 10, "elsewhere_prediction": 41 / 7}
+    assert found == pytest.approx(expected | {"elsewhere_guidance": 82 / 7})
+    empty = means(Entropies(np.zeros((3, 3, 3), bool), np.ones((3, 3, 3)), np.ones((3, 3, 3))))
+    assert math.isnan(empty["boundary_guidance"])
+    assert empty["elsewhere_guidance"] == 1
+
+
+def test_pixels_know_their_place():
+    frame = pixel_frame(a=np.array([[1, 2, 3], [4, 5, 6]]))
+    assert frame.to_dict("list") == {"x": [0, 0, 0, 1, 1, 1], "y": [0, 1, 2, 0, 1, 2], "a": [1, 2, 3, 4, 5, 6]}
+
+
+def test_a_run_without_its_state_is_named(drawn, runs):
+    held = runs["cps"].state.rename(runs["cps"].path / "away")
+    try:
+        with pytest.raises(InputError, match=f"{runs['cps'].id}/state.pt"):
+            drawn("entropy", "cps")
+    finally:
+        held.rename(runs["cps"].state)

@@ -1,0 +1,38 @@
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from dmd.report.style import LINES, publish, run_names, style
+
+
+def luminance(colour: str) -> float:
+    return sum(part * weight for part, weight in zip(to_rgb(colour), (0.2126, 0.7152, 0.0722), strict=True))
+
+
+def test_run_ids_share_what_they_have_in_common():
+    assert run_names(["la-8-dmd-01ab", "la-8-cps-22c4", "la-8-dmd-9f00"]) == "la-8-dmd-{01ab, 9f00}, la-8-cps-22c4"
+
+
+def test_lines_differ_in_colour_dashes_and_marker():
+    for part in zip(*LINES, strict=True):
+        assert len(set(map(str, part))) == len(LINES)
+    assert abs(luminance(LINES[0][0]) - luminance(LINES[1][0])) > 0.02
+    assert style(len(LINES)) == style(0)
+
+
+def test_a_figure_carries_caption_and_runs_in_the_picture_and_the_files(tmp_path):
+    for folder in ("one", "two"):
+        figure = Figure(figsize=(4, 3), layout="constrained")
+        figure.subplots().plot([1, 2], [1, 2])
+        publish(figure, "What is seen.", ["la-8-dmd-01ab"], tmp_path / folder / "fig.png")
+    assert "What is seen. Runs: la-8-dmd-01ab." in figure.get_supxlabel().replace("\n", " ")
+    assert b"What is seen. Runs: la-8-dmd-01ab." in (tmp_path / "one/fig.png").read_bytes()
+    assert "What is seen. Runs: la-8-dmd-01ab." in (tmp_path / "one/fig.svg").read_text()
+    for ending in ("png", "svg"):
+        assert (tmp_path / f"one/fig.{ending}").read_bytes() == (tmp_path / f"two/fig.{ending}").read_bytes()
+
+
+@pytest.mark.parametrize("index", range(len(LINES)))
+def test_colours_are_those_of_okabe_and_ito(index):
+    palette = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    assert LINES[index][0] in palette
