@@ -114,7 +114,7 @@ def test_the_slurm_profile_resolves_from_the_root(copy):
 
 def test_small_jobs_ride_with_others_and_what_needs_network_stays_here(copy):
     said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table1.csv").stdout
-    assert said.count("Group job score") == 21
+    assert said.count("Group job score") == 60
     assert said.count("Group job store") == 1
     submitted = set(re.findall(r"^rule (\w+):", said, flags=re.MULTILINE))
     here = {"describe_artefact", "describe_run", "describe_store", "download", "table", "track_run", "tracking_store"}
