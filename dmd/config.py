@@ -16,7 +16,9 @@ TRACKING_URI = "sqlite:///results/mlflow.db"  # where no other is configured
 FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
 
 Value = float | int | str | bool | None
-Empty = Literal["nan", "as_published", "penalised"]  # what an empty prediction counts as, see `dmd.metrics.treat_empty`
+Empty = Literal[
+    "no_distance", "as_published", "penalised"
+]  # what an empty prediction counts as, see `dmd.metrics.treat_empty`
 
 
 class Strict(BaseModel):
@@ -191,8 +193,8 @@ class Artefact(Strict):
     """A table or figure as data.
 
     A ``table`` and a ``curve`` show the scores ``columns``; a curve draws them over the hyper-parameter ``x`` with one
-    ``line`` per value of another; ``empty`` names what empty predictions count as in them (left out: ``nan``). A
-    ``panel`` draws a ``picture`` of trained networks; ``gradients`` are of ``losses``.
+    ``line`` per value of another; ``empty`` names what empty predictions count as in them, by default ``no_distance``.
+    A ``panel`` draws a ``picture`` of trained networks; ``gradients`` are of ``losses``.
     """
 
     kind: Literal["table", "curve", "panel"]

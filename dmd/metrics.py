@@ -132,7 +132,7 @@ def treat_empty(scores: Scores, how: Empty, size: tuple[float, float]) -> Scores
     scores
         What `evaluate` returned.
     how
-        ``"nan"``: distances stay NaN. ``"as_published"``: all scores 0, as the released test scripts set
+        ``"no_distance"``: distances stay NaN. ``"as_published"``: all scores 0, as the released test scripts set
         them (yulequan/UA-MT:code/test_util.py), which flatters the mean distances. ``"penalised"``: distances
         are the diagonal of the volume; where the reference is empty too, nothing is penalised.
     size
@@ -148,7 +148,7 @@ def treat_empty(scores: Scores, how: Empty, size: tuple[float, float]) -> Scores
         raise InputError(
             f"unknown treatment of empty predictions '{how}'{nearest(how, known)}. Known: {', '.join(known)}"
         )
-    if how == "nan" or not scores.empty_prediction:
+    if how == "no_distance" or not scores.empty_prediction:
         return scores
     voxel, mm = size
     if how == "as_published":

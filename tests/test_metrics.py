@@ -210,7 +210,7 @@ def test_an_empty_prediction_as_published_is_all_zero_and_penalised_is_the_diago
     spacing = (2.0, 3.0)
     size = diagonal((3, 4), spacing)
     scores = evaluate(np.zeros((3, 4), bool), voxels((3, 4), (1, 1)), spacing)
-    assert math.isnan(treat_empty(scores, "nan", size).hd95_voxel)
+    assert math.isnan(treat_empty(scores, "no_distance", size).hd95_voxel)
     published = treat_empty(scores, "as_published", size)
     assert published == Scores(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 1, empty_prediction=True)
     penalised = treat_empty(scores, "penalised", size)
@@ -222,7 +222,7 @@ def test_an_empty_prediction_as_published_is_all_zero_and_penalised_is_the_diago
         assert math.isfinite(treated.asd_voxel)
 
 
-@pytest.mark.parametrize("how", ["nan", "as_published", "penalised"])
+@pytest.mark.parametrize("how", ["no_distance", "as_published", "penalised"])
 def test_a_prediction_that_is_not_empty_is_left_alone(how):
     scores = evaluate(voxels((4, 4), (0, 0)), voxels((4, 4), (1, 1)), (1.0, 1.0))
     assert treat_empty(scores, how, diagonal((4, 4), (1.0, 1.0))) == scores
