@@ -104,7 +104,7 @@ def _caption(artefact: Artefact, frame: pd.DataFrame, trained: list[str], select
 def _cells(frame: pd.DataFrame, facts: list[str], columns: tuple[str, ...]) -> list[list[str]]:
     """Return the heading and the lines as text: method, what differs between rows, then the two groups of scores."""
     heading = ["Method", *(FACTS[name] for name in facts)]
-    heading += [name for score in columns for name in (HEADINGS[score], "paper")]
+    heading += [f"{HEADINGS[score]} [paper]" for score in columns]
     heading += [HEADINGS[score] + MARK for score in columns]
     return [heading, *(_line(line, facts, columns) for line in frame.to_dict("records"))]
 
@@ -114,7 +114,8 @@ def _line(line: dict[str, Any], facts: list[str], columns: tuple[str, ...]) -> l
     cells = [f"{name} ({line['params']})" if line["params"] else name]
     cells += [str(line[name]) for name in facts]
     for score in columns:
-        cells += [_score(line, column(score, "none")), _number(line[f"{score}_paper"])]
+        published = line[f"{score}_paper"]
+        cells.append(_score(line, score) + ("" if math.isnan(published) else f" [{_number(published)}]"))
     return cells + [_score(line, column(score, "largest_component")) for score in columns]
 
 
@@ -140,9 +141,8 @@ def _latex(caption: str, cells: list[list[str]], words: int, scores: int, below:
         "    " + " & ".join(cell.translate(LATEX) for cell in line) + r" \\" for line in [names, *cells[1:]]
     )
     width = len(names)
-    facts = width - 3 * scores
-    groups = rf"\multicolumn{{{2 * scores}}}{{c}}{{{GROUPS['none']}}}"
-    groups += rf" & \multicolumn{{{scores}}}{{c}}{{{GROUPS['largest_component']}}}"
+    facts = width - 2 * scores
+    groups = " & ".join(rf"\multicolumn{{{scores}}}{{c}}{{{name}}}" for name in GROUPS.values())
     rules = rf"\cmidrule(lr){{{facts + 1}-{width - scores}}} \cmidrule(lr){{{width - scores + 1}-{width}}}"
     return "\n".join(
         [
