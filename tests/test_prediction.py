@@ -1,5 +1,9 @@
 """A scan of the user's own through a trained network; `predict` itself is tested with the evaluation."""
 
+import re
+import shutil
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -7,6 +11,7 @@ import SimpleITK as sitk  # noqa: N813
 import torch
 from conftest import tiny_cases, tiny_spec
 
+from dmd import cli
 from dmd.config import Dataset
 from dmd.errors import InputError
 from dmd.methods.base import make
@@ -121,6 +126,27 @@ def test_volumes_are_returned_by_class(trained, tmp_path):
     mask = sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / "mask.nrrd"))
     names = DATASETS[trained.read_spec()["dataset"]["name"]].classes[1:]
     assert found == {name: pytest.approx(np.sum(mask == index) * 2 / 1000) for index, name in enumerate(names, 1)}
+
+
+@pytest.mark.parametrize("trained", [3], indirect=True, ids=["volumes"])
+def test_the_command_finds_the_facts_in_the_configuration(trained, root, tmp_path, monkeypatch, capsys):
+    spec = trained.read_spec()
+    spec["dataset"]["name"] = "synthetic3d"
+    run = RunDir(tmp_path / run_id(spec))
+    run.write_spec(spec)
+    shutil.copy(trained.weights, run.weights)
+    sitk.WriteImage(as_image(run, case_t0(run)), tmp_path / "scan.nii.gz")
+    monkeypatch.chdir(root)
+    out = str(tmp_path / "mask.nii.gz")
+    predict = ["predict", str(tmp_path / "scan.nii.gz"), "--out", out, "--device", "cpu"]
+    assert cli.main([*predict, "--run", run.id[-4:], "--runs", str(tmp_path)]) == 0
+    assert re.fullmatch(rf"{out}: left atrium \d+\.\d ml\n", capsys.readouterr().out)
+    first = Path(out).read_bytes()
+    assert cli.main([*predict, "--run", str(run.weights)]) == 0
+    assert sitk.GetArrayFromImage(sitk.ReadImage(out)).any()
+    assert Path(out).read_bytes() == first
+    assert cli.main([*predict, "--run", "nobody", "--runs", str(tmp_path)]) == 2
+    assert "dmd predict: expected the id of one of the" in capsys.readouterr().err
 
 
 def test_what_cannot_work_is_refused_before_anything_is_computed(trained, tmp_path):
