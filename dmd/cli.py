@@ -1,4 +1,4 @@
-"""The `dmd` command: one subcommand for every rule of the workflow, and `plan` for people.
+"""The `dmd` command: `plan`, `show`, `predict` and `ui` for people, and one subcommand for every rule of the workflow.
 
 Modules are imported by the subcommand that needs them, so that `dmd plan` starts without torch.
 """
@@ -7,16 +7,22 @@ import argparse
 import errno
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+from dmd import config
 from dmd.config import TRACKING_URI
 from dmd.errors import InputError
+from dmd.overview import KEYS
 
 # A disk that is full, over quota or not to be written to.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+
+RUNS = Path("results/runs")
+RUN = "id of a run, a part of it such as its end, or the path of its folder"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,6 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who read the output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except InputError as error:
         print(f"dmd {options.name}: {error}", file=sys.stderr)
         return 2
@@ -43,23 +53,54 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dmd", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable, summary: str, example: str) -> argparse.ArgumentParser:
+    def add(name: str, command: Callable, summary: str, example: str, more: str = "") -> argparse.ArgumentParser:
         entry = commands.add_parser(
             name,
             help=summary,
             description=summary,
-            epilog=f"example: {example}",
+            epilog=f"{more}example: {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         entry.set_defaults(command=command)
         return entry
 
-    plan = add("plan", _plan, "print the runs, who wants each and what exists", "dmd plan --scale half")
+    plan = add(
+        "plan",
+        _plan,
+        "print the runs, who wants each, how far it is and how long the rest will take",
+        "dmd plan --scale half method=dmd",
+        f"{KEYS}\n\n",
+    )
     plan.add_argument("find", nargs="*", help="key=value settings that a run must have, e.g. method=dmd temperature=2")
     plan.add_argument("--scale", help="only runs of this scale (default: all)")
     plan.add_argument("--configfile", type=Path, action="append", default=[], help="your own configuration")
-    plan.add_argument("--json", action="store_true", help="machine-readable")
+    plan.add_argument("--json", action="store_true", help="machine-readable, see below")
     plan.add_argument("--slurm", action="store_true", help="what a submission would cost: jobs, hours, longest chain")
+
+    show = add("show", _show, "print settings, loss, test scores and cost of a run", "dmd show 08a39383")
+    show.add_argument("run", help=RUN)
+    show.add_argument("--runs", type=Path, default=RUNS, help=f"where runs are looked for (default: {RUNS})")
+
+    predict = add(
+        "predict",
+        _predict,
+        "segment a scan of your own with a trained run",
+        "dmd predict --run la-8-dmd-08a39383 scan.nii.gz --out mask.nii.gz",
+        "Give the whole scan as it was reconstructed: its intensities are scaled by those of the whole.\n\n",
+    )
+    predict.add_argument(
+        "scan", type=Path, help=".nii.gz, .nii, .nrrd; .h5 with an array `image`, as in the public copies"
+    )
+    predict.add_argument("--run", required=True, help=f"{RUN}, or its weights.pt")
+    predict.add_argument(
+        "--out", type=Path, required=True, help="the mask: .nii.gz, .nii or .nrrd, in the scan's voxels"
+    )
+    predict.add_argument(
+        "--prepared", action="store_true", help="the intensities are those of the training data already, as in .h5"
+    )
+    predict.add_argument("--runs", type=Path, default=RUNS, help=f"where runs are looked for (default: {RUNS})")
+    predict.add_argument("--configfile", type=Path, action="append", default=[], help="your own configuration")
+    predict.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
 
     describe = add("describe", _describe, "write a description that the workflow planned", "dmd describe '{}' x.json")
     describe.add_argument("content")
@@ -91,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for name, command, summary in (
         ("train", _train, "train a run, going on from its state"),
-        ("predict", _predict, "segment the test cases with a trained run"),
+        ("predict-test", _predict_test, "segment the test cases with a trained run"),
         ("evaluate", _evaluate, "measure the segmentations of a run"),
     ):
         entry = add(
@@ -108,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
 
     table = add("table", _table, "make a table from the runs behind it", "dmd table results/table3.json --output t.csv")
     table.add_argument("description", type=Path)
-    table.add_argument("--runs", type=Path, default=Path("results/runs"))
+    table.add_argument("--runs", type=Path, default=RUNS)
     table.add_argument("--output", type=Path, required=True, help=".csv; .md and .tex are written beside it")
 
     compare = add(
@@ -117,8 +158,8 @@ def _parser() -> argparse.ArgumentParser:
         "print how two runs differ on the same test patients",
         "dmd compare la-8-cps-606e3192 la-8-dmd-fe199d99",
     )
-    compare.add_argument("run", nargs=2, help="name of a run, or its folder; differences are first minus second")
-    compare.add_argument("--runs", type=Path, default=Path("results/runs"))
+    compare.add_argument("run", nargs=2, help=f"{RUN}; differences are first minus second")
+    compare.add_argument("--runs", type=Path, default=RUNS)
 
     for name, command, summary in (
         ("curve", _curve, "draw test scores over a hyper-parameter"),
@@ -126,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         entry = add(name, command, summary, f"dmd {name} results/fig.json --output results/fig.png")
         entry.add_argument("description", type=Path)
-        entry.add_argument("--runs", type=Path, default=Path("results/runs"))
+        entry.add_argument("--runs", type=Path, default=RUNS)
         entry.add_argument("--output", type=Path, required=True, help=".png; .svg and .csv are written beside it")
         if name == "panel":
             entry.add_argument("--store", type=Path, required=True)
@@ -168,17 +209,37 @@ def _add_names(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    from dmd import config, cost, plan
+    from dmd import cost, plan
     from dmd.overview import find, orphans, show
 
     checked = config.check(config.read(Path("config"), *options.configfile))
     made = plan.make(checked)
-    folder = Path("results/runs")
+    runs = find(made, options.find, options.scale)
     if options.slurm:
-        return cost.show(find(made, options.find, options.scale), made, checked, folder.parent)
-    show(find(made, options.find, options.scale), folder, as_json=options.json)
-    if not options.json and orphans(made, folder):
-        print(f"in {folder} but in no plan: {', '.join(orphans(made, folder))}")
+        return cost.show(runs, made, checked, RUNS.parent)
+    if not options.json and orphans(made, RUNS):
+        print(f"in {RUNS} but in no plan: {', '.join(orphans(made, RUNS))}")
+    show(runs, RUNS, cost.step_times(RUNS, cost.MEASURED), as_json=options.json)
+
+
+def _show(options: argparse.Namespace) -> None:
+    from dmd import cost
+    from dmd.portrait import show
+    from dmd.rundir import find_run
+
+    run = find_run(options.run, options.runs)
+    dataset = config.check(config.read()).datasets.get(run.read_spec()["dataset"]["name"])
+    show(run, cost.step_times(options.runs, cost.MEASURED), dataset and dataset.classes)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from dmd.prediction import predict_scan
+    from dmd.rundir import find_run
+
+    datasets = config.check(config.read(Path("config"), *options.configfile)).datasets
+    run = find_run(options.run, options.runs)
+    found = predict_scan(run, options.scan, options.out, datasets, options.device, prepared=options.prepared)
+    print(f"{options.out}: " + ", ".join(f"{name} {millilitres:.1f} ml" for name, millilitres in found.items()))
 
 
 def _describe(options: argparse.Namespace) -> None:
@@ -224,7 +285,7 @@ def _train(options: argparse.Namespace) -> None:
         raise SystemExit(3) from None
 
 
-def _predict(options: argparse.Namespace) -> None:
+def _predict_test(options: argparse.Namespace) -> None:
     from dmd.prediction import predict
     from dmd.rundir import RunDir
 
@@ -246,9 +307,9 @@ def _table(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     from dmd.report.pair import say_pair
-    from dmd.rundir import RunDir
+    from dmd.rundir import find_run
 
-    print(say_pair(*(RunDir(Path(run) if "/" in run else options.runs / run) for run in options.run)))
+    print(say_pair(*(find_run(run, options.runs) for run in options.run)))
 
 
 def _curve(options: argparse.Namespace) -> None:

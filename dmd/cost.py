@@ -65,6 +65,11 @@ def key(spec: dict[str, Any]) -> Key:
     return (spec["method"]["implementation"], spec["dataset"]["name"], *sizes, width, spec["precision"])
 
 
+def fastest(seconds: dict[str, float]) -> str:
+    """Return the device with the shortest step; a GPU goes before the CPU."""
+    return min(seconds, key=lambda name: (name == "cpu", seconds[name]))
+
+
 def _lines(runs: list[Run], results: Path, times: StepTimes, limit_minutes: int) -> Iterable[str]:
     folders = {run.id: RunDir(results / "runs" / run.id) for run in runs}
     train = [run for run in runs if not folders[run.id].weights.exists()]
@@ -85,7 +90,7 @@ def _lines(runs: list[Run], results: Path, times: StepTimes, limit_minutes: int)
         if not seconds:
             unknown[run.spec["method"]["implementation"]] += 1
             continue
-        device = min(seconds, key=lambda name: (name == "cpu", seconds[name]))
+        device = fastest(seconds)
         hours[device].append(seconds[device] * run.spec["iterations"] / 3600)
     for device, each in hours.items():
         kind = "CPU" if device == "cpu" else "GPU"

@@ -1,7 +1,7 @@
 """Segment one case with a trained predictor: overlapping windows in 3-D, slice by slice in 2-D."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,15 @@ from dmd.data.resize import zoom_nearest
 from dmd.devices import channels_last
 from dmd.errors import InputError
 
+Watch = Callable[[Sequence[Any]], Iterable[Any]]  # goes through the batches of a case and may say how far it is
+
 # Images a network sees at once: more costs memory and gains nothing on a CPU (measured with V-Net and U-Net).
 BATCH = 4
 
 
-def predict_case(predictor: nn.Module, image: np.ndarray, settings: dict[str, Any], device: torch.device) -> np.ndarray:
+def predict_case(
+    predictor: nn.Module, image: np.ndarray, settings: dict[str, Any], device: torch.device, watch: Watch = iter
+) -> np.ndarray:
     """Return the label map of one case.
 
     Parameters
@@ -31,6 +35,8 @@ def predict_case(predictor: nn.Module, image: np.ndarray, settings: dict[str, An
         Those of the run; ``dimensions``, ``patch``, ``precision`` and, in 3-D, ``stride`` are read.
     device
         Where to compute.
+    watch
+        Goes through the batches, e.g. with a report on each.
 
     Returns
     -------
@@ -42,10 +48,10 @@ def predict_case(predictor: nn.Module, image: np.ndarray, settings: dict[str, An
     patch, precision = settings["patch"], settings["precision"]
     predictor.to(memory_format=channels_last(settings["dimensions"]))
     if settings["dimensions"] == 2:
-        labels = slice_by_slice(predictor, volume, patch, BATCH, device, precision)
+        labels = slice_by_slice(predictor, volume, patch, BATCH, device, precision, watch)
     else:
         stride = settings["stride"]
-        labels = sliding_window(predictor, volume, patch, stride, BATCH, device, precision).argmax(dim=0)
+        labels = sliding_window(predictor, volume, patch, stride, BATCH, device, precision, watch).argmax(dim=0)
     return labels.to(torch.uint8).cpu().numpy()
 
 
@@ -58,6 +64,7 @@ def sliding_window(
     batch_size: int,
     device: torch.device,
     precision: str = "fp32",
+    watch: Watch = iter,
 ) -> Tensor:
     """Return the mean over all windows of the class probabilities of each voxel.
 
@@ -82,6 +89,8 @@ def sliding_window(
     precision
         ``"fp32"``, or ``"bf16"`` for autocast; probabilities are always summed in float32. On a CPU without
         bfloat16 instructions ``"bf16"`` is many times slower.
+    watch
+        As in `predict_case`.
 
     Returns
     -------
@@ -103,8 +112,7 @@ def sliding_window(
     starts = itertools.product(*map(window_starts, volume.shape, patch, stride))
     windows = [tuple(slice(a, a + length) for a, length in zip(start, patch, strict=True)) for start in starts]
     total, visits = None, torch.zeros_like(volume)
-    for first in range(0, len(windows), batch_size):
-        batch = windows[first : first + batch_size]
+    for batch in watch([windows[first : first + batch_size] for first in range(0, len(windows), batch_size)]):
         probabilities = _predict(predictor, torch.stack([volume[window] for window in batch]), precision)
         if total is None:
             total = volume.new_zeros((probabilities.shape[1], *volume.shape))
@@ -176,6 +184,7 @@ def slice_by_slice(
     batch_size: int,
     device: torch.device,
     precision: str = "fp32",
+    watch: Watch = iter,
 ) -> Tensor:
     """Return the label map of a stack of slices, each resized to the plane the network was trained on.
 
@@ -190,7 +199,7 @@ def slice_by_slice(
         ``(slices, X, Y)``.
     plane
         Size the network sees.
-    batch_size, device, precision
+    batch_size, device, precision, watch
         As in `sliding_window`.
 
     Returns
@@ -204,7 +213,7 @@ def slice_by_slice(
         )
     predictor.eval()
     planes = zoom_nearest(image.to(device, torch.float32), tuple(plane))
-    labels = [_predict(predictor, batch, precision).argmax(dim=1) for batch in planes.split(batch_size)]
+    labels = [_predict(predictor, batch, precision).argmax(dim=1) for batch in watch(planes.split(batch_size))]
     return zoom_nearest(torch.cat(labels).to(torch.uint8), tuple(image.shape[1:]))
 
 

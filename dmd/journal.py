@@ -55,6 +55,18 @@ def lines(path: Path, size: int | None = None) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
+def tail(path: Path, size: int = 2**15) -> list[dict[str, Any]]:
+    """Return the steps in about the last ``size`` bytes of a journal; none where there is no journal."""
+    try:
+        with path.open("rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - size)
+            file.seek(start)
+            whole = file.read().split(b"\n")[bool(start) : -1]
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in whole]
+
+
 def write_table(journal: Path, table: Path) -> None:
     """Turn a journal into a CSV table with one line per step and one column per value, empty where it has none."""
     names = dict.fromkeys(name for line in lines(journal) for name in line["values"])

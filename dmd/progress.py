@@ -1,7 +1,14 @@
-"""One line about long work: rewritten in place on a terminal, printed now and then elsewhere."""
+"""One line about long work: a bar that is drawn anew on a terminal, a line now and then elsewhere."""
 
+import os
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+BAR = 24  # columns
 
 
 class Progress:
@@ -20,15 +27,33 @@ class Progress:
             return
         self.last = now
         rate = (done - self.first) / max(now - self.started, 1e-9)
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in (values or {}).items())
-        left = _clock((self.total - done) / rate) if rate > 0 else "?"
-        line = f"{self.name}  {done}/{self.total}  {shown}  {rate:.2f}/s  {left} left"
-        end = "\n" if not self.terminal or done == self.total else ""
-        start = "\r\x1b[K" if self.terminal else ""
-        print(start + line, end=end, file=sys.stderr, flush=True)
+        left = clock((self.total - done) / rate) if rate > 0 else "?"
+        shown = [f"{done}/{self.total}", f"{rate:.2f}/s", f"{left} left"]
+        shown += [f"{name} {value:.4f}" for name, value in (values or {}).items()]
+        if not self.terminal:
+            print("  ".join([self.name, *shown]), file=sys.stderr, flush=True)
+            return
+        filled = BAR * done // self.total
+        line = "  ".join([self.name, f"[{'#' * filled:.<{BAR}}]", *shown])
+        # A line that wraps could not be taken back. Some terminals say that they have no columns.
+        line = line[: (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1]
+        print(f"\r\x1b[K{line}", end="\n" if done == self.total else "", file=sys.stderr, flush=True)
 
 
-def _clock(seconds: float) -> str:
+def track(name: str, work: Sequence[Item]) -> Iterator[Item]:
+    """Yield the items of ``work`` and report on each that is done."""
+    progress = Progress(name, len(work))
+    for done, item in enumerate(work, 1):
+        yield item
+        progress.report(done)
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as hours, minutes and seconds.
+
+    >>> clock(3723)
+    '1:02:03'
+    """
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dmd.errors import InputError
+from dmd.errors import InputError, nearest
 from dmd.files import write_json
 from dmd.plan import run_id
 
@@ -110,6 +110,38 @@ class RunDir:
         """Write the settings, refusing those of another run."""
         _require_id(spec, self.id, self.spec)
         write_json(self.spec, spec)
+
+
+def find_run(name: str, folder: Path) -> RunDir:
+    """Return the run that a person means.
+
+    Parameters
+    ----------
+    name : str
+        The path of a run's folder or of its ``weights.pt``, or the id, the end or any part of the id of one of the runs
+        in ``folder``.
+    folder : Path
+        Where the runs lie.
+
+    Raises
+    ------
+    InputError
+        There is no such run, or several have the part.
+    """
+    path = Path(name).absolute()
+    if path.name == "weights.pt" or path.is_dir():
+        return RunDir(path.parent if path.name == "weights.pt" else path)
+    ids = sorted(spec.parent.name for spec in folder.glob("*/spec.json"))
+    meant = [name] if name in ids else [id_ for id_ in ids if id_.endswith(name)] or [id_ for id_ in ids if name in id_]
+    if len(meant) == 1:
+        return RunDir(folder / meant[0])
+    if meant:
+        raise InputError(f"expected a part of one run's id, found '{name}' in {len(meant)}: {', '.join(meant)}")
+    hint = nearest(name, [*ids, *(id_.rsplit("-", 1)[1] for id_ in ids if "-" in id_)])
+    raise InputError(
+        f"expected the id of one of the {len(ids)} runs in {folder}, a part of it, or the path of a run (`dmd plan` "
+        f"lists them), found '{name}'{hint}"
+    )
 
 
 def _require_id(spec: Any, name: str, where: Path) -> None:

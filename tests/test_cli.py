@@ -22,12 +22,14 @@ def made(content, root) -> plan.Plan:
     "name",
     [
         "plan",
+        "show",
+        "predict",
         "describe",
         "download",
         "prepare",
         "check",
         "train",
-        "predict",
+        "predict-test",
         "evaluate",
         "table",
         "compare",
@@ -66,6 +68,13 @@ def test_a_disk_that_refuses_is_a_message_and_status_4(number, root, monkeypatch
     )
 
 
+def test_a_reader_that_leaves_early_is_no_fault(root):
+    command = f"{sys.executable} -m dmd plan --json | head -n 1; echo ${{PIPESTATUS[0]}}"
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    done = subprocess.run(["bash", "-c", command], cwd=root, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[\n141\n", "")
+
+
 def test_another_fault_of_the_system_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(RunDir, "read_spec", lambda _: Path("/no/such/file").stat())
     with pytest.raises(FileNotFoundError):
@@ -75,10 +84,11 @@ def test_another_fault_of_the_system_keeps_its_traceback(monkeypatch):
 def test_plan_lists_the_runs_of_a_scale_with_their_artefacts(root, monkeypatch, capsys):
     monkeypatch.chdir(root)
     assert cli.main(["plan", "--scale", "half", "method=dmd", "temperature=2.0", "labelled=8"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = [line for line in capsys.readouterr().out.splitlines() if "in no plan" not in line]
     assert lines[0].startswith("la-8-dmd-")
     assert "half/table1, half/table3, half/fig2" in lines[0]
-    assert all(line.startswith("la-8-dmd-") for line in lines[:-2])
+    assert all(line.startswith("la-8-dmd-") for line in lines[:-1])
+    assert lines[-1].startswith(f"{len(lines) - 1} runs: ")
 
 
 def test_plan_as_json_holds_the_settings(root, monkeypatch, capsys):

@@ -44,3 +44,17 @@ def test_a_value_that_some_steps_lack_has_a_column_with_gaps(tmp_path):
         writer.append(2, {"loss": 1.0, "validation_dice": 0.5})
     journal.write_table(path, tmp_path / "history.csv")
     assert (tmp_path / "history.csv").read_text() == "step,loss,validation_dice\n1,2.0,\n2,1.0,0.5\n"
+
+
+def test_the_tail_of_a_journal_is_whole_lines_only(tmp_path):
+    path = tmp_path / "history.jsonl"
+    assert journal.tail(path) == []
+    with Journal(path) as writer:
+        for step in range(1, 101):
+            writer.append(step, {"loss": 0.5})
+    with path.open("a") as file:
+        file.write('{"step": 101, "ti')
+    assert journal.tail(path) == list(journal.lines(path))
+    few = journal.tail(path, size=1000)
+    assert 5 < len(few) < 20
+    assert [line["step"] for line in few] == list(range(101 - len(few), 101))

@@ -20,6 +20,7 @@ ROWS = [
 LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}
 # The cluster: who owns a run, what a submission costs, whether there is a cluster.
 LEVEL |= dict.fromkeys(["ownership", "cost", "cluster"], 0)
+LEVEL |= {"portrait": 0}
 # A heavy library and the modules that may use it.
 HOMES = {
     "torch": {
@@ -38,6 +39,8 @@ HOMES = {
     | {"prediction", "selection", "snapshots", "probes"},
     "mlflow": {"tracking"},
     "psutil": {"tracking"},
+    "SimpleITK": {"data.scan"},
+    "nibabel": {"data.scan"},
     "matplotlib": {"report"},
     "seaborn": {"report"},
     "pandas": {"report"},

@@ -4,7 +4,7 @@ import pytest
 
 from dmd.errors import InputError
 from dmd.plan import run_id
-from dmd.rundir import RunDir
+from dmd.rundir import RunDir, find_run
 
 SPEC = {"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1}
 
@@ -42,3 +42,49 @@ def test_a_file_that_is_no_spec_is_refused(run, text, message):
 def test_a_missing_spec_is_named(tmp_path):
     with pytest.raises(InputError, match=r"spec\.json, found no file"):
         RunDir(tmp_path / "la-8-dmd-00000000").read_spec()
+
+
+@pytest.fixture
+def several(tmp_path):
+    """Folders of runs, and one of something else."""
+    for name in ("la-8-dmd-0a39383f", "la-8-dmd-1a39383f", "la-8-cps-606e3192", "acdc-3-dmd-0a3", "la-8-dmd"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "spec.json").touch()
+    (tmp_path / "logs").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("la-8-dmd-0a39383f", "la-8-dmd-0a39383f"),
+        ("3192", "la-8-cps-606e3192"),
+        ("cps", "la-8-cps-606e3192"),
+        ("0a3", "acdc-3-dmd-0a3"),  # the end of one goes before a part of another
+        ("la-8-dmd", "la-8-dmd"),  # a whole id before a part
+    ],
+)
+def test_a_run_is_found_by_its_id_its_end_or_a_part(several, name, meant):
+    assert find_run(name, several) == RunDir(several / meant)
+
+
+def test_a_run_is_found_by_its_path_or_that_of_its_weights(several, monkeypatch):
+    elsewhere = several / "logs"
+    run = RunDir(several / "la-8-cps-606e3192")
+    assert find_run(str(run.path), elsewhere) == find_run(str(run.weights), elsewhere) == run
+    monkeypatch.chdir(run.path)
+    assert find_run(".", elsewhere) == find_run("weights.pt", elsewhere) == run
+
+
+def test_a_part_of_several_ids_names_them(several):
+    with pytest.raises(InputError, match="found 'a39383f' in 2: la-8-dmd-0a39383f, la-8-dmd-1a39383f"):
+        find_run("a39383f", several)
+
+
+def test_an_unknown_run_is_refused_with_the_nearest(several):
+    with pytest.raises(InputError, match=r"one of the 5 runs in .*, found '606e3129'; did you mean '606e3192'\?"):
+        find_run("606e3129", several)
+    with pytest.raises(InputError, match=r"did you mean 'la-8-cps-606e3192'\?"):
+        find_run("la-8-cps-606e3191", several)
+    with pytest.raises(InputError, match="one of the 0 runs in"):
+        find_run("la", several / "logs")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmd.data.intensity import zero_to_one
 from dmd.data.readers import read_volume
 
 LAYOUT = (
@@ -23,6 +24,8 @@ END_SYSTOLE = (
 )
 # The end of diastole is frame 1 of every patient but one.
 END_DIASTOLE = {"patient090": 4}
+
+normalise = zero_to_one
 
 
 def path(folder: Path, case: str) -> Path:

@@ -12,7 +12,7 @@ from dmd.config import Dataset, Download
 from dmd.data.readers import DOWNLOADS, Reader, find_reader
 from dmd.data.store import sha256
 from dmd.errors import InputError
-from dmd.progress import Progress
+from dmd.progress import track
 from dmd.splits import load_split
 
 TIMEOUT = 30  # seconds without an answer; our choice
@@ -46,13 +46,11 @@ def download(facts: dict[str, Any], folder: Path) -> None:
     cases = [case for part in split.parts.values() for patient in part for case in reader.cases(patient)]
     checksums = _read_checksums(dataset, cases)
     pooch.get_logger().setLevel("WARNING")
-    progress = Progress(f"download {split.name}", len(cases))
-    for done, case in enumerate(cases, start=1):
+    for case in track(f"download {split.name}", cases):
         target = reader.path(folder, case)
         if not (target.exists() and _fault(reader, folder, case, checksums) is None):
             _fetch(_url(dataset.download, reader.public_name(case)), target, instead)
             _keep_if_correct(reader, folder, case, checksums)
-        progress.report(done)
 
 
 def _url(archive: Download, name: str) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmd.data.intensity import z_score
 from dmd.data.readers import read_volume
 
 LAYOUT = (
@@ -11,6 +12,8 @@ LAYOUT = (
     "    2018LA_Seg_Training Set/<scan>/mri_norm2.h5\n"
     "as in the folder `data` of github.com/yulequan/UA-MT. Name it in the configuration: `data.la: /path`."
 )
+
+normalise = z_score
 
 
 def path(folder: Path, case: str) -> Path:

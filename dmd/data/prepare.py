@@ -9,7 +9,7 @@ from dmd.data.downsample import downsample_image, downsample_label
 from dmd.data.readers import find_reader
 from dmd.data.store import Case, write_store
 from dmd.errors import InputError
-from dmd.progress import Progress
+from dmd.progress import track
 
 
 def prepare(description: dict[str, Any], folder: Path, out: Path) -> None:
@@ -38,8 +38,7 @@ def _cases(wanted: Description, folder: Path) -> Iterator[Case]:
     patients = [patient for part in wanted.split.parts.values() for patient in part]
     named = [(patient, case) for patient in patients for case in reader.cases(patient)]
     spacing = _spacing(wanted.dataset.spacing_mm, factors)
-    progress = Progress(f"prepare {wanted.split.name}", len(named))
-    for done, (patient, name) in enumerate(named, start=1):
+    for patient, name in track(f"prepare {wanted.split.name}", named):
         image, label = reader.read(folder, name)
         if image.shape != label.shape or image.ndim != len(factors):
             raise InputError(
@@ -47,7 +46,6 @@ def _cases(wanted: Description, folder: Path) -> Iterator[Case]:
                 f"found {image.shape} and {label.shape}"
             )
         yield Case(name, patient, downsample_image(image, factors), downsample_label(label, factors), spacing)
-        progress.report(done)
 
 
 def _spacing(spacing_mm: list[float] | None, factors: list[int]) -> tuple[float, ...] | None:

@@ -11,13 +11,14 @@ from dmd.errors import InputError
 
 READS = ("LAYOUT", "cases", "read")
 DOWNLOADS = (*READS, "path", "public_name")
+PREPARES = ("normalise",)
 
 
 class Reader(Protocol):
     """A module that reads a data set; its functions have no ``self``.
 
     ``LAYOUT`` says what a user must put where. ``path`` and ``public_name`` are needed only for data sets
-    that can be downloaded.
+    that can be downloaded, ``normalise`` only to segment scans that belong to no data set.
     """
 
     LAYOUT: str
@@ -33,6 +34,9 @@ class Reader(Protocol):
 
     def public_name(self, case: str) -> str:
         """Return the name of a case in the public archive."""
+
+    def normalise(self, image: np.ndarray) -> np.ndarray:
+        """Return a whole scan with the intensities that `read` gives those of the data set."""
 
 
 def find_reader(name: str, members: tuple[str, ...] = READS) -> Reader:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from dmd.data.intensity import zero_to_one
 from dmd.data.shapes import Grid, ellipsoid, generator, grid, near, smooth_noise
 
 LAYOUT = "The synthetic set is made on the fly; no folder is needed."
@@ -20,6 +21,8 @@ RIGHT_VENTRICLE, MYOCARDIUM, LEFT_VENTRICLE = 1, 2, 3
 SMALLEST, LARGEST = (4, 38, 40), (5, 42, 46)
 BLOOD, MUSCLE, TISSUE, TEXTURE = 1.0, 0.35, 0.5, 0.12
 SHADING, NOISE = 0.3, 0.08
+
+normalise = zero_to_one
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def _image(label: np.ndarray, random: np.random.Generator) -> np.ndarray:
     shading = 1 + SHADING * np.tanh(smooth_noise(label.shape, 7, random))
     noise = NOISE * random.standard_normal(label.shape, np.float32)
     image = gaussian_filter(brightness, (0, 0.6, 0.6)) * shading + noise
-    return (image - image.min()) / np.ptp(image)
+    return normalise(image)
 
 
 def _disc(plane: Grid, centre: np.ndarray, radius: float) -> np.ndarray:

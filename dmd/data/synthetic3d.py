@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from dmd.data.intensity import z_score
 from dmd.data.shapes import Grid, ellipsoid, generator, grid, near, smooth_noise, tube
 
 LAYOUT = "The synthetic set is made on the fly; no folder is needed."
@@ -17,6 +18,8 @@ LAYOUT = "The synthetic set is made on the fly; no folder is needed."
 SMALLEST, LARGEST = (42, 38, 22), (46, 42, 26)
 BLOOD, TISSUE, TEXTURE = 1.0, 0.45, 0.12
 SHADING, NOISE = 0.3, 0.15
+
+normalise = z_score
 
 
 def cases(patient: str) -> list[str]:
@@ -72,4 +75,4 @@ def _image(atrium: np.ndarray, others: np.ndarray, random: np.random.Generator) 
     shading = 1 + SHADING * np.tanh(smooth_noise(atrium.shape, 8, random))
     noise = NOISE * random.standard_normal(atrium.shape, np.float32)
     image = gaussian_filter(brightness, 0.7) * shading + noise
-    return (image - image.mean()) / image.std()
+    return normalise(image)

@@ -63,7 +63,7 @@ rule predict:
         mem_mb=run_memory,
         runtime=predict_minutes,
     shell:
-        "dmd predict results/runs/{wildcards.run} --store {input.store} 2>> {log}"
+        "dmd predict-test results/runs/{wildcards.run} --store {input.store} 2>> {log}"
 
 
 rule evaluate:

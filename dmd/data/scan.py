@@ -1,0 +1,221 @@
+"""A scan of the user's own: read with its geometry, brought to the voxels of a data set, its mask brought back.
+
+NIfTI and NRRD files say where each voxel lies in the patient. The arrays of the data sets do not, but their axes run
+towards the left, the back and the head of the patient (LPS): aorta, spine and liver show it in four scans of the left
+atrium that were looked at; of ACDC it is assumed. An HDF5 file holds an array in these axes, as the public copies do.
+"""
+
+import itertools
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import h5py
+import nibabel
+import numpy as np
+import SimpleITK as sitk  # noqa: N813, the name its own documentation uses
+from nibabel.filebasedimages import ImageFileError
+
+from dmd.config import Dataset
+from dmd.errors import InputError
+from dmd.files import replacing
+
+NIFTI = (".nii.gz", ".nii")
+MASKS = (*NIFTI, ".nrrd")
+SCANS = (*MASKS, ".h5")
+LPS = np.eye(3).ravel().tolist()
+
+
+def suffix(path: Path, known: Sequence[str]) -> str:
+    """Return which of the ``known`` endings a path has.
+
+    Raises
+    ------
+    InputError
+        It has another one.
+    """
+    for ending in known:
+        if path.name.lower().endswith(ending):
+            return ending
+    raise InputError(f"expected a file that ends in {', '.join(known)}, found {path}")
+
+
+def read_scan(path: Path, dataset: Dataset) -> sitk.Image:
+    """Return a scan as a volume of float32 with its spacing, origin and directions.
+
+    Parameters
+    ----------
+    path : Path
+        ``.nii.gz``, ``.nii``, ``.nrrd``; or ``.h5`` with an array ``image`` as in the public copy of the data set.
+    dataset : Dataset
+        Says which axes and which voxels the array of an ``.h5`` has.
+
+    Raises
+    ------
+    InputError
+        The file is missing or unreadable, is no volume of numbers, or holds NaN or infinite ones.
+    """
+    ending = suffix(path, SCANS)
+    if not path.is_file():
+        raise InputError(f"expected a scan at {path}, found no file")
+    try:
+        scan = _read_array(path, dataset) if ending == ".h5" else sitk.ReadImage(path)
+        # SimpleITK reads a NaN in a NIfTI file as 0.
+        values = nibabel.load(path).dataobj if ending in NIFTI else sitk.GetArrayViewFromImage(scan).T
+    except (RuntimeError, OSError, KeyError, ValueError, TypeError, ImageFileError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise InputError(f"{path} cannot be read as a scan: {reason}") from None
+    size, channels = scan.GetSize(), scan.GetNumberOfComponentsPerPixel()
+    if len(size) != 3 or channels != 1:
+        raise InputError(
+            f"{path}: expected one volume with 3 axes, found size {'x'.join(map(str, size))} with {channels} "
+            "value(s) per voxel; save the volume that is to be segmented as a file of its own"
+        )
+    bad = np.argwhere(~np.isfinite(np.asanyarray(values)))
+    if len(bad):
+        place = tuple(bad[0].tolist())
+        raise InputError(
+            f"{path}: expected finite numbers, found {len(bad)} NaN or infinite, the first at {place}; replace them, "
+            "outside the field of view by 0"
+        )
+    return sitk.Cast(scan, sitk.sitkFloat32)
+
+
+def upright(scan: sitk.Image, dimensions: int) -> sitk.Image:
+    """Return the scan with its axes in the order and directions nearest to left, back, head; no voxel changes.
+
+    Slices that are segmented one by one (``dimensions`` 2) stay slices, however they lie in the patient: the axis with
+    the largest spacing, of equal ones the later, becomes the last.
+    """
+    towards, spacing = np.abs(_directions(scan)), np.round(scan.GetSpacing(), 3)
+    orders = list(itertools.permutations(range(3)))
+    if dimensions == 2:
+        across = max(range(3), key=lambda axis: (spacing[axis], axis))
+        orders = [order for order in orders if order[2] == across]
+    nearest = max(orders, key=lambda order: sum(towards[place, axis] for place, axis in enumerate(order)))
+    turned = sitk.PermuteAxes(scan, nearest)
+    return sitk.Flip(turned, [bool(along < 0) for along in np.diag(_directions(turned))])
+
+
+def to_training_grid(scan: sitk.Image, dataset: Dataset, downsample: Sequence[int]) -> sitk.Image:
+    """Return an upright scan in the voxels of a store: the spacing of the data set, then means over blocks.
+
+    Volumes are interpolated linearly; with the spacing of the data set they stay as they are. Slices are not resampled,
+    as those of the public copy were not, nor are volumes where that spacing is unknown. The result lies at the origin.
+
+    Parameters
+    ----------
+    scan : sitk.Image
+        What `upright` returned.
+    dataset : Dataset
+        ``spacing_mm`` and ``dimensions`` are read.
+    downsample : sequence of int
+        Whole factor per axis of the stored array, see `dmd.data.downsample`.
+
+    Raises
+    ------
+    InputError
+        The scan is thinner than one block.
+    """
+    local = _at_origin(scan)
+    if dataset.dimensions == 3 and dataset.spacing_mm:
+        local = _resampled(local, dataset.spacing_mm)
+    factors = list(downsample) if dataset.dimensions == 3 else list(downsample)[::-1]
+    if any(size < factor for size, factor in zip(local.GetSize(), factors, strict=True)):
+        raise InputError(
+            f"expected a scan of at least {factors} voxels at the data set's spacing, found {local.GetSize()}"
+        )
+    return sitk.BinShrink(local, factors)
+
+
+def to_array(scan: sitk.Image, dimensions: int) -> np.ndarray:
+    """Return the array of a scan as stores have it: ``(X, Y, Z)``, or ``(slices, Y, X)`` where slices are segmented."""
+    array = sitk.GetArrayFromImage(scan)
+    return array if dimensions == 2 else np.ascontiguousarray(array.T)
+
+
+def with_intensities(scan: sitk.Image, normalise: Callable[[np.ndarray], np.ndarray]) -> sitk.Image:
+    """Return the scan with the intensities that ``normalise`` makes of those of the whole."""
+    changed = sitk.GetImageFromArray(normalise(sitk.GetArrayFromImage(scan)))
+    changed.CopyInformation(scan)
+    return changed
+
+
+def to_scan(labels: np.ndarray, grid: sitk.Image, turned: sitk.Image, scan: sitk.Image, dimensions: int) -> sitk.Image:
+    """Return a label map in the voxels of the scan it was made from: uint8, nearest neighbour.
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        Label map of ``grid``, in the axes of `to_array`.
+    grid, turned, scan : sitk.Image
+        What `to_training_grid`, `upright` and `read_scan` returned; the mask has the size and geometry of ``scan``.
+    dimensions : int
+        As in `upright`.
+    """
+    mask = _from_array(labels, dimensions)
+    mask.CopyInformation(grid)
+    mask = _nearest(mask, _at_origin(turned))
+    mask.CopyInformation(turned)
+    mask = _nearest(mask, scan)  # every voxel of the one is one of the other
+    mask.CopyInformation(scan)
+    return mask
+
+
+def volumes(mask: sitk.Image, classes: Sequence[str]) -> dict[str, float]:
+    """Return the millilitres of each class but the first, the background, by its name."""
+    voxels = np.bincount(sitk.GetArrayViewFromImage(mask).ravel(), minlength=len(classes))
+    millilitres = math.prod(mask.GetSpacing()) / 1000
+    return {name: float(count * millilitres) for name, count in zip(classes[1:], voxels[1:], strict=True)}
+
+
+def write_mask(mask: sitk.Image, path: Path) -> None:
+    """Write a mask as the ending of ``path`` says, aside and then in its place."""
+    with tempfile.TemporaryDirectory() as folder:
+        # The library chooses the format by the ending, which a file that is written aside does not have.
+        whole = Path(folder) / f"mask{suffix(path, MASKS)}"
+        sitk.WriteImage(mask, whole, useCompression=True)
+        with replacing(path) as aside:
+            shutil.copyfile(whole, aside)
+
+
+def _read_array(path: Path, dataset: Dataset) -> sitk.Image:
+    with h5py.File(path, locking=False) as file:
+        array = np.asarray(file["image"], np.float32)
+    image = _from_array(array, dataset.dimensions)
+    if dataset.spacing_mm and image.GetDimension() == len(dataset.spacing_mm):
+        image.SetSpacing(dataset.spacing_mm)
+    return image
+
+
+def _from_array(array: np.ndarray, dimensions: int) -> sitk.Image:
+    return sitk.GetImageFromArray(array if dimensions == 2 else np.ascontiguousarray(array.T), isVector=False)
+
+
+def _at_origin(scan: sitk.Image) -> sitk.Image:
+    """Return the scan where what is done to it cannot depend on how it lay in space, not even by rounding."""
+    local = sitk.Image(scan)
+    local.SetOrigin((0.0, 0.0, 0.0))
+    local.SetDirection(LPS)
+    return local
+
+
+def _directions(scan: sitk.Image) -> np.ndarray:
+    """Return how far each axis (column) of the scan runs towards left, back and head (rows)."""
+    return np.reshape(scan.GetDirection(), (3, 3))
+
+
+def _resampled(scan: sitk.Image, spacing_mm: Sequence[float]) -> sitk.Image:
+    """Return a scan at the origin with another spacing, its corner where it was."""
+    old = scan.GetSpacing()
+    size = [max(1, round(n * a / b)) for n, a, b in zip(scan.GetSize(), old, spacing_mm, strict=True)]
+    origin = [(b - a) / 2 for a, b in zip(old, spacing_mm, strict=True)]
+    kind, unmoved = scan.GetPixelID(), sitk.Transform()
+    return sitk.Resample(scan, size, unmoved, sitk.sitkLinear, origin, spacing_mm, LPS, 0.0, kind, True)
+
+
+def _nearest(mask: sitk.Image, grid: sitk.Image) -> sitk.Image:
+    """Return a mask in the voxels of ``grid``; what lies outside of it has the class of the nearest voxel within."""
+    return sitk.Resample(mask, grid, sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8, True)
