@@ -65,4 +65,4 @@ def test_runs_on_other_data_or_cases_are_refused(tmp_path, runs, capsys):
     with pytest.raises(InputError, match=r"expected the 8 test cases .*only one of the two has \['h'\]"):
         compare_pair(runs[0], fewer)
     assert cli.main(["compare", runs[0].id, "la-8-dmd-00000000", "--runs", str(tmp_path)]) == 2
-    assert "la-8-dmd-00000000/spec.json, found no file" in capsys.readouterr().err
+    assert "found 'la-8-dmd-00000000'; did you mean" in capsys.readouterr().err
