@@ -123,6 +123,13 @@ def _parser() -> argparse.ArgumentParser:
             entry.add_argument("--store", type=Path, required=True)
             entry.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
 
+    report = add("report", _report, "make one page of everything that a scale has", "dmd report --scale half")
+    report.add_argument("descriptions", nargs="*", type=Path, help="JSON of artefacts (default: all of the scale)")
+    report.add_argument("--scale", help="default: the one in config/config.yaml")
+    report.add_argument("--configfile", type=Path, action="append", default=[], help="your own configuration")
+    report.add_argument("--results", type=Path, default=Path("results"))
+    report.add_argument("--output", type=Path, help="default: report.html beside the artefacts")
+
     store = add(
         "track-store", _track_store, "make the tracking store, once", "dmd track-store sqlite:///results/mlflow.db"
     )
@@ -245,6 +252,21 @@ def _panel(options: argparse.Namespace) -> None:
     from dmd.report.panels import write_panel
 
     write_panel(options.description, options.runs, options.store, options.output, options.device)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from dmd import config, plan
+    from dmd.report.description import read_description
+    from dmd.report.page.write import write_page
+
+    if options.descriptions:
+        artefacts = [read_description(path) for path in options.descriptions]
+    else:
+        checked = config.check(config.read(Path("config"), *options.configfile))
+        artefacts = plan.make(checked).of_scale(options.scale or checked.scale)
+    output = options.output or options.results / f"{plan.artefact_name('report', artefacts[0].scale)}.html"
+    write_page(artefacts, options.results, output)
+    print(output)
 
 
 def _track_store(options: argparse.Namespace) -> None:

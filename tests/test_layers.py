@@ -41,6 +41,9 @@ HOMES = {
     "matplotlib": {"report"},
     "seaborn": {"report"},
     "pandas": {"report"},
+    "jinja2": {"report"},
+    "mistune": {"report"},
+    "PIL": {"report"},
     "medpy": set(),
 }
 

@@ -38,6 +38,23 @@ class Summary:
     empty_predictions: int
 
 
+def read_scores(run: RunDir) -> pd.DataFrame:
+    """Return the test scores of one run without post-processing: a line per case and foreground class.
+
+    Columns of ``cases.csv``, Dice and Jaccard in percent.
+
+    Raises
+    ------
+    InputError
+        ``cases.csv`` is missing, cannot be read, or does not hold every class of every case once.
+    """
+    lines = _read(run.cases)
+    lines = lines[lines["post_processing"] == "none"].reset_index(drop=True)
+    _require_complete(run, lines, range(1, run.read_spec()["classes"]))
+    lines[list(PERCENT)] *= 100
+    return lines
+
+
 def summarise(run: RunDir) -> Summary:
     r"""Average the test cases of one run.
 
@@ -50,14 +67,10 @@ def summarise(run: RunDir) -> Summary:
     Raises
     ------
     InputError
-        ``cases.csv`` is missing, cannot be read, or does not hold every class of every case once.
+        See `read_scores`.
     """
-    classes = range(1, run.read_spec()["classes"])
-    lines = _read(run.cases)
-    lines = lines[lines["post_processing"] == "none"]
-    _require_complete(run, lines, classes)
+    lines = read_scores(run)
     by_class = lines.groupby("class")[list(SCORES)].mean()
-    by_class[list(PERCENT)] *= 100
     scores = by_class.mean(skipna=False)
     return Summary(
         scores.to_dict(), by_class.stack().to_dict(), frozenset(lines["case"]), int(lines["empty_prediction"].sum())
