@@ -111,6 +111,15 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument("--runs", type=Path, default=Path("results/runs"))
     table.add_argument("--output", type=Path, required=True, help=".csv; .md and .tex are written beside it")
 
+    compare = add(
+        "compare",
+        _compare,
+        "print how two runs differ on the same test patients",
+        "dmd compare la-8-cps-606e3192 la-8-dmd-fe199d99",
+    )
+    compare.add_argument("run", nargs=2, help="name of a run, or its folder; differences are first minus second")
+    compare.add_argument("--runs", type=Path, default=Path("results/runs"))
+
     for name, command, summary in (
         ("curve", _curve, "draw test scores over a hyper-parameter"),
         ("panel", _panel, "draw what trained networks do on the unlabelled scans"),
@@ -240,6 +249,13 @@ def _table(options: argparse.Namespace) -> None:
     from dmd.report.tables import write_table
 
     write_table(options.description, options.runs, options.output)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from dmd.report.pair import say_pair
+    from dmd.rundir import RunDir
+
+    print(say_pair(*(RunDir(Path(run) if "/" in run else options.runs / run) for run in options.run)))
 
 
 def _curve(options: argparse.Namespace) -> None:

@@ -16,6 +16,9 @@ TRACKING_URI = "sqlite:///results/mlflow.db"  # where no other is configured
 FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
 
 Value = float | int | str | bool | None
+Empty = Literal[
+    "no_distance", "as_published", "penalised"
+]  # what an empty prediction counts as, see `dmd.metrics.treat_empty`
 
 
 class Strict(BaseModel):
@@ -190,7 +193,8 @@ class Artefact(Strict):
     """A table or figure as data.
 
     A ``table`` and a ``curve`` show the scores ``columns``; a curve draws them over the hyper-parameter ``x`` with one
-    ``line`` per value of another. A ``panel`` draws a ``picture`` of trained networks; ``gradients`` are of ``losses``.
+    ``line`` per value of another; ``empty`` names what empty predictions count as in them, by default ``no_distance``.
+    A ``panel`` draws a ``picture`` of trained networks; ``gradients`` are of ``losses``.
     """
 
     kind: Literal["table", "curve", "panel"]
@@ -198,6 +202,7 @@ class Artefact(Strict):
     columns: list[Literal["dice", "jaccard", "hd95_voxel", "asd_voxel", "hd95_mm", "asd_mm"]] = []
     x: str | None = None
     line: str | None = None
+    empty: Empty | None = None
     picture: Literal["pseudo_labels", "gradients", "entropy"] | None = None
     losses: list[Loss] = []
     runs: list[Block] = Field(min_length=1)
@@ -207,8 +212,9 @@ class Artefact(Strict):
         needed = {"table": {"columns"}, "curve": {"columns", "x"}, "panel": {"picture"}}[self.kind]
         if self.picture == "gradients":
             needed = needed | {"losses"}
-        given = {name for name in ("columns", "x", "line", "picture", "losses") if getattr(self, name)}
-        if given - ({"line"} if self.kind == "curve" else set()) != needed:
+        optional = {"table": {"empty"}, "curve": {"line", "empty"}, "panel": set()}[self.kind]
+        given = {name for name in ("columns", "x", "line", "empty", "picture", "losses") if getattr(self, name)}
+        if given - optional != needed:
             raise ValueError(f"{self.picture or self.kind} takes {sorted(needed)}, found {sorted(given) or 'none'}")
         return self
 

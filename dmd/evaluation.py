@@ -10,19 +10,21 @@ import numpy as np
 from dmd.data.store import Case, load_store
 from dmd.errors import InputError
 from dmd.files import write_text
-from dmd.metrics import evaluate, largest_component
+from dmd.metrics import diagonal, evaluate, largest_component
 from dmd.rundir import RunDir
 
 POST_PROCESSING = {"none": lambda mask: mask, "largest_component": largest_component}
 SCORES = ("dice", "jaccard", "hd95_voxel", "asd_voxel", "hd95_mm", "asd_mm")
 COUNTS = ("predicted_voxels", "reference_voxels", "empty_prediction")
-COLUMNS = ("case", "patient", "class", "post_processing", *SCORES, *COUNTS)
+DIAGONALS = ("diagonal_voxel", "diagonal_mm")
+COLUMNS = ("case", "patient", "class", "post_processing", *SCORES, *COUNTS, *DIAGONALS)
 
 
 def evaluate_run(run: RunDir, store: Path) -> None:
     """Write ``cases.csv`` with the metrics of every test case.
 
-    Distances of an empty prediction are left empty and the line is flagged; how a table treats them is said there.
+    Distances of an empty prediction are left empty and the line is flagged; how a table treats them is said there, and
+    the diagonal of the volume stands in the line for those that penalise with it.
     Voxels are those of the prepared store.
 
     Raises
@@ -37,11 +39,12 @@ def evaluate_run(run: RunDir, store: Path) -> None:
     writer.writeheader()
     for case in data.cases("test"):
         labels = _prediction(run, case)
+        size = dict(zip(DIAGONALS, map(_number, diagonal(case.label.shape, case.spacing_mm)), strict=True))
         for index in range(1, spec["classes"]):
             for name, process in POST_PROCESSING.items():
                 scores = evaluate(process(labels == index), case.label == index, case.spacing_mm)
                 line = {"case": case.name, "patient": case.patient, "class": index, "post_processing": name}
-                writer.writerow(line | {key: _number(getattr(scores, key)) for key in SCORES + COUNTS})
+                writer.writerow(line | {key: _number(getattr(scores, key)) for key in SCORES + COUNTS} | size)
     write_text(run.cases, text.getvalue())
 
 

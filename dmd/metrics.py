@@ -9,15 +9,14 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from dmd.config import Empty
 from dmd.errors import InputError, nearest
-
-Empty = Literal["nan", "as_published", "penalised"]
 
 # A tree costs 1 to 3 microseconds per query, a distance transform about 0.13 per voxel of the box (measured
 # on LA and ACDC): the tree wins while few voxels ask, the transform on the speckle of an untrained network.
@@ -113,7 +112,19 @@ def mean_dice(prediction: np.ndarray, reference: np.ndarray, classes: int) -> fl
     return float(sum(scores) / len(scores))
 
 
-def treat_empty(scores: Scores, how: Empty, shape: Sequence[int], spacing_mm: Sequence[float] | None = None) -> Scores:
+def diagonal(shape: Sequence[int], spacing_mm: Sequence[float] | None = None) -> tuple[float, float]:
+    """Return the diagonal of a volume in voxels and in millimetres (NaN without a spacing).
+
+    An upper bound of every distance between two masks in it.
+
+    >>> diagonal((3, 4), (2.0, 2.0))
+    (5.0, 10.0)
+    """
+    mm = math.nan if spacing_mm is None else math.hypot(*np.multiply(shape, spacing_mm))
+    return math.hypot(*shape), mm
+
+
+def treat_empty(scores: Scores, how: Empty, size: tuple[float, float]) -> Scores:
     """Give an empty prediction the scores a named convention asks for; leave all others alone.
 
     Parameters
@@ -121,12 +132,11 @@ def treat_empty(scores: Scores, how: Empty, shape: Sequence[int], spacing_mm: Se
     scores
         What `evaluate` returned.
     how
-        ``"nan"``: distances stay NaN. ``"as_published"``: all scores 0, as the released test scripts set
+        ``"no_distance"``: distances stay NaN. ``"as_published"``: all scores 0, as the released test scripts set
         them (yulequan/UA-MT:code/test_util.py), which flatters the mean distances. ``"penalised"``: distances
-        are the diagonal of the volume, an upper bound of every possible one; where the reference is empty
-        too, nothing is penalised.
-    shape, spacing_mm
-        Shape of the volume in voxels and distance between voxels in millimetres.
+        are the diagonal of the volume; where the reference is empty too, nothing is penalised.
+    size
+        `diagonal` of the volume. Where its millimetres are NaN, those of the scores stay NaN.
 
     Raises
     ------
@@ -138,15 +148,14 @@ def treat_empty(scores: Scores, how: Empty, shape: Sequence[int], spacing_mm: Se
         raise InputError(
             f"unknown treatment of empty predictions '{how}'{nearest(how, known)}. Known: {', '.join(known)}"
         )
-    if how == "nan" or not scores.empty_prediction:
+    if how == "no_distance" or not scores.empty_prediction:
         return scores
+    voxel, mm = size
     if how == "as_published":
-        mm = 0.0 if spacing_mm is not None else math.nan
+        mm = 0.0 * mm  # NaN stays NaN
         return dataclasses.replace(scores, dice=0.0, jaccard=0.0, hd95_voxel=0.0, asd_voxel=0.0, hd95_mm=mm, asd_mm=mm)
     if scores.reference_voxels == 0:
         return scores
-    voxel = math.hypot(*shape)
-    mm = math.hypot(*np.multiply(shape, spacing_mm)) if spacing_mm is not None else math.nan
     return dataclasses.replace(scores, hd95_voxel=voxel, asd_voxel=voxel, hd95_mm=mm, asd_mm=mm)
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dmd.config import Block, Config, Method, Protocol, ScaledDataset, Value
+from dmd.config import Block, Config, Empty, Method, Protocol, ScaledDataset, Value
 from dmd.declarations import hyper_parameters, require_dimensions
 from dmd.errors import InputError, nearest
 from dmd.splits import Split, load_split
@@ -63,7 +63,8 @@ class Row:
 class Artefact:
     """A table or figure at one scale; ``name`` is its path under results/ without the ending.
 
-    ``x`` and ``line`` are those of a curve, ``picture`` and ``losses`` those of a panel (`dmd.config.Artefact`).
+    ``x`` and ``line`` are those of a curve, ``picture`` and ``losses`` those of a panel, ``empty`` stands in tables and
+    curves (`dmd.config.Artefact`).
     """
 
     name: str
@@ -74,6 +75,7 @@ class Artefact:
     rows: tuple[Row, ...]
     x: str | None = None
     line: str | None = None
+    empty: Empty | None = None
     picture: str | None = None
     losses: tuple[Loss, ...] | None = None
 
@@ -198,6 +200,7 @@ class _Planner:
             rows=rows,
             x=settings.x,
             line=settings.line,
+            empty=settings.empty,
             picture=settings.picture,
             losses=tuple(Loss(**loss.model_dump()) for loss in settings.losses) or None,
         )

@@ -30,6 +30,7 @@ def made(content, root) -> plan.Plan:
         "predict",
         "evaluate",
         "table",
+        "compare",
         "curve",
         "panel",
         "track-store",

@@ -54,6 +54,8 @@ def test_a_schedule_takes_the_numbers_of_its_kind(content):
         ("table3", {"x": "weight"}, "table takes ['columns'], found ['columns', 'x']"),
         ("fig4", {"x": None}, "curve takes ['columns', 'x'], found ['columns', 'line']"),
         ("fig2", {"picture": "pseudo_label"}, "artefacts.fig2.picture"),
+        ("fig2", {"empty": "penalised"}, "pseudo_labels takes ['picture'], found ['empty', 'picture']"),
+        ("table3", {"empty": "nan"}, "Input should be 'no_distance', 'as_published' or 'penalised'"),
         ("fig3a", {"losses": []}, "gradients takes ['losses', 'picture'], found ['picture']"),
         ("fig4", {"lines": "divergence"}, "unknown key 'lines'; did you mean 'line'?"),
         ("fig3a", {"losses": [{"divergence": "dice", "weight": 4, "temperature": 0}]}, "fig3a.losses.0.temperature"),

@@ -44,6 +44,16 @@ def test_every_test_case_class_and_post_processing_has_a_line(predicted):
     assert len(keys) == len(found) == 2 * classes * 2
 
 
+def test_every_line_has_the_diagonal_of_its_volume(predicted):
+    run, store = predicted
+    evaluate_run(run, store)
+    # Volumes of 22 x 20 x 18 with spacing 1, 1, 2, and stacks of 3 x 22 x 20 without.
+    voxel, mm = (34.7563, 46.6905) if run.read_spec()["dimensions"] == 3 else (29.8831, None)
+    for line in lines(run):
+        assert float(line["diagonal_voxel"]) == pytest.approx(voxel, abs=1e-4)
+        assert line["diagonal_mm"] == "" if mm is None else float(line["diagonal_mm"]) == pytest.approx(mm, abs=1e-4)
+
+
 def test_the_truth_as_prediction_scores_full_marks_and_nothing_is_flagged_as_empty(predicted):
     run, store = predicted
     truth = load_store(store, parts=["test"]).cases("test")

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from dmd import metrics
 from dmd.errors import InputError
-from dmd.metrics import Scores, evaluate, largest_component, treat_empty
+from dmd.metrics import Scores, diagonal, evaluate, largest_component, treat_empty
 
 LA = "la/2018LA_Seg_Training Set"
 
@@ -195,7 +195,7 @@ def test_two_empty_masks_agree():
     nothing = np.zeros((4, 4), bool)
     scores = evaluate(nothing, nothing, (1.0, 1.0))
     assert scores == Scores(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0, 0, empty_prediction=True)
-    assert treat_empty(scores, "penalised", (4, 4), (1.0, 1.0)) == scores
+    assert treat_empty(scores, "penalised", diagonal((4, 4), (1.0, 1.0))) == scores
 
 
 def test_a_class_absent_from_the_reference_scores_zero_and_has_no_distance():
@@ -208,20 +208,24 @@ def test_a_class_absent_from_the_reference_scores_zero_and_has_no_distance():
 
 def test_an_empty_prediction_as_published_is_all_zero_and_penalised_is_the_diagonal():
     spacing = (2.0, 3.0)
+    size = diagonal((3, 4), spacing)
     scores = evaluate(np.zeros((3, 4), bool), voxels((3, 4), (1, 1)), spacing)
-    assert math.isnan(treat_empty(scores, "nan", (3, 4), spacing).hd95_voxel)
-    published = treat_empty(scores, "as_published", (3, 4), spacing)
+    assert math.isnan(treat_empty(scores, "no_distance", size).hd95_voxel)
+    published = treat_empty(scores, "as_published", size)
     assert published == Scores(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 1, empty_prediction=True)
-    penalised = treat_empty(scores, "penalised", (3, 4), spacing)
+    penalised = treat_empty(scores, "penalised", size)
     assert (penalised.hd95_voxel, penalised.asd_voxel, penalised.dice) == (5, 5, 0)
     assert penalised.hd95_mm == pytest.approx(math.hypot(6, 12))
-    assert math.isnan(treat_empty(scores, "penalised", (3, 4)).asd_mm)
+    for how in ("as_published", "penalised"):
+        treated = treat_empty(scores, how, diagonal((3, 4)))
+        assert math.isnan(treated.asd_mm)
+        assert math.isfinite(treated.asd_voxel)
 
 
-@pytest.mark.parametrize("how", ["nan", "as_published", "penalised"])
+@pytest.mark.parametrize("how", ["no_distance", "as_published", "penalised"])
 def test_a_prediction_that_is_not_empty_is_left_alone(how):
     scores = evaluate(voxels((4, 4), (0, 0)), voxels((4, 4), (1, 1)), (1.0, 1.0))
-    assert treat_empty(scores, how, (4, 4), (1.0, 1.0)) == scores
+    assert treat_empty(scores, how, diagonal((4, 4), (1.0, 1.0))) == scores
 
 
 def test_bad_input_is_refused_by_name():
@@ -237,7 +241,7 @@ def test_bad_input_is_refused_by_name():
     with pytest.raises(InputError, match="2 positive spacings"):
         evaluate(mask, mask, (1.0, 0.0))
     with pytest.raises(InputError, match="did you mean 'penalised'"):
-        treat_empty(evaluate(mask, mask), "penalized", (4, 4))
+        treat_empty(evaluate(mask, mask), "penalized", (1.0, 1.0))
 
 
 def test_the_largest_component_stays_and_corners_connect():

@@ -155,7 +155,16 @@ def test_a_description_of_a_figure_holds_what_it_is_drawn_from(content, root):
     described = json.loads(plan.describe_artefact(made.artefacts["fig3a"]))
     assert (described["kind"], described["picture"]) == ("panel", "gradients")
     assert described["losses"][0] == {"divergence": "dice", "weight": 4, "temperature": 2}
-    assert {"x", "line", "picture", "losses"}.isdisjoint(json.loads(plan.describe_artefact(made.artefacts["table3"])))
+    table = plan.describe_artefact(made.artefacts["table3"])
+    assert {"x", "line", "empty", "picture", "losses"}.isdisjoint(json.loads(table))
+
+
+def test_what_empty_predictions_count_as_is_in_the_description_and_in_no_run(content, root):
+    before = planned(content, root).artefacts["table3"]
+    content["artefacts"]["table3"]["empty"] = "penalised"
+    made = planned(content, root).artefacts["table3"]
+    assert json.loads(plan.describe_artefact(made))["empty"] == "penalised"
+    assert made.runs == before.runs
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """From the test cases of runs to the numbers that tables print; what a file lacks is never guessed."""
 
+import dataclasses
 import itertools
 from collections import Counter
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from dmd.config import Empty
 from dmd.errors import InputError
-from dmd.evaluation import COLUMNS, COUNTS, SCORES
+from dmd.evaluation import COLUMNS, COUNTS, DIAGONALS, POST_PROCESSING, SCORES
+from dmd.metrics import Scores, treat_empty
 from dmd.plan import Artefact, Row, canonical
 from dmd.rundir import RunDir
 
@@ -18,7 +21,7 @@ PERCENT = ("dice", "jaccard")  # fractions in cases.csv
 
 @dataclass(frozen=True)
 class Summary:
-    """Test scores of one run without post-processing.
+    """Test scores of one run.
 
     Attributes
     ----------
@@ -38,38 +41,52 @@ class Summary:
     empty_predictions: int
 
 
-def read_scores(run: RunDir) -> pd.DataFrame:
-    """Return the test scores of one run without post-processing: a line per case and foreground class.
+def read_scores(run: RunDir, post_processing: str = "none", empty: Empty = "no_distance") -> pd.DataFrame:
+    """Return the test scores of one run: a line per case and foreground class.
 
-    Columns of ``cases.csv``, Dice and Jaccard in percent.
+    Parameters
+    ----------
+    run : RunDir
+        An evaluated run.
+    post_processing : str
+        A name in `dmd.evaluation.POST_PROCESSING`.
+    empty : str
+        What empty predictions count as (`dmd.metrics.treat_empty`).
+
+    Returns
+    -------
+    DataFrame
+        Columns of ``cases.csv``, Dice and Jaccard in percent.
 
     Raises
     ------
     InputError
-        ``cases.csv`` is missing, cannot be read, or does not hold every class of every case once.
+        ``cases.csv`` is missing, cannot be read, does not hold every class of every case once, or lacks the size of
+        the volumes that ``empty`` needs.
     """
     lines = _read(run.cases)
-    lines = lines[lines["post_processing"] == "none"].reset_index(drop=True)
-    _require_complete(run, lines, range(1, run.read_spec()["classes"]))
+    lines = lines[lines["post_processing"] == post_processing].reset_index(drop=True)
+    _require_complete(run, lines, range(1, run.read_spec()["classes"]), post_processing)
+    lines = _treated(run, lines, empty)
     lines[list(PERCENT)] *= 100
     return lines
 
 
-def summarise(run: RunDir) -> Summary:
+def summarise(run: RunDir, post_processing: str = "none", empty: Empty = "no_distance") -> Summary:
     r"""Average the test cases of one run.
 
     .. math:: s = \frac{1}{C - 1} \sum_{c=1}^{C-1} \frac{1}{|V_c|} \sum_{v \in V_c} s_{vc}
 
     First over cases, then over the C - 1 foreground classes (HiLab-git/SSL4MIS:code/test_2D_fully.py for
     ACDC; LA has one class). :math:`V_c` are the cases in which the score exists: an empty prediction has Dice
-    0 and no distance.
+    0 and no distance, unless ``empty`` says otherwise.
 
     Raises
     ------
     InputError
         See `read_scores`.
     """
-    lines = read_scores(run)
+    lines = read_scores(run, post_processing, empty)
     by_class = lines.groupby("class")[list(SCORES)].mean()
     scores = by_class.mean(skipna=False)
     return Summary(
@@ -81,9 +98,9 @@ def collect(artefact: Artefact, runs: Path) -> pd.DataFrame:
     """Return the numbers of a table, one line per row of the artefact.
 
     Columns are method, label, reconstructed, params, dataset (as planned), data (what stood for it at this scale),
-    labelled and unlabelled (patients learnt from), selection, seeds, cases, empty_predictions (sum over seeds), for
-    each score s of the artefact s_mean, s_sd (n - 1; NaN for one seed) and s_paper (NaN where the paper gives none),
-    and runs.
+    labelled and unlabelled (patients learnt from), selection, seeds, cases, empty_predictions (sum over seeds), empty
+    (what they count as), for each score s of the artefact s_mean, s_sd (n - 1; NaN for one seed) and s_paper (NaN where
+    the paper gives none), the same without the paper as s_largest_component_mean and s_largest_component_sd, and runs.
 
     Raises
     ------
@@ -92,7 +109,7 @@ def collect(artefact: Artefact, runs: Path) -> pd.DataFrame:
         one data set were tested on different cases.
     """
     tested: dict[str, tuple[RunDir, Summary]] = {}
-    return pd.DataFrame([_line(row, artefact.columns, runs, tested) for row in artefact.rows])
+    return pd.DataFrame([_line(row, artefact, runs, tested) for row in artefact.rows])
 
 
 def settings(artefact: Artefact, runs: Path) -> list[str]:
@@ -105,31 +122,44 @@ def selections(artefact: Artefact, runs: Path) -> list[str]:
     return list(dict.fromkeys(_selection(RunDir(runs / run).read_spec()) for run in artefact.runs))
 
 
-def _line(row: Row, columns: tuple[str, ...], runs: Path, tested: dict[str, tuple[RunDir, Summary]]) -> dict[str, Any]:
+def column(score: str, post_processing: str) -> str:
+    """Name the columns of a score in a table: those without post-processing have the score's own name."""
+    return score if post_processing == "none" else f"{score}_{post_processing}"
+
+
+def params_text(row: Row) -> str:
+    """Return what a row of a table sets itself, as ``temperature=2 divergence=kl``."""
+    return " ".join(f"{name}={canonical(value)}" for name, value in row.params.items()).replace('"', "")
+
+
+def _line(row: Row, artefact: Artefact, runs: Path, tested: dict[str, tuple[RunDir, Summary]]) -> dict[str, Any]:
     folders = [RunDir(runs / run) for run in row.runs]
     spec = _shared_spec(folders)
-    summaries = [summarise(folder) for folder in folders]
-    for folder, summary in zip(folders, summaries, strict=True):
-        _require_same_cases(folder, summary, *tested.setdefault(row.dataset, (folder, summary)))
+    empty = artefact.empty or "no_distance"
+    summaries = {name: [summarise(folder, name, empty) for folder in folders] for name in POST_PROCESSING}
+    for folder, summary in zip(folders, summaries["none"], strict=True):
+        require_same_cases(folder, summary, *tested.setdefault(row.dataset, (folder, summary)))
     line = {
         "method": row.method,
         "label": row.label,
         "reconstructed": row.reconstructed,
-        "params": " ".join(f"{name}={canonical(value)}" for name, value in row.params.items()).replace('"', ""),
+        "params": params_text(row),
         "dataset": row.dataset,
         "data": spec["dataset"]["name"],
         "labelled": row.labelled,
         "unlabelled": row.unlabelled,
         "selection": spec["selection"],
         "seeds": len(folders),
-        "cases": len(summaries[0].cases),
-        "empty_predictions": sum(summary.empty_predictions for summary in summaries),
+        "cases": len(summaries["none"][0].cases),
+        "empty_predictions": sum(summary.empty_predictions for summary in summaries["none"]),
+        "empty": empty,
     }
-    for score in columns:
-        values = pd.Series([summary.scores[score] for summary in summaries])
-        line[f"{score}_mean"] = values.mean(skipna=False)
-        line[f"{score}_sd"] = values.std(skipna=False)
-        line[f"{score}_paper"] = row.paper.get(score, float("nan"))
+    for name, score in itertools.product(POST_PROCESSING, artefact.columns):
+        values = pd.Series([summary.scores[score] for summary in summaries[name]])
+        line[f"{column(score, name)}_mean"] = values.mean(skipna=False)
+        line[f"{column(score, name)}_sd"] = values.std(skipna=False)
+        if name == "none":
+            line[f"{score}_paper"] = row.paper.get(score, float("nan"))
     return line | {"runs": " ".join(row.runs)}
 
 
@@ -148,11 +178,11 @@ def _shared_spec(folders: list[RunDir]) -> dict[str, Any]:
 
 def _read(path: Path) -> pd.DataFrame:
     text = dict.fromkeys(("case", "patient", "post_processing"), str)
-    numbers = {"class": int} | dict.fromkeys(SCORES, float) | dict.fromkeys(COUNTS, int)
-    missing_value = {name: [""] for name in SCORES}  # and nowhere else: a case may be called "NA"
+    numbers = {"class": int} | dict.fromkeys(SCORES + DIAGONALS, float) | dict.fromkeys(COUNTS, int)
+    missing_value = {name: [""] for name in SCORES + DIAGONALS}  # and nowhere else: a case may be called "NA"
     try:
         lines = pd.read_csv(path, dtype=text | numbers, keep_default_na=False, na_values=missing_value)
-        absent = [name for name in COLUMNS if name not in lines.columns]
+        absent = [name for name in COLUMNS if name not in lines.columns and name not in DIAGONALS]
         if absent:
             raise ValueError(f"it has no column {', '.join(absent)}")
         return lines
@@ -164,18 +194,43 @@ def _read(path: Path) -> pd.DataFrame:
         ) from None
 
 
-def _require_complete(run: RunDir, lines: pd.DataFrame, classes: range) -> None:
+def _require_complete(run: RunDir, lines: pd.DataFrame, classes: range, post_processing: str) -> None:
     found = Counter(zip(lines["case"], lines["class"], strict=True))
     expected = Counter(itertools.product(lines["case"].unique(), classes))
     if found != expected or not found:
         faults = sorted((expected - found) + (found - expected)) or "no case at all"
         raise InputError(
-            f"{run.cases}: expected each case with each of the classes {list(classes)} once, found "
-            f"otherwise: {faults}; delete the file and evaluate the run again"
+            f"{run.cases}: expected each case with each of the classes {list(classes)} once with post-processing "
+            f"'{post_processing}', found otherwise: {faults}; delete the file and evaluate the run again"
         )
 
 
-def _require_same_cases(run: RunDir, summary: Summary, first: RunDir, expected: Summary) -> None:
+def _treated(run: RunDir, lines: pd.DataFrame, how: Empty) -> pd.DataFrame:
+    """Return the lines with the scores of empty predictions replaced by what a convention gives them."""
+    if how == "no_distance":
+        return lines
+    # Runs evaluated before volumes were measured need not be evaluated again for the tables that do not ask.
+    if not set(DIAGONALS) <= set(lines.columns):
+        raise InputError(
+            f"{run.cases}: expected the diagonals of the volumes ({', '.join(DIAGONALS)}) for `empty: {how}`, found no "
+            "such columns; delete the file and evaluate the run again"
+        )
+    names = [field.name for field in dataclasses.fields(Scores)]
+    for index in lines.index[lines["empty_prediction"] == 1]:
+        line = lines.loc[index]
+        treated = treat_empty(Scores(**line[names]), how, tuple(line[list(DIAGONALS)]))
+        lines.loc[index, list(SCORES)] = [getattr(treated, name) for name in SCORES]
+    return lines
+
+
+def require_same_cases(run: RunDir, summary: Summary, first: RunDir, expected: Summary) -> None:
+    """Require that two runs were tested on the same cases.
+
+    Raises
+    ------
+    InputError
+        Names the cases that only one of them has.
+    """
     if summary.cases != expected.cases:
         raise InputError(
             f"{run.cases}: expected the {len(expected.cases)} test cases of run '{first.id}', found "

@@ -12,7 +12,7 @@ from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.plan import Artefact
 from dmd.report.collect import collect, settings
-from dmd.report.description import read_description, setting
+from dmd.report.description import empty_predictions, read_description, setting
 from dmd.report.style import SETTINGS, grey, publish, style
 from dmd.report.tables import HEADINGS
 
@@ -21,7 +21,7 @@ AXES = {"temperature": "temperature T", "weight": "weight λ"}
 NAMES = {"dice": "Dice", "kl": "KL", "kl_bernoulli": "KL, whole Bernoulli"}
 NOTE = (
     "Mean over the test scans and seeds, error bars: standard deviation over seeds where there are several. Last "
-    "iteration, no post-processing. Grey: read off the paper's plot."
+    "iteration, no post-processing. Empty predictions: {empty}. Grey: read off the paper's plot."
 )
 
 
@@ -51,7 +51,8 @@ def write_curve(description: Path, runs: Path, output: Path) -> None:
     with mpl.rc_context(SETTINGS):
         figure = draw(artefact, frame)
     write_text(output.with_suffix(".csv"), frame.round(4).to_csv(index=False, lineterminator="\n"))
-    caption = f"{setting(artefact, settings(artefact, runs))} {artefact.caption} {NOTE}"
+    note = NOTE.format(empty=empty_predictions(artefact))
+    caption = f"{setting(artefact, settings(artefact, runs))} {artefact.caption} {note}"
     publish(figure, caption, artefact.runs, output)
 
 

@@ -6,6 +6,14 @@ from pathlib import Path
 from dmd.errors import InputError
 from dmd.plan import Artefact, Loss, Row
 
+EMPTY = {
+    "no_distance": "they count with Dice 0 and are left out of the distances",
+    "as_published": (
+        "they count with all scores 0, the distances too, as in released test scripts (as_published), which flatters"
+    ),
+    "penalised": "they count with Dice 0 and the diagonal of the volume as distance (penalised)",
+}
+
 
 def read_description(path: Path, kind: str | None = None) -> Artefact:
     """Read the JSON of a `dmd.plan.Artefact`.
@@ -47,3 +55,8 @@ def setting(artefact: Artefact, trained: list[str]) -> str:
     if artefact.kind == "panel":
         return said
     return f"{said} The paper's numbers stand beside for orientation, not for comparison."
+
+
+def empty_predictions(artefact: Artefact) -> str:
+    """Say what empty predictions count as."""
+    return EMPTY[artefact.empty or "no_distance"]

@@ -9,8 +9,10 @@ import pandas as pd
 from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.plan import Artefact
-from dmd.report.collect import collect, selections, settings
-from dmd.report.description import read_description, setting
+from dmd.report.collect import collect, column, selections, settings
+from dmd.report.comparison import compare_table
+from dmd.report.description import empty_predictions, read_description, setting
+from dmd.report.ordering import say_order
 
 HEADINGS = {
     "dice": "Dice (%)",
@@ -20,10 +22,21 @@ HEADINGS = {
     "hd95_mm": "HD95 (mm)",
     "asd_mm": "ASD (mm)",
 }
+FACTS = {
+    "data": "Data",
+    "labelled": "Labelled",
+    "unlabelled": "Unlabelled",
+    "seeds": "Seeds",
+    "empty_predictions": "Empty",
+}
+GROUPS = {"none": "No post-processing", "largest_component": "Largest component"}
+ROUNDED = ("difference", "low", "high")
+MARK = ", LC"  # of the second group, where headings cannot stand above headings
 NOTE = (
-    "Mean ± standard deviation over seeds where there are several. Weights tested: {selections}. No post-processing. "
-    "Labelled and unlabelled: patients learnt from. A voxel is one of the data trained on. Empty: predictions without "
-    "a voxel, over all seeds; they count with no distance."
+    "{shared}Mean ± standard deviation over seeds where there are several. Weights tested: {selections}. LC: only the "
+    "largest connected component of each class kept; all else is without post-processing. Labelled and unlabelled: "
+    "patients learnt from. A voxel is one of the data trained on. Empty: predictions without a voxel, over all seeds; "
+    "{empty}."
 )
 RECONSTRUCTED = " * Reconstruction: neither code nor all settings of this row are published (docs/deviations.md)."
 LATEX = str.maketrans(
@@ -32,6 +45,7 @@ LATEX = str.maketrans(
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "±": r"$\pm$",
+        **{sign: f"${sign}$" for sign in "<>"},
         **{sign: "\\" + sign for sign in "&%$#_{}"},
     }
 )
@@ -47,7 +61,8 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     runs : Path
         Folder that holds the run folders.
     output : Path
-        The CSV to write; the same name with ``.md`` and ``.tex`` is written beside it.
+        The CSV to write; ``.md``, ``.tex`` and ``.comparison.csv`` (`dmd.report.comparison.compare_table`) are written
+        beside it.
 
     Raises
     ------
@@ -58,35 +73,54 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
         raise InputError(f"expected a file name that ends in .csv for the table, found {output}")
     artefact = read_description(description, "table")
     frame = collect(artefact, runs)
-    cells = _cells(frame, artefact.columns)
-    caption = _caption(artefact, settings(artefact, runs), selections(artefact, runs))
-    write_text(output, frame.round(4).to_csv(index=False, lineterminator="\n"))
-    write_text(output.with_suffix(".md"), _markdown(caption, cells))
-    write_text(output.with_suffix(".tex"), _latex(caption, cells))
+    comparison = compare_table(artefact, runs)
+    order = say_order(frame, comparison)
+    facts = [name for name in FACTS if frame[name].nunique() > 1]
+    caption, note = _caption(artefact, frame, settings(artefact, runs), selections(artefact, runs))
+    cells = _cells(frame, facts, artefact.columns)
+    words = 1 + ("data" in facts)
+    write_text(output, _csv(frame.round(4)))
+    write_text(output.with_suffix(".comparison.csv"), _csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
+    write_text(output.with_suffix(".md"), _markdown(caption, cells, words, [order, note]))
+    write_text(output.with_suffix(".tex"), _latex(caption, cells, words, len(artefact.columns), [order, note]))
 
 
-def _caption(artefact: Artefact, trained: list[str], selected: list[str]) -> tuple[str, str]:
+def _csv(frame: pd.DataFrame) -> str:
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def _caption(artefact: Artefact, frame: pd.DataFrame, trained: list[str], selected: list[str]) -> tuple[str, str]:
     """Return what stands above and below a table; a setting that is not the paper's comes first."""
+    same = [f"{FACTS[name].lower()} {frame[name].iloc[0]}" for name in FACTS if frame[name].nunique() == 1]
+    note = NOTE.format(
+        shared=f"In every row: {', '.join(same)}. " if same else "",
+        selections="; ".join(selected),
+        empty=empty_predictions(artefact),
+    )
     reconstructed = any(row.reconstructed for row in artefact.rows)
-    note = NOTE.format(selections="; ".join(selected)) + (RECONSTRUCTED if reconstructed else "")
-    return f"{setting(artefact, trained)} {artefact.caption}", note
+    return f"{setting(artefact, trained)} {artefact.caption}", note + (RECONSTRUCTED if reconstructed else "")
 
 
-def _cells(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[list[str]]:
-    """Return the heading and the lines as text; the first two columns are words, the others numbers."""
-    heading = ["Method", "Data", "Labelled", "Unlabelled", "Seeds", "Empty"]
-    heading += [name for score in columns for name in (HEADINGS[score], "paper")]
-    return [heading, *(_line(line, columns) for line in frame.to_dict("records"))]
+def _cells(frame: pd.DataFrame, facts: list[str], columns: tuple[str, ...]) -> list[list[str]]:
+    """Return the heading and the lines as text: method, what differs between rows, then the two groups of scores."""
+    heading = ["Method", *(FACTS[name] for name in facts)]
+    heading += [f"{HEADINGS[score]} [paper]" for score in columns]
+    heading += [HEADINGS[score] + MARK for score in columns]
+    return [heading, *(_line(line, facts, columns) for line in frame.to_dict("records"))]
 
 
-def _line(line: dict[str, Any], columns: tuple[str, ...]) -> list[str]:
+def _line(line: dict[str, Any], facts: list[str], columns: tuple[str, ...]) -> list[str]:
     name = f"{line['label']}*" if line["reconstructed"] else line["label"]
     cells = [f"{name} ({line['params']})" if line["params"] else name]
-    cells += [str(line[name]) for name in ("data", "labelled", "unlabelled", "seeds", "empty_predictions")]
+    cells += [str(line[name]) for name in facts]
     for score in columns:
-        cells.append(_number(line[f"{score}_mean"], line[f"{score}_sd"]))
-        cells.append(_number(line[f"{score}_paper"]))
-    return cells
+        published = line[f"{score}_paper"]
+        cells.append(_score(line, score) + ("" if math.isnan(published) else f" [{_number(published)}]"))
+    return cells + [_score(line, column(score, "largest_component")) for score in columns]
+
+
+def _score(line: dict[str, Any], name: str) -> str:
+    return _number(line[f"{name}_mean"], line[f"{name}_sd"])
 
 
 def _number(mean: float, deviation: float = math.nan) -> str:
@@ -95,27 +129,38 @@ def _number(mean: float, deviation: float = math.nan) -> str:
     return f"{mean:.2f}" if math.isnan(deviation) else f"{mean:.2f} ± {deviation:.2f}"
 
 
-def _markdown(caption: tuple[str, str], cells: list[list[str]]) -> str:
+def _markdown(caption: str, cells: list[list[str]], words: int, below: list[str]) -> str:
     heading, *body = ("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in cells)
-    rule = "| " + " | ".join([":--", ":--", *["--:"] * (len(cells[0]) - 2)]) + " |"
-    return "\n".join([caption[0], "", heading, rule, *body, "", caption[1], ""])
+    rule = "| " + " | ".join([":--"] * words + ["--:"] * (len(cells[0]) - words)) + " |"
+    return "\n".join([caption, "", heading, rule, *body, "", "\n\n".join(below), ""])
 
 
-def _latex(caption: tuple[str, str], cells: list[list[str]]) -> str:
-    heading, *body = ("    " + " & ".join(cell.translate(LATEX) for cell in line) + r" \\" for line in cells)
+def _latex(caption: str, cells: list[list[str]], words: int, scores: int, below: list[str]) -> str:
+    names = [name.removesuffix(MARK) for name in cells[0]]
+    heading, *body = (
+        "    " + " & ".join(cell.translate(LATEX) for cell in line) + r" \\" for line in [names, *cells[1:]]
+    )
+    width = len(names)
+    facts = width - 2 * scores
+    groups = " & ".join(rf"\multicolumn{{{scores}}}{{c}}{{{name}}}" for name in GROUPS.values())
+    rules = rf"\cmidrule(lr){{{facts + 1}-{width - scores}}} \cmidrule(lr){{{width - scores + 1}-{width}}}"
     return "\n".join(
         [
-            r"% Needs \usepackage{booktabs}.",
+            r"% Needs \usepackage{booktabs,graphicx}.",
             r"\begin{table}",
             r"  \centering",
-            rf"  \caption{{{' '.join(caption).translate(LATEX)}}}",
-            rf"  \begin{{tabular}}{{ll{'r' * (len(cells[0]) - 2)}}}",
+            rf"  \caption{{{caption.translate(LATEX)}}}",
+            r"  \resizebox{\textwidth}{!}{%",
+            rf"  \begin{{tabular}}{{{'l' * words}{'r' * (width - words)}}}",
             r"    \toprule",
+            f"    {'& ' * facts}{groups} " + r"\\",
+            f"    {rules}",
             heading,
             r"    \midrule",
             *body,
             r"    \bottomrule",
-            r"  \end{tabular}",
+            r"  \end{tabular}}",
+            *(rf"  \par\smallskip\raggedright\footnotesize {text.translate(LATEX)}" for text in below),
             r"\end{table}",
             "",
         ]

@@ -217,6 +217,9 @@ def test_the_whole_pipeline_at_scale_smoke(copy):
     markdown = (copy / "results/smoke/table3.md").read_text()
     assert markdown.startswith("Not the paper's setting: scale 'smoke'")
     assert (copy / "results/smoke/table3.tex").exists()
+    with (copy / "results/smoke/table3.comparison.csv").open(newline="") as file:
+        compared = {(line["method"], line["patients"]) for line in csv.DictReader(file) if line["metric"] == "dice"}
+    assert compared == {(method, "20") for method in ("supervised", "cps", "mcnet", "dml")}
 
     tracked = [json.loads(path.read_text()) for path in (copy / "results/runs").glob("*/tracked.json")]
     assert len(tracked) == 5

@@ -27,6 +27,7 @@ rule table:
         ),
         markdown="results/{artefact}.md",
         latex="results/{artefact}.tex",
+        comparison="results/{artefact}.comparison.csv",
     log:
         "results/logs/table/{artefact}.log",
     wildcard_constraints:

@@ -1,0 +1,156 @@
+"""Paired comparison of methods over test patients: the statistics, on frames, without files or words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from dmd.errors import InputError
+
+LEVEL = 0.05
+MINIMUM = 6  # with 5 pairs the smallest two-sided p of the signed-rank test is 2 / 2^5 > 0.05
+RESAMPLES = 1999
+HIGHER_IS_BETTER = ("dice", "jaccard")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a method differs from another on the same patients; always the first minus the second.
+
+    Attributes
+    ----------
+    patients : int
+        Pairs compared.
+    left_out : int
+        Patients without the score in one of the two, as an empty prediction has no distance. Who fails on the hard
+        patients gains by that; `dmd.metrics.treat_empty` knows other conventions.
+    difference : float
+        Hodges-Lehmann estimate, in the unit of the score; NaN without a pair.
+    low, high : float
+        Its 95 % bootstrap interval; NaN with fewer than `MINIMUM` pairs.
+    p : float
+        Of the two-sided Wilcoxon signed-rank test; NaN with fewer than `MINIMUM` pairs, 1 if no pair differs.
+    """
+
+    patients: int
+    left_out: int
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def per_patient(runs: Sequence[pd.DataFrame], scores: Sequence[str]) -> pd.DataFrame:
+    """Average the test scores of runs that differ in the seed.
+
+    Parameters
+    ----------
+    runs : sequence of DataFrame
+        One per seed, of equal cases: a line per case and foreground class, with ``patient`` and the scores.
+    scores : sequence of str
+        The columns to average.
+
+    Returns
+    -------
+    DataFrame
+        One line per patient: the mean over seeds, then over classes and cases. Cases of one patient (the two phases
+        of ACDC) are not independent and therefore one unit. NaN where any of the averaged values is: seeds would
+        otherwise weigh differently from patient to patient.
+    """
+    # The same number of lines per seed and case: one mean is the mean of means.
+    grouped = pd.concat(runs).groupby("patient")[list(scores)]
+    return grouped.agg(lambda values: values.mean(skipna=False))
+
+
+def hodges_lehmann(differences: np.ndarray, axis: int = -1) -> np.ndarray:
+    r"""Return the median of all Walsh averages along an axis.
+
+    .. math:: \hat\Delta = \operatorname{median}_{i \le j} \frac{d_i + d_j}{2}
+
+    In the unit of the differences, between the smallest and the largest of them; that of one difference is itself
+    (Hodges and Lehmann, 1963). The centre at which the signed-rank test is least surprised.
+
+    >>> float(hodges_lehmann(np.array([0.0, 1.0, 5.0])))
+    1.75
+    """
+    differences = np.moveaxis(np.asarray(differences, float), axis, -1)
+    first, second = np.triu_indices(differences.shape[-1])
+    return np.median((differences[..., first] + differences[..., second]) / 2, axis=-1)
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    r"""Adjust p-values for their number.
+
+    .. math:: \tilde p_{(k)} = \max_{l \le k} \min(1, (m - l + 1) \, p_{(l)})
+
+    Step-down, valid under any dependence (Holm, Scandinavian Journal of Statistics 6, 1979). In [0, 1], never below
+    p; one p-value stays itself. NaN is a test that was not made: it stays NaN and is not counted among the m.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    given = np.asarray(p, float)
+    made = np.flatnonzero(~np.isnan(given))
+    order = made[np.argsort(given[made], kind="stable")]
+    adjusted = np.full(given.shape, np.nan)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1, np.arange(len(order), 0, -1) * given[order]))
+    return adjusted
+
+
+def compare(method: pd.Series, other: pd.Series) -> Comparison:
+    """Compare a score of two methods, patient by patient.
+
+    Parameters
+    ----------
+    method, other : Series
+        One value per patient (`per_patient`), NaN where there is none.
+
+    Returns
+    -------
+    Comparison
+        Method minus other. The signed-rank test is SciPy's: exact without ties, its zero differences dropped. The
+        interval is the percentile bootstrap's over patients with a fixed seed: it is defined for any differences, and
+        turns its sign with the comparison.
+
+    Raises
+    ------
+    InputError
+        The patients are not the same.
+    """
+    if set(method.index) != set(other.index) or not method.index.is_unique:
+        odd = sorted(set(method.index) ^ set(other.index))[:5]
+        raise InputError(f"expected scores of the same patients to compare, found {odd} in one of the two only")
+    # Rounded: sums in another order must not break ties of distances on a grid.
+    differences = (method - other).round(9)
+    found = differences.dropna().to_numpy()
+    left_out = len(differences) - len(found)
+    estimate = float(hodges_lehmann(found)) if len(found) else np.nan
+    if len(found) < MINIMUM:
+        return Comparison(len(found), left_out, estimate, np.nan, np.nan, np.nan)
+    if not found.any():
+        return Comparison(len(found), left_out, 0.0, 0.0, 0.0, 1.0)
+    interval = stats.bootstrap(
+        (found,),
+        hodges_lehmann,
+        n_resamples=RESAMPLES,
+        batch=500,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    p = float(stats.wilcoxon(found).pvalue)
+    return Comparison(len(found), left_out, estimate, float(interval.low), float(interval.high), p)
+
+
+def verdict(score: str, difference: float, p: float) -> str:
+    """Say what a difference means for the method that comes first.
+
+    ``better`` or ``worse`` where (adjusted) p is below `LEVEL`, else ``undecided``; ``too few`` patients where no test
+    was made.
+    """
+    if np.isnan(p):
+        return "too few"
+    if p >= LEVEL or difference == 0:
+        return "undecided"
+    return "better" if (difference > 0) == (score in HIGHER_IS_BETTER) else "worse"

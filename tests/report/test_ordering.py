@@ -1,0 +1,88 @@
+import pytest
+from test_comparison import shifted, table
+from test_tables import add_run, line, row
+
+from dmd.report.collect import collect
+from dmd.report.comparison import compare_table
+from dmd.report.ordering import say_order
+
+
+@pytest.fixture
+def said(tmp_path):
+    """Return a function: what is said of a table whose methods have a shift against DMD and a Dice in the paper."""
+
+    def say(methods: dict[str, tuple[float, float | None]], patients: int = 8, **settings) -> str:
+        rows = []
+        for seed, (label, (shift, paper)) in enumerate(methods.items()):
+            run = add_run(tmp_path, shifted(shift)[:patients], seed=seed, **settings)
+            rows.append(row(label, 8, [run], {"dice": paper} if paper else {}))
+        artefact = table(*rows)
+        return say_order(collect(artefact, tmp_path), compare_table(artefact, tmp_path))
+
+    return say
+
+
+def test_the_sentence_is_this(said):
+    text = said({"A": (-5, 80.0), "B": (1, 85.0), "DMD": (0, 90.0)})
+    assert text == (
+        "la, 8 labelled, 8 test cases, 1 seed: the paper's order of DMD and another method by mean Dice held for 1 of "
+        "2 (A; p below 0.05 for A); it did not hold for 1 (B; p below 0.05 for B). Order in the paper: DMD > B > A; "
+        "here: B > DMD > A. Method minus DMD: A -5.00 [-5.00, -5.00] (p = 0.016), B +1.00 [+1.00, +1.00] (p = 0.016). "
+        "Differences are in percentage points: the Hodges-Lehmann estimate over test patients, its 95 % bootstrap "
+        "interval and p of the Wilcoxon signed-rank test, Holm-corrected over this table. One seed per method: the "
+        "intervals hold the choice of test patients, not what another seed would change."
+    )
+
+
+def test_an_order_that_holds_for_all_has_no_but(said):
+    text = said({"A": (-5, 80.0), "B": (-1, 85.0), "DMD": (0, 90.0)})
+    assert "held for 2 of 2 (A, B; p below 0.05 for A, B). Order" in text
+    assert "did not hold" not in text
+
+
+def test_an_order_that_holds_for_none_names_nobody(said):
+    assert "held for 0 of 1; it did not hold for 1 (A; p below" in said({"A": (5, 80.0), "DMD": (0, 90.0)})
+
+
+def test_a_paper_in_which_dmd_is_below_is_taken_at_its_word(said):
+    text = said({"DMD": (0, 90.0), "A": (5, 95.0)})
+    assert "held for 1 of 1 (A; p below 0.05 for A). Order in the paper: A > DMD; here: A > DMD." in text
+
+
+def test_equal_scores_here_are_no_order(said):
+    text = said({"A": (0, 80.0), "DMD": (0, 90.0)})
+    assert "held for 0 of 1; it did not hold for 1 (A; p below 0.05 for none of them)" in text
+    assert "A +0.00 [+0.00, +0.00] (p = 1.000)" in text
+
+
+def test_methods_that_the_paper_does_not_know_are_compared_all_the_same(said):
+    text = said({"Mine": (2, None), "DMD": (0, 90.0)})
+    assert "1 seed: the paper gives no Dice to compare the order with. Method minus DMD: Mine +2.00" in text
+
+
+def test_too_few_patients_are_said(said):
+    text = said({"A": (-5, 80.0), "DMD": (0, 90.0)}, patients=5)
+    assert "(A; p below 0.05 for none of them)" in text
+    assert "A -5.00 (too few patients for a test)" in text
+
+
+def test_a_table_without_dmd_says_so(said):
+    assert said({"A": (-5, 80.0)}).startswith("No method of this table is compared with DMD by Dice")
+
+
+def test_budgets_are_said_one_by_one_and_seeds_counted(tmp_path):
+    rows = []
+    for labelled, shift in ((8, -5), (16, 5)):
+        ours = [add_run(tmp_path, shifted(0), labelled=labelled, seed=seed) for seed in (1, 2)]
+        theirs = [add_run(tmp_path, shifted(shift), labelled=labelled, seed=seed) for seed in (3, 4)]
+        rows += [row("A", labelled, theirs, {"dice": 80.0}), row("DMD", labelled, ours, {"dice": 90.0})]
+    rows.append(row("A", 80, [add_run(tmp_path, [line("a", 1, 1, 1, 0, 0)], labelled=80)], {"dice": 91.0}))
+    rows[-1] = type(rows[-1])(**vars(rows[-1]) | {"dataset": "other"})
+    text = say_order(collect(table(*rows), tmp_path), compare_table(table(*rows), tmp_path))
+    order = "test cases, 2 seeds: the paper's order of DMD and another method by mean Dice held for"
+    assert f"la, 8 labelled, 8 {order} 1 of 1 (" in text
+    assert f"la, 16 labelled, 8 {order} 0 of 1;" in text
+    assert "80 labelled" not in text
+    assert text.endswith(
+        "Seeds are averaged first: the intervals hold the choice of test patients, not that of the seeds."
+    )
