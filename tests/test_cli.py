@@ -33,6 +33,7 @@ def made(content, root) -> plan.Plan:
         "compare",
         "curve",
         "panel",
+        "report",
         "track-store",
         "track",
         "follow",

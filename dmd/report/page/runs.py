@@ -73,7 +73,9 @@ def cost_table(entries: Iterable[Entry]) -> Table:
     columns += [Column("Device", words=True), *(Column(name) for name in ("Wall time (min)", "s per step"))]
     columns += [Column("Peak memory (MB)"), Column("Attempts")]
     note = "Memory: of the process, on a GPU of the device. Attempts: 1 for a training that was never interrupted."
-    return Table("cost-table", "", tuple(columns), tuple(_cost(entry) for entry in entries), note)
+    return Table(
+        "cost-table", "Every run that has started.", tuple(columns), tuple(_cost(entry) for entry in entries), note
+    )
 
 
 def _cost(entry: Entry) -> tuple[Cell, ...]:

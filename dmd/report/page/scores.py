@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from dmd.plan import Artefact, Row
-from dmd.report.collect import collect, selections
+from dmd.report.collect import collect, column, selections
+from dmd.report.description import empty_predictions
 from dmd.report.page.naming import anchor, digests, point_name, row_name
 from dmd.report.page.table import MISSING, Cell, Column, Table, number
-from dmd.report.tables import HEADINGS, NOTE, RECONSTRUCTED
+from dmd.report.statistics import HIGHER_IS_BETTER
+from dmd.report.tables import HEADINGS, RECONSTRUCTED
 from dmd.rundir import RunDir
 
-HIGHER_IS_BETTER = ("dice", "jaccard")
-LEGEND = "Diff.: ours minus the paper's; ▲ better, ▼ worse than the paper. Patients: labelled + unlabelled."
+NOTE = (
+    "Mean ± standard deviation over seeds where there are several. Diff.: ours minus the paper's; ▲ better, ▼ worse "
+    "than the paper. Patients learnt from: labelled + unlabelled. Weights tested: {selections}. No post-processing. A "
+    "voxel is one of the data trained on. Empty: predictions without a voxel, over all seeds; {empty}."
+)
+COMPONENT = "largest_component"
+COMPONENT_NOTE = "Only the largest connected component of each class is kept. Change: against the table above."
 
 
 def evaluated(artefact: Artefact, runs: Path) -> Artefact:
@@ -40,9 +47,36 @@ def score_table(artefact: Artefact, runs: Path) -> Table | None:
     lines = iter(collect(done, runs).to_dict("records"))
     rows = [_row(artefact, row, next(lines) if _evaluated(row, runs) else None) for row in artefact.rows]
     caption = f"Scale {artefact.scale}. {artefact.caption}"
-    note = NOTE.format(selections="; ".join(selections(done, runs)))
+    note = NOTE.format(selections="; ".join(selections(done, runs)), empty=empty_predictions(artefact))
     note += RECONSTRUCTED if any(row.reconstructed for row in artefact.rows) else ""
-    return Table(f"{anchor(artefact)}-scores", caption, tuple(_columns(artefact)), tuple(rows), f"{LEGEND} {note}")
+    return Table(f"{anchor(artefact)}-scores", caption, tuple(_columns(artefact)), tuple(rows), note)
+
+
+def component_table(artefact: Artefact, runs: Path) -> Table | None:
+    """Return the scores of the evaluated rows with the largest component only; None where there is no such row.
+
+    Raises
+    ------
+    InputError
+        As `dmd.report.collect.collect`.
+    """
+    done = evaluated(artefact, runs)
+    if not done.rows:
+        return None
+    columns = [Column("Method", words=True), Column("Labelled")]
+    columns += [Column(name, HEADINGS[score]) for score in artefact.columns for name in ("ours", "change")]
+    lines = collect(done, runs).to_dict("records")
+    rows = [_component_row(row, artefact.columns, line) for row, line in zip(done.rows, lines, strict=True)]
+    return Table(f"{anchor(artefact)}-component", COMPONENT_NOTE, tuple(columns), tuple(rows))
+
+
+def _component_row(row: Row, scores: tuple[str, ...], line: dict[str, Any]) -> tuple[Cell, ...]:
+    cells = [Cell(row_name(row)), number(row.labelled, 0)]
+    for score in scores:
+        name = column(score, COMPONENT)
+        change = line[f"{name}_mean"] - line[f"{score}_mean"]
+        cells += [_spread(line[f"{name}_mean"], line[f"{name}_sd"]), difference(change, score)]
+    return tuple(cells)
 
 
 def _columns(artefact: Artefact) -> Iterable[Column]:

@@ -11,7 +11,7 @@ from dmd.files import write_text
 from dmd.plan import Artefact
 from dmd.report.collect import settings
 from dmd.report.page import distributions, figures, naming, overlays, readings, runs, scores
-from dmd.report.page.comparison import comparison
+from dmd.report.page.comparison import Comparison, read_comparison
 from dmd.report.page.image import Picture
 from dmd.report.page.table import Table
 
@@ -25,7 +25,8 @@ class Section:
     id: str
     title: str
     scores: Table | None
-    comparison: Table | None
+    component: Table | None
+    comparison: Comparison | None
     distributions: list[Picture]
     figure: Picture | None
 
@@ -77,7 +78,8 @@ def _section(artefact: Artefact, results: Path) -> Section | None:
         id=naming.anchor(artefact),
         title=naming.title(artefact),
         scores=scores.score_table(artefact, results / "runs") if artefact.columns else None,
-        comparison=comparison(artefact, results) if is_table else None,
+        component=scores.component_table(artefact, results / "runs") if is_table else None,
+        comparison=read_comparison(artefact, results) if is_table else None,
         distributions=distributions.distributions(artefact, results / "runs") if is_table else [],
         figure=None if is_table else figures.figure(artefact, results),
     )
