@@ -1,19 +1,15 @@
-"""The `dmd` command: `plan`, `show`, `predict` and `ui` for people, and one subcommand for every rule of the workflow.
-
-Modules are imported by the subcommand that needs them, so that `dmd plan` starts without torch.
-"""
+"""The `dmd` command and its options: a subcommand for every rule of the workflow, and some for people."""
 
 import argparse
 import errno
-import json
 import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
-from dmd import config
+from dmd import commands
+from dmd.commands import RUNS
 from dmd.config import TRACKING_URI
 from dmd.errors import InputError
 from dmd.overview import KEYS
@@ -21,7 +17,6 @@ from dmd.overview import KEYS
 # A disk that is full, over quota or not to be written to.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
-RUNS = Path("results/runs")
 RUN = "id of a run, a part of it such as its end, or the path of its folder"
 
 
@@ -51,13 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dmd", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+    entries = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable, summary: str, example: str, more: str = "") -> argparse.ArgumentParser:
-        entry = commands.add_parser(
+    def add(name: str, command: Callable, example: str, more: str = "") -> argparse.ArgumentParser:
+        entry = entries.add_parser(
             name,
-            help=summary,
-            description=summary,
+            help=command.__doc__,
+            description=command.__doc__,
             epilog=f"{more}example: {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -66,8 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     plan = add(
         "plan",
-        _plan,
-        "print the runs, who wants each, how far it is and how long the rest will take",
+        commands.plan,
         "dmd plan --scale half method=dmd",
         f"{KEYS}\n\n",
     )
@@ -77,14 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true", help="machine-readable, see below")
     plan.add_argument("--slurm", action="store_true", help="what a submission would cost: jobs, hours, longest chain")
 
-    show = add("show", _show, "print settings, loss, test scores and cost of a run", "dmd show 08a39383")
+    show = add("show", commands.show, "dmd show 08a39383")
     show.add_argument("run", help=RUN)
     show.add_argument("--runs", type=Path, default=RUNS, help=f"where runs are looked for (default: {RUNS})")
 
     predict = add(
         "predict",
-        _predict,
-        "segment a scan of your own with a trained run",
+        commands.predict,
         "dmd predict --run la-8-dmd-08a39383 scan.nii.gz --out mask.nii.gz",
         "Give the whole scan as it was reconstructed: its intensities are scaled by those of the whole.\n\n",
     )
@@ -102,42 +95,35 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--configfile", type=Path, action="append", default=[], help="your own configuration")
     predict.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
 
-    describe = add("describe", _describe, "write a description that the workflow planned", "dmd describe '{}' x.json")
+    describe = add("describe", commands.describe, "dmd describe '{}' x.json")
     describe.add_argument("content")
     describe.add_argument("output", type=Path)
 
-    download = add(
-        "download", _download, "fetch a data set from its public archive", "dmd download '{...}' results/raw/la"
-    )
+    download = add("download", commands.download, "dmd download '{...}' results/raw/la")
     download.add_argument("facts", help="JSON of the data set's stanza in config/datasets.yaml")
     download.add_argument("folder", type=Path)
 
     prepare = add(
         "prepare",
-        _prepare,
-        "make one checked store of a data set",
+        commands.prepare,
         "dmd prepare results/data/la-2x2x2.json /data/la la.h5",
     )
     prepare.add_argument("description", type=Path)
     prepare.add_argument("source", type=Path, help="folder with the public copy")
     prepare.add_argument("output", type=Path)
 
-    check = add(
-        "check", _check, "refuse a store that is not what it should be, draw it", "dmd check d.json s.h5 c.json m.png"
-    )
+    check = add("check", commands.check, "dmd check d.json s.h5 c.json m.png")
     check.add_argument("description", type=Path)
     check.add_argument("store", type=Path)
     check.add_argument("summary", type=Path)
     check.add_argument("mosaic", type=Path)
 
-    for name, command, summary in (
-        ("train", _train, "train a run, going on from its state"),
-        ("predict-test", _predict_test, "segment the test cases with a trained run"),
-        ("evaluate", _evaluate, "measure the segmentations of a run"),
+    for name, command in (
+        ("train", commands.train),
+        ("predict-test", commands.predict_test),
+        ("evaluate", commands.evaluate),
     ):
-        entry = add(
-            name, command, summary, f"dmd {name} results/runs/la-8-dmd-08a39383 --store results/data/la-1x1x1.h5"
-        )
+        entry = add(name, command, f"dmd {name} results/runs/la-8-dmd-08a39383 --store results/data/la-1x1x1.h5")
         entry.add_argument("run", type=Path, help="folder of the run, with its spec.json")
         entry.add_argument("--store", type=Path, required=True)
         if name != "evaluate":
@@ -147,25 +133,24 @@ def _parser() -> argparse.ArgumentParser:
             entry.add_argument("--track", metavar="URI", help="tracking store that shows the run while it trains")
             _add_names(entry)
 
-    table = add("table", _table, "make a table from the runs behind it", "dmd table results/table3.json --output t.csv")
+    table = add("table", commands.table, "dmd table results/table3.json --output t.csv")
     table.add_argument("description", type=Path)
     table.add_argument("--runs", type=Path, default=RUNS)
     table.add_argument("--output", type=Path, required=True, help=".csv; .md and .tex are written beside it")
 
     compare = add(
         "compare",
-        _compare,
-        "print how two runs differ on the same test patients",
+        commands.compare,
         "dmd compare la-8-cps-606e3192 la-8-dmd-fe199d99",
     )
     compare.add_argument("run", nargs=2, help=f"{RUN}; differences are first minus second")
     compare.add_argument("--runs", type=Path, default=RUNS)
 
-    for name, command, summary in (
-        ("curve", _curve, "draw test scores over a hyper-parameter"),
-        ("panel", _panel, "draw what trained networks do on the unlabelled scans"),
+    for name, command in (
+        ("curve", commands.curve),
+        ("panel", commands.panel),
     ):
-        entry = add(name, command, summary, f"dmd {name} results/fig.json --output results/fig.png")
+        entry = add(name, command, f"dmd {name} results/fig.json --output results/fig.png")
         entry.add_argument("description", type=Path)
         entry.add_argument("--runs", type=Path, default=RUNS)
         entry.add_argument("--output", type=Path, required=True, help=".png; .svg and .csv are written beside it")
@@ -173,12 +158,17 @@ def _parser() -> argparse.ArgumentParser:
             entry.add_argument("--store", type=Path, required=True)
             entry.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
 
-    store = add(
-        "track-store", _track_store, "make the tracking store, once", "dmd track-store sqlite:///results/mlflow.db"
-    )
+    report = add("report", commands.report, "dmd report --scale half")
+    report.add_argument("descriptions", nargs="*", type=Path, help="JSON of artefacts (default: all of the scale)")
+    report.add_argument("--scale", help="default: the one in config/config.yaml")
+    report.add_argument("--configfile", type=Path, action="append", default=[], help="your own configuration")
+    report.add_argument("--results", type=Path, default=Path("results"))
+    report.add_argument("--output", type=Path, help="default: report.html beside the artefacts")
+
+    store = add("track-store", commands.track_store, "dmd track-store sqlite:///results/mlflow.db")
     store.add_argument("uri")
 
-    track = add("track", _track, "mirror runs in MLflow", "dmd track results/runs/la-8-dmd-08a39383 --artefacts table3")
+    track = add("track", commands.track, "dmd track results/runs/la-8-dmd-08a39383 --artefacts table3")
     track.add_argument("run", type=Path)
     track.add_argument("--uri", default=TRACKING_URI)
     track.add_argument("--attempt", type=int, default=0, help="noted in tracked.json (default: 0)")
@@ -186,15 +176,14 @@ def _parser() -> argparse.ArgumentParser:
 
     follow = add(
         "follow",
-        _follow,
-        "what `dmd train --track` starts: send to MLflow what standard input says is saved",
+        commands.follow,
         "dmd follow results/runs/la-8-dmd-08a39383 <<< 4711",
     )
     follow.add_argument("run", type=Path)
     follow.add_argument("--uri", default=TRACKING_URI)
     _add_names(follow)
 
-    view = add("ui", _ui, "show the runs in MLflow", "dmd ui half/table3")
+    view = add("ui", commands.ui, "dmd ui half/table3")
     view.add_argument("artefact", nargs="?", default="", help="only the runs of this artefact")
     view.add_argument("--uri", default=TRACKING_URI)
     view.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
@@ -206,158 +195,3 @@ def _parser() -> argparse.ArgumentParser:
 def _add_names(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--artefacts", default="", help="comma separated names of the artefacts that use the run")
     parser.add_argument("--methods", default="", help="comma separated names that they give its method")
-
-
-def _plan(options: argparse.Namespace) -> None:
-    from dmd import cost, plan
-    from dmd.overview import find, orphans, show
-
-    checked = config.check(config.read(Path("config"), *options.configfile))
-    made = plan.make(checked)
-    runs = find(made, options.find, options.scale)
-    if options.slurm:
-        return cost.show(runs, made, checked, RUNS.parent)
-    if not options.json and orphans(made, RUNS):
-        print(f"in {RUNS} but in no plan: {', '.join(orphans(made, RUNS))}")
-    show(runs, RUNS, cost.step_times(RUNS, cost.MEASURED), as_json=options.json)
-
-
-def _show(options: argparse.Namespace) -> None:
-    from dmd import cost
-    from dmd.portrait import show
-    from dmd.rundir import find_run
-
-    run = find_run(options.run, options.runs)
-    dataset = config.check(config.read()).datasets.get(run.read_spec()["dataset"]["name"])
-    show(run, cost.step_times(options.runs, cost.MEASURED), dataset and dataset.classes)
-
-
-def _predict(options: argparse.Namespace) -> None:
-    from dmd.prediction import predict_scan
-    from dmd.rundir import find_run
-
-    datasets = config.check(config.read(Path("config"), *options.configfile)).datasets
-    run = find_run(options.run, options.runs)
-    found = predict_scan(run, options.scan, options.out, datasets, options.device, prepared=options.prepared)
-    print(f"{options.out}: " + ", ".join(f"{name} {millilitres:.1f} ml" for name, millilitres in found.items()))
-
-
-def _describe(options: argparse.Namespace) -> None:
-    from dmd.files import write_json
-
-    write_json(options.output, json.loads(options.content))
-
-
-def _download(options: argparse.Namespace) -> None:
-    from dmd.data.download import download
-
-    download(json.loads(options.facts), options.folder)
-
-
-def _prepare(options: argparse.Namespace) -> None:
-    from dmd.data.prepare import prepare
-
-    prepare(_read_json(options.description), options.source, options.output)
-
-
-def _check(options: argparse.Namespace) -> None:
-    from dmd.data.check import check
-    from dmd.files import write_json
-    from dmd.report.mosaic import mosaic
-
-    description = _read_json(options.description)
-    write_json(options.summary, check(options.store, description))
-    mosaic(options.store, options.mosaic)
-
-
-def _train(options: argparse.Namespace) -> None:
-    from dmd.rundir import RunDir
-    from dmd.tracking.launch import followed
-    from dmd.training import DivergedError, train
-
-    names = ("--artefacts", options.artefacts, "--methods", options.methods)
-    follower = followed(options.run, options.track, *names) if options.track else nullcontext(lambda size: None)
-    try:
-        with follower as saved:
-            train(RunDir(options.run), options.store, options.device, options.save_every, saved)
-    except DivergedError as error:
-        print(f"dmd train: {error}", file=sys.stderr)
-        raise SystemExit(3) from None
-
-
-def _predict_test(options: argparse.Namespace) -> None:
-    from dmd.prediction import predict
-    from dmd.rundir import RunDir
-
-    predict(RunDir(options.run), options.store, options.device)
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    from dmd.evaluation import evaluate_run
-    from dmd.rundir import RunDir
-
-    evaluate_run(RunDir(options.run), options.store)
-
-
-def _table(options: argparse.Namespace) -> None:
-    from dmd.report.tables import write_table
-
-    write_table(options.description, options.runs, options.output)
-
-
-def _compare(options: argparse.Namespace) -> None:
-    from dmd.report.pair import say_pair
-    from dmd.rundir import find_run
-
-    print(say_pair(*(find_run(run, options.runs) for run in options.run)))
-
-
-def _curve(options: argparse.Namespace) -> None:
-    from dmd.report.curves import write_curve
-
-    write_curve(options.description, options.runs, options.output)
-
-
-def _panel(options: argparse.Namespace) -> None:
-    from dmd.report.panels import write_panel
-
-    write_panel(options.description, options.runs, options.store, options.output, options.device)
-
-
-def _track_store(options: argparse.Namespace) -> None:
-    from dmd.tracking.store import make_store
-
-    make_store(options.uri)
-
-
-def _track(options: argparse.Namespace) -> None:
-    from dmd.rundir import RunDir
-    from dmd.tracking.mirror import track_run
-
-    track_run(RunDir(options.run), options.uri, *_names(options), options.attempt)
-
-
-def _follow(options: argparse.Namespace) -> None:
-    os.nice(10)  # before the imports: 3 s of computing, which at 19 beside busy cores would take minutes
-    from dmd.rundir import RunDir
-    from dmd.tracking.follow import follow
-
-    follow(RunDir(options.run), options.uri, *_names(options))
-
-
-def _ui(options: argparse.Namespace) -> None:
-    from dmd.tracking.view import view
-
-    view(options.uri, options.artefact, options.host, options.port, browser=not options.no_browser)
-
-
-def _names(options: argparse.Namespace) -> tuple[list[str], list[str]]:
-    artefacts, methods = (list(filter(None, names.split(","))) for names in (options.artefacts, options.methods))
-    return artefacts, methods
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"expected a JSON description at {path}: {error}") from None

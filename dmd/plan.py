@@ -103,6 +103,18 @@ class Plan:
     stores: dict[str, Store]
     targets: tuple[str, ...]
 
+    def of_scale(self, scale: str) -> list[Artefact]:
+        """Return the artefacts of a scale, in the order of the configuration.
+
+        Raises
+        ------
+        InputError
+            There is no such scale.
+        """
+        known = dict.fromkeys(artefact.scale for artefact in self.artefacts.values())
+        _lookup(known, scale, "scale", "report")
+        return [artefact for artefact in self.artefacts.values() if artefact.scale == scale]
+
 
 def canonical(value: Any) -> str:
     """Return JSON with one spelling per value: sorted keys, 2.0 written as 2, keys that are ``None`` left out."""
@@ -298,7 +310,7 @@ class _Planner:
             "downsample": scaled.downsample,
             "split": self.splits[scaled.data].sha256,
         }
-        name = f"{scaled.data}-{'x'.join(str(factor) for factor in scaled.downsample)}"
+        name = store_name(identity)
         return self.stores.setdefault(name, Store(name, scaled.data, identity))
 
     def _check_budget(self, where: str, data: str, labelled: int, batches: str) -> None:
@@ -341,6 +353,15 @@ def describe_artefact(artefact: Artefact) -> str:
 def artefact_name(name: str, scale: str) -> str:
     """Return the path of an artefact under results/ without its ending: the paper's scale has no folder."""
     return name if scale == "paper" else f"{scale}/{name}"
+
+
+def store_name(identity: dict[str, Any]) -> str:
+    """Return the name of the store that has an identity, which stands in the ``dataset`` of every spec.
+
+    >>> store_name({"name": "la", "downsample": [2, 2, 2]})
+    'la-2x2x2'
+    """
+    return f"{identity['name']}-{'x'.join(str(factor) for factor in identity['downsample'])}"
 
 
 def _cells(block: Block) -> Iterator[tuple[str, int, str, dict[str, Value]]]:

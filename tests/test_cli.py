@@ -35,6 +35,7 @@ def made(content, root) -> plan.Plan:
         "compare",
         "curve",
         "panel",
+        "report",
         "track-store",
         "track",
         "follow",

@@ -15,7 +15,7 @@ ROWS = [
     ["state", "inference", "selection", "snapshots", "probes", "training", "prediction", "evaluation"],
     ["report"],
     ["tracking"],
-    ["cli", "__main__"],
+    ["commands", "cli", "__main__"],
 ]
 LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}
 # The cluster: who owns a run, what a submission costs, whether there is a cluster.
@@ -44,6 +44,9 @@ HOMES = {
     "matplotlib": {"report"},
     "seaborn": {"report"},
     "pandas": {"report"},
+    "jinja2": {"report"},
+    "mistune": {"report"},
+    "PIL": {"report"},
     "medpy": set(),
 }
 

@@ -15,35 +15,35 @@ EMPTY = {
 }
 
 
-def read_description(path: Path, kind: str) -> Artefact:
+def read_description(path: Path, kind: str | None = None) -> Artefact:
     """Read the JSON of a `dmd.plan.Artefact`.
 
     Parameters
     ----------
     path : Path
         Written by `dmd describe`.
-    kind : str
-        ``table``, ``curve`` or ``panel``: what it must be the description of.
+    kind : str, optional
+        ``table``, ``curve`` or ``panel``: what it must be the description of; left out, any of them.
 
     Raises
     ------
     InputError
         The file is missing or describes something else.
     """
+    expected = f"the description of a {kind or 'table or figure'}"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         rows = tuple(Row(**row | {"runs": tuple(row["runs"])}) for row in content["rows"])
         losses = tuple(Loss(**loss) for loss in content.get("losses") or ()) or None
         artefact = Artefact(**content | {"columns": tuple(content["columns"]), "rows": rows, "losses": losses})
-        if artefact.kind != kind:
+        if kind and artefact.kind != kind:
             raise ValueError(f"it is that of a {artefact.kind}")
         return artefact
     except FileNotFoundError:
-        raise InputError(f"expected the description of a {kind} at {path}, found no file") from None
+        raise InputError(f"expected {expected} at {path}, found no file") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"expected the description of a {kind} at {path}, found another content ({error!r}); "
-            "delete the file and have it made again"
+            f"expected {expected} at {path}, found another content ({error!r}); delete the file and have it made again"
         ) from None
 
 

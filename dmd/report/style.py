@@ -30,6 +30,7 @@ SETTINGS = {
     "svg.hashsalt": "dmd",  # the same figure has the same bytes
 }
 CAPTION_SIZE, LETTERS_PER_INCH = 6.5, 20
+CAPTION_ID = "caption"  # of its group in the SVG
 DPI = 200
 
 
@@ -84,7 +85,8 @@ def publish(figure: Figure, caption: str, ids: Iterable[str], output: Path) -> N
     """
     text = f"{caption} Runs: {run_names(ids)}."
     width = int(figure.get_figwidth() * LETTERS_PER_INCH)
-    figure.supxlabel(textwrap.fill(text, width), x=0.01, ha="left", fontsize=CAPTION_SIZE, color="#333333")
+    under = figure.supxlabel(textwrap.fill(text, width), x=0.01, ha="left", fontsize=CAPTION_SIZE, color="#333333")
+    under.set_gid(CAPTION_ID)
     with mpl.rc_context(SETTINGS):
         with replacing(output) as aside:
             figure.savefig(aside, format="png", dpi=DPI, metadata={"Description": text})

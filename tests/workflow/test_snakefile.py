@@ -17,12 +17,13 @@ import yaml
 BIN = Path(sys.executable).parent
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def snakemake(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
     # The copy's own package, as an editable installation of it would give.
     environment = os.environ | {
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "PYTHONPATH": str(folder),
         "XDG_CACHE_HOME": str(folder / ".cache"),
+        **variables,
     }
     command = [str(BIN / "snakemake"), "--cores", "2", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -92,6 +93,20 @@ def test_all_figures_and_the_table_share_their_runs(copy):
     # Table 3 has 5; Fig. 3(b) adds 4 weights, Fig. 4 six temperatures per loss.
     assert counted["train"] == 5 + 4 + 12
     assert (counted["table"], counted["curve"], counted["panel"]) == (1, 2, 3)
+
+
+@pytest.mark.parametrize(("target", "artefacts"), [("results/smoke/report.html", 8), ("results/report.html", 8)])
+def test_the_page_of_a_scale_waits_for_what_is_built_and_knows_of_the_rest(copy, target, artefacts):
+    done = snakemake(copy, "--dry-run", "--", target)
+    assert done.returncode == 0, done.stderr
+    counted = jobs(done.stdout)
+    assert (counted["report"], counted["table"], counted["describe_artefact"]) == (1, 1, artefacts)
+
+
+def test_a_plain_call_ends_with_the_page(copy):
+    done = snakemake(copy, "--dry-run", "--config", "scale=smoke")
+    assert done.returncode == 0, done.stderr
+    assert jobs(done.stdout)["report"] == 1
 
 
 def test_a_local_folder_replaces_the_download(copy):
@@ -187,6 +202,23 @@ def test_the_readmes_commands_plan_what_they_say(copy, command):
     assert "train" in jobs(done.stdout)
 
 
+def require_reports(copy: Path) -> None:
+    """Require the page of the scale, and Snakemake's own report with its captions, both without a network."""
+    target = ("--config", "scale=smoke", "--", "results/smoke/report.html")
+    done = snakemake(copy, *target)
+    assert done.returncode == 0, done.stderr[-3000:]
+    page = (copy / "results/smoke/report.html").read_text()
+    assert "5 of " in page
+    assert page.count("data:image/png") >= 2 * 5  # two worst cases of each run
+    # A proxy that refuses stands for the network that is not there.
+    nowhere = ("https_proxy", "http_proxy", "HTTPS_PROXY", "HTTP_PROXY")
+    report = snakemake(copy, "--report", "results/own.html", *target, **dict.fromkeys(nowhere, "http://127.0.0.1:9"))
+    assert report.returncode == 0, report.stderr[-3000:]
+    own = (copy / "results/own.html").read_text()
+    assert all(category in own for category in ('"Tables"', '"Report"', '"Data"'))
+    assert "Missing runs" in own
+
+
 def require_tracking_alone_repeats(copy: Path) -> None:
     """Require that a run that MLflow did not get is sent by the next call, once, and that nothing is trained for it."""
     target = ("--config", "scale=smoke", "--", "results/smoke/table3.csv")
@@ -228,6 +260,7 @@ def test_the_whole_pipeline_at_scale_smoke(copy):
     again = snakemake(copy, "--dry-run", *settings, "results/smoke/table3.csv")
     assert "Nothing to be done" in again.stdout + again.stderr
     require_tracking_alone_repeats(copy)
+    require_reports(copy)
 
     (copy / "dmd/methods/dmd.py").write_text((copy / "dmd/methods/dmd.py").read_text() + "\n# a comment\n")
     edited = snakemake(copy, "--dry-run", *settings, "results/smoke/table3.csv")

@@ -93,3 +93,20 @@ rule panel:
         runtime=panel_minutes,
     shell:
         "dmd panel {input.description} --runs results/runs --store {input.store} --output {output.png} 2>> {log}"
+
+
+rule report:
+    input:
+        descriptions=report_descriptions,
+        artefacts=report_artefacts,
+    output:
+        report(
+            "results/{report}.html", caption="../report/report.rst", category="Report"
+        ),
+    log:
+        "results/logs/report/{report}.log",
+    localrule: True
+    conda:
+        "../../environment.yaml"
+    shell:
+        "dmd report {input.descriptions} --output {output} 2>> {log}"

@@ -36,7 +36,12 @@ onstart:
             raise WorkflowError(str(error)) from None
 
 
+# The page of each scale lies beside its artefacts.
+REPORTS = {planner.artefact_name("report", scale): scale for scale in CONFIG.scales}
+
+
 wildcard_constraints:
+    report="|".join(REPORTS),
     run="|".join(PLAN.runs),
     store="|".join(PLAN.stores),
     artefact="|".join(PLAN.artefacts),
@@ -190,3 +195,19 @@ def panel_store(wildcards):
     return (
         f"results/data/{PLAN.runs[PLAN.artefacts[wildcards.artefact].runs[0]].store}.h5"
     )
+
+
+def report_descriptions(wildcards):
+    """Descriptions of every artefact of the scale: the page names what is not made."""
+    return [
+        f"results/{artefact.name}.json"
+        for artefact in PLAN.of_scale(REPORTS[wildcards.report])
+    ]
+
+
+def report_artefacts(wildcards):
+    """What the page waits for: the artefacts that the configuration asks to build."""
+    scale = REPORTS[wildcards.report]
+    return [
+        f"results/{planner.artefact_name(name, scale)}.csv" for name in CONFIG.build
+    ]

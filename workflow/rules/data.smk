@@ -52,7 +52,9 @@ rule check:
         store="results/data/{store}.h5",
     output:
         summary="results/data/{store}.check.json",
-        mosaic="results/data/{store}.png",
+        mosaic=report(
+            "results/data/{store}.png", caption="../report/data.rst", category="Data"
+        ),
     log:
         "results/logs/check/{store}.log",
     conda:

@@ -1,0 +1,63 @@
+"""Pictures that travel inside the page."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from dmd.report.style import SETTINGS
+
+POINTS_PER_INCH, PIXELS_PER_INCH = 72, 96
+# Letters stay letters: half the bytes, and sharp at every size. What is left of Matplotlib's name says nothing.
+EMBEDDED = SETTINGS | {"svg.fonttype": "none", "font.family": "sans-serif"}
+NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+COLOURS = 64
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a data URI, its size in CSS pixels, and what it shows in words."""
+
+    source: str
+    width: int
+    height: int
+    alt: str
+    caption: str = ""
+
+
+def from_figure(figure: Figure, alt: str, caption: str = "") -> Picture:
+    """Return a Matplotlib figure as SVG; the same figure gives the same bytes."""
+    file = io.StringIO()
+    with mpl.rc_context(EMBEDDED):
+        figure.savefig(file, format="svg", metadata=NO_METADATA)
+    return from_svg(file.getvalue(), *(size * PIXELS_PER_INCH for size in figure.get_size_inches()), alt, caption)
+
+
+def from_svg(text: str, width: float, height: float, alt: str, caption: str = "") -> Picture:
+    """Return the text of an SVG file as a picture."""
+    drawing = text[text.index("<svg") :]  # what stands before it names a DTD on another host
+    return Picture(_uri("image/svg+xml", drawing.encode()), round(width), round(height), alt, caption)
+
+
+def from_pixels(pixels: np.ndarray, alt: str, caption: str = "") -> Picture:
+    """Return RGB pixels ``(height, width, 3)`` uint8 as a PNG with a palette of 64 colours."""
+    file = io.BytesIO()
+    image = Image.fromarray(pixels).quantize(COLOURS, dither=Image.Dither.NONE)
+    image.save(file, format="PNG", optimize=True)
+    return Picture(_uri("image/png", file.getvalue()), *image.size, alt, caption)
+
+
+def from_png(path: Path, alt: str, caption: str = "") -> Picture:
+    """Return a PNG file as it is."""
+    with Image.open(path) as image:
+        width, height = image.size
+    return Picture(_uri("image/png", path.read_bytes()), width, height, alt, caption)
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,22 @@
+"""What the tests of the page share."""
+
+from pathlib import Path
+
+import pytest
+from halfway import make
+
+from dmd import config, plan
+
+
+@pytest.fixture(scope="session")
+def planned() -> plan.Plan:
+    root = Path(__file__).parents[2]
+    return plan.make(config.check(config.read(root / "config")), root)
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory, planned) -> Path:
+    """A results folder in the middle of things; not to be changed."""
+    folder = tmp_path_factory.mktemp("project") / "results"
+    make(folder, planned)
+    return folder

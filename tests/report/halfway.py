@@ -1,0 +1,99 @@
+"""A results folder in the middle of things: some runs are evaluated, one trains, the others are missing."""
+
+import csv
+import json
+from pathlib import Path
+
+import h5py
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from dmd import plan
+from dmd.data.store import Case, write_store
+from dmd.evaluation import COLUMNS
+from dmd.journal import Journal, write_table
+from dmd.report.style import SETTINGS, publish
+from dmd.report.tables import write_table as write_scores
+from dmd.rundir import RunDir
+
+SHAPE = (12, 10, 4)
+DICE = {"supervised": (0.5, 0.6, 0.7), "cps": (0.2, 0.8, 0.8), "mcnet": (0.9, 0.9, 0.6)}  # of the cases a, b, c
+
+
+def make(folder: Path, planned: plan.Plan) -> None:
+    """Table 3 at scale `smoke`: V-Net, CPS and MC-Net are evaluated, DML trains, DMD is missing; Fig. 2 is drawn."""
+    rows = {row.method: row for row in planned.artefacts["smoke/table3"].rows}
+    for method, dice in DICE.items():
+        _evaluate(_train(folder, planned, rows[method].runs[0]), dice)
+    with Journal(_run(folder, planned, rows["dml"].runs[0]).journal) as journal:
+        journal.append(1, {"loss": 2.0, "learning_rate": 0.01})
+    _store(folder, planned.runs[rows["cps"].runs[0]].spec["dataset"])
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        figure.subplots().plot([0, 1], [1, 0])
+    publish(figure, "Scale 'smoke'. Pseudo labels.", ["la-8-cps-00000000"], folder / "smoke" / "fig2.png")
+
+
+def describe(results: Path, planned: plan.Plan, name: str) -> Path:
+    """Write the description of an artefact where the workflow does."""
+    path = results / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(plan.describe_artefact(planned.artefacts[name]))
+    return path
+
+
+def evaluated_table(results: Path, planned: plan.Plan) -> Path:
+    """Evaluate what is missing of Table 3 with 8 cases each and make the table; return its CSV."""
+    for place, row in enumerate(planned.artefacts["smoke/table3"].rows):
+        run = _train(results, planned, row.runs[0])
+        _evaluate(run, tuple(0.5 + 0.01 * place * (case + 1) for case in range(8)))
+    path = results / "smoke" / "table3.csv"
+    write_scores(describe(results, planned, "smoke/table3"), results / "runs", path)
+    return path
+
+
+def _run(results: Path, planned: plan.Plan, name: str) -> RunDir:
+    run = RunDir(results / "runs" / name)
+    run.write_spec(planned.runs[name].spec)
+    return run
+
+
+def _train(results: Path, planned: plan.Plan, name: str) -> RunDir:
+    run = _run(results, planned, name)
+    with Journal(run.journal) as journal:
+        for step in range(1, 61):
+            journal.append(step, {"loss": 3 / step, "supervised": 2 / step, "x": 1 / step, "learning_rate": 0.01})
+    write_table(run.journal, run.history)
+    facts = {"device": "cpu", "wall_seconds": 90.0, "seconds_per_step": 1.5, "peak_memory_mb": 700, "attempts": 1}
+    run.facts.write_text(json.dumps(facts | {"commit": "0123abcd"}))
+    run.weights.touch()
+    return run
+
+
+def _evaluate(run: RunDir, dice: tuple[float, ...]) -> None:
+    with run.cases.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for case, value in zip("abcdefgh", dice, strict=False):
+            scores = {"dice": value, "jaccard": value / (2 - value), "hd95_voxel": 4.5, "asd_voxel": 1.25}
+            counts = {"predicted_voxels": 9, "reference_voxels": 9, "empty_prediction": 0, "diagonal_voxel": 16}
+            for processing in ("none", "largest_component"):
+                writer.writerow(
+                    {"case": case, "patient": case, "class": 1, "post_processing": processing} | scores | counts
+                )
+    with h5py.File(run.predictions, "w") as file:
+        for place, case in enumerate("abc"):
+            labels = np.zeros(SHAPE, np.uint8)
+            labels[2 : 6 + place, 3:8, 1:3] = 1
+            file[case] = labels
+
+
+def _store(results: Path, identity: dict) -> None:
+    label = np.zeros(SHAPE, np.uint8)
+    label[2:9, 3:8, 1:3] = 1
+    image = np.arange(label.size, dtype=np.float32).reshape(SHAPE)
+    cases = [Case(name, name, image, label, (1.0, 1.0, 1.0)) for name in "abc"]
+    (results / "data").mkdir(parents=True)
+    path = results / "data" / f"{plan.store_name(identity)}.h5"
+    write_store(path, identity, ["background", "object"], {"test": list("abc")}, cases)

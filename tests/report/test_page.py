@@ -1,0 +1,258 @@
+"""What the page says; how it looks and behaves is tested in a browser."""
+
+import base64
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from halfway import DICE, describe, evaluated_table
+from matplotlib.figure import Figure
+
+from dmd import cli
+from dmd.data.store import Case
+from dmd.errors import InputError
+from dmd.plan import store_name
+from dmd.report.page.cases import case_scores
+from dmd.report.page.comparison import read_comparison
+from dmd.report.page.figures import cut
+from dmd.report.page.naming import point_name, title
+from dmd.report.page.overlays import GAP, overlay, worst_cases, worst_plane
+from dmd.report.page.readings import readings
+from dmd.report.page.runs import cost_table, list_runs
+from dmd.report.page.scores import difference, score_table
+from dmd.report.page.table import Cell, Column, Table, number
+from dmd.report.page.training import training_curve
+from dmd.report.page.write import write_page
+from dmd.report.style import publish
+from dmd.rundir import RunDir
+
+
+@pytest.fixture
+def table3(planned):
+    return planned.artefacts["smoke/table3"]
+
+
+def texts(table: Table, row: int) -> list[str]:
+    return [cell.text for cell in table.rows[row]]
+
+
+def test_scores_stand_beside_the_papers_with_signed_differences(results, table3):
+    table = score_table(table3, results / "runs")
+    assert [(group, len(columns)) for group, columns in table.groups][2:6] == [
+        ("Dice (%)", 3),
+        ("Jaccard (%)", 3),
+        ("HD95 (voxel)", 3),
+        ("ASD (voxel)", 3),
+    ]
+    # Mean Dice of 50, 60 and 70 %; the paper's V-Net has 79.99.
+    assert texts(table, 0)[:5] == ["V-Net", "8 + 0", "60.00", "79.99", "−19.99 ▼"]  # noqa: RUF001
+    # HD95 4.5 against the paper's 9.36 of MC-Net: lower is better.
+    assert texts(table, 2)[8:11] == ["4.50", "9.36", "−4.86 ▲"]  # noqa: RUF001
+    assert [table.rows[row][10].look for row in (0, 2)] == ["better", "better"]
+    assert table.rows[0][-1].links == ((table3.rows[0].runs[0][-8:], table3.rows[0].runs[0]),)
+
+
+def test_rows_without_an_evaluated_run_are_missing_and_counted(results, table3):
+    table = score_table(table3, results / "runs")
+    assert texts(table, 4)[2:5] == ["missing", "89.70", "–"]  # noqa: RUF001
+    assert texts(table, 4)[-3:-1] == ["0 of 1", "missing"]
+    assert score_table(table3, results / "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "score", "text", "look"),
+    [
+        (1.5, "dice", "+1.50 ▲", "better"),
+        (1.5, "asd_voxel", "+1.50 ▼", "worse"),
+        (-1.5, "jaccard", "−1.50 ▼", "worse"),  # noqa: RUF001
+        (-1.5, "hd95_mm", "−1.50 ▲", "better"),  # noqa: RUF001
+        (0.004, "dice", "0.00", ""),
+        (float("nan"), "dice", "–", "missing"),  # noqa: RUF001
+    ],
+)
+def test_a_difference_is_signed_and_marked(value, score, text, look):
+    assert (difference(value, score).text, difference(value, score).look) == (text, look)
+
+
+def test_names_are_the_papers(planned):
+    names = {name: title(artefact) for name, artefact in planned.artefacts.items() if "/" not in name}
+    assert names["table1"] == "Table 1"
+    assert (names["fig2"], names["fig3a"], names["entropy"]) == ("Fig. 2", "Fig. 3(a)", "Entropy")
+    assert point_name(planned.artefacts["fig4"].rows[1]) == "dice, weight 4, temperature 1.2"
+
+
+def test_neighbouring_columns_share_a_heading_and_single_ones_do_not():
+    table = Table("t", "", (Column("A"), Column("B"), Column("C", "G"), Column("D", "G"), Column("E")), ())
+    assert [(group, len(columns)) for group, columns in table.groups] == [("", 1), ("", 1), ("G", 2), ("", 1)]
+    assert number(-2.5, 1) == Cell("−2.5", -2.5)  # noqa: RUF001
+
+
+def test_the_worst_cases_come_first_and_shared_rows_once(results, table3):
+    found = list(worst_cases([table3, table3], results / "runs", results / "data"))
+    assert [entry.name for entry in found] == [f"{name}, la with 8 labelled" for name in ("V-Net", "CPS*", "MC-Net")]
+    assert [picture.caption.split(",")[0] for picture in found[1].pictures] == ["Dice 20.0 %: a", "Dice 80.0 %: b"]
+    scores = case_scores(table3.rows[1], results / "runs")
+    assert scores["dice"].tolist() == pytest.approx([100 * value for value in DICE["cps"]])
+
+
+def test_worst_cases_that_cannot_be_drawn_are_said(results, table3, tmp_path):
+    found = next(worst_cases([table3], results / "runs", tmp_path))
+    assert found.pictures == ()
+    assert found.missing == f"{tmp_path}/synthetic3d-1x1x1.h5 is missing"
+
+
+def test_the_plane_with_the_most_wrong_voxels_is_shown():
+    truth, prediction = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
+    truth[1:3, 1:3, 0] = 1
+    prediction[1:3, 1:3, 0] = 1
+    assert worst_plane(prediction, truth, axis=2) == 0  # nothing is wrong: the fullest
+    prediction[0, 0, 1:] = 1
+    prediction[0, 1, 2] = 1
+    assert worst_plane(prediction, truth, axis=2) == 2
+
+
+def test_an_overlay_has_scan_truth_and_prediction_with_the_outline_of_the_truth():
+    label = np.zeros((220, 110, 1), np.uint8)
+    label[10:40, 20:60] = 1
+    case = Case("a", "a", np.zeros(label.shape, np.float32), label, None)
+    pixels = overlay(case, np.zeros_like(label), 0, axis=2)
+    assert pixels.shape == (110, 3 * 220 + 2 * GAP, 3)  # x to the right
+    scan, truth, predicted = (pixels[:, start : start + 220] for start in (0, 220 + GAP, 2 * (220 + GAP)))
+    assert not scan.any()
+    coloured = truth.any(axis=2)
+    assert coloured[20:60, 10:40].all()
+    assert coloured.sum() == 40 * 30
+    assert (predicted == 255).all(axis=2).sum() == 2 * 40 + 2 * 30 - 4
+    assert predicted.any(axis=2).sum() == 2 * 40 + 2 * 30 - 4
+
+
+def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
+    artefacts = [planned.artefacts[f"smoke/{name}"] for name in ("table1", "table3")]
+    entries, missing = list_runs(artefacts, results)
+    by_name = {entry.id: entry for entry in entries}
+    vnet = by_name[artefacts[1].rows[0].runs[0]]
+    assert (vnet.state, vnet.used_by) == ("evaluated", ("Table 1", "Table 3"))
+    assert vnet.by_workflow == f"snakemake --cores 2 -- results/runs/{vnet.id}/cases.csv"
+    assert vnet.by_hand[0] == f"dmd train {results}/runs/{vnet.id} --store {results}/data/synthetic3d-1x1x1.h5"
+    assert [entry.state for entry in entries].count("started") == 1
+    assert len(entries) + len(missing) == len({run for artefact in artefacts for run in artefact.runs})
+    cost = dict(zip((row[0].links[0][0] for row in cost_table(entries).rows), cost_table(entries).rows, strict=True))
+    assert [cell.text for cell in cost[vnet.id]][4:] == ["cpu", "1.5", "1.500", "700", "1"]
+    assert [cell.text for cell in next(row for row in cost.values() if row[3].text == "started")][4:6] == ["–", "–"]  # noqa: RUF001
+
+
+def test_a_training_curve_says_where_it_starts_and_ends(results, table3):
+    picture = training_curve(RunDir(results / "runs" / table3.rows[0].runs[0]))
+    assert "loss from 3.000 to 0.050 in 60 steps; terms: loss, supervised, x." in picture.alt
+    assert "validation" not in _svg(picture)
+
+
+def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):
+    run = RunDir(tmp_path / "run")
+    run.path.mkdir()
+    run.history.write_text("step,loss\n1,high\n")
+    with pytest.raises(InputError, match=r"history\.csv.*high"):
+        training_curve(run)
+
+
+def test_the_caption_in_an_svg_is_cut_off(tmp_path):
+    figure = Figure(figsize=(5, 3), layout="constrained")
+    figure.subplots().plot([0, 1])
+    publish(
+        figure,
+        "A caption that is long enough for several lines. " * 6,
+        [],
+        tmp_path / "f.png",
+    )
+    text, width, height = cut((tmp_path / "f.svg").read_text())
+    assert width == 360
+    assert 120 < height < 216 - 3 * 6.5
+    assert f'viewBox="0 0 360 {height:g}"' in text
+    assert cut("<svg>") is None
+
+
+def test_the_readings_are_those_of_the_document(root, tmp_path):
+    table = readings(root / "docs" / "deviations.md")
+    assert [column.heading for column in table.columns] == ["Topic", "The paper says", "Taken here"]
+    assert texts(table, 0)[0] == "lambda"
+    assert "`" not in " ".join(cell.text for row in table.rows for cell in row)
+    assert readings(tmp_path / "none.md") is None
+    (tmp_path / "other.md").write_text("# Other\n\n| a |\n| - |\n| b |\n")
+    with pytest.raises(InputError, match="expected a table under the heading 'Readings of the paper"):
+        readings(tmp_path / "other.md")
+
+
+def test_the_comparison_is_read_from_beside_the_table(tmp_path, planned, table3):
+    made = evaluated_table(tmp_path, planned)
+    found = read_comparison(table3, tmp_path)
+    # Row 0 has 50 % in every case, DMD 50 + 4 k for k = 1..8: Walsh averages of -4 k have the median -18.
+    assert texts(found.table, 0)[0] == "V-Net"
+    assert texts(found.table, 0)[2].startswith("−18.00 [")  # noqa: RUF001
+    assert texts(found.table, 0)[3].startswith("worse (")
+    assert found.table.rows[0][3].look == "worse"
+    assert "order of DMD and another method by mean Dice held for" in found.order
+    lines = made.with_name("table3.comparison.csv").read_text().replace("verdict", "word")
+    made.with_name("table3.comparison.csv").write_text(lines)
+    with pytest.raises(InputError, match=r"expected the columns verdict in .*table3\.comparison\.csv"):
+        read_comparison(table3, tmp_path)
+    made.unlink()
+    assert read_comparison(table3, tmp_path) is None
+
+
+@pytest.mark.parametrize("scale", ["paper", "smoke"])
+def test_a_page_of_nothing_names_everything(scale, planned, tmp_path):
+    write_page(planned.of_scale(scale), tmp_path / "results", tmp_path / "report.html", tmp_path / "none.md")
+    page = (tmp_path / "report.html").read_text()
+    assert f"0 of {len({run for artefact in planned.of_scale(scale) for run in artefact.runs})} runs" in page
+    folder = "" if scale == "paper" else "smoke/"
+    assert f"<code>snakemake --cores 2 -- results/{folder}fig3b.png</code>" in page
+    assert ("Not the paper" in page) == (scale != "paper")
+
+
+def test_the_same_results_make_the_same_page(results, planned, tmp_path):
+    artefacts = planned.of_scale("smoke")
+    for name in ("one", "two"):
+        write_page(artefacts, results, tmp_path / f"{name}.html")
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_the_command_makes_the_page_of_a_scale_or_of_descriptions(results, planned, root, tmp_path, monkeypatch):
+    monkeypatch.chdir(root)
+    copied = tmp_path / "results"
+    shutil.copytree(results, copied)
+    assert cli.main(["report", "--scale", "smoke", "--results", str(copied)]) == 0
+    page = (copied / "smoke" / "report.html").read_text()
+    assert all(f'<h2 id="{name}-title">' in page for name in ("table3", "fig2"))
+    only = [str(describe(copied, planned, "smoke/table3")), "--output", str(tmp_path / "one.html")]
+    assert cli.main(["report", "--results", str(copied), *only]) == 0
+    assert 'id="table3"' in (tmp_path / "one.html").read_text()
+    assert 'id="fig2"' not in (tmp_path / "one.html").read_text()
+
+
+def test_an_unknown_scale_is_refused(root, monkeypatch, capsys):
+    monkeypatch.chdir(root)
+    assert cli.main(["report", "--scale", "haf"]) == 2
+    assert "unknown scale 'haf'; did you mean 'half'?" in capsys.readouterr().err
+
+
+def test_names_from_outside_are_text_on_the_page(results, planned, table3, tmp_path):
+    hostile = replace(table3, rows=(replace(table3.rows[0], label="<script>alert(1)</script>"), *table3.rows[1:]))
+    write_page([hostile], results, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_store_has_the_name_that_the_plan_gives_it(planned):
+    assert all(run.store == store_name(run.spec["dataset"]) for run in planned.runs.values())
+
+
+def test_the_template_is_part_of_the_package(root):
+    assert '"dmd.report.page" = ["page.html"]' in (root / "pyproject.toml").read_text()
+    assert (root / "dmd/report/page/page.html").is_file()
+
+
+def _svg(picture) -> str:
+    return base64.b64decode(re.sub("^.*?base64,", "", picture.source)).decode()
