@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from halfway import make
 
 from dmd import config, plan
+
+from .halfway import make
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,13 @@ import csv
 import dataclasses
 
 import pytest
-from test_tables import add_run, line, row
 
 from dmd import plan
 from dmd.errors import InputError
 from dmd.report.comparison import COLUMNS, compare_table
 from dmd.report.tables import write_table
+
+from .test_tables import add_run, line, row
 
 PATIENTS = "abcdefgh"
 BASE = [0.80, 0.82, 0.84, 0.86, 0.81, 0.83, 0.85, 0.87]

@@ -3,12 +3,13 @@ import dataclasses
 
 import matplotlib as mpl
 import pytest
-from test_tables import SPEC, add_run, line
 
 from dmd import plan
 from dmd.errors import InputError
 from dmd.report.collect import collect
 from dmd.report.curves import draw, write_curve
+
+from .test_tables import SPEC, add_run, line
 
 GRID = [1.0, 1.2, 3.0]
 

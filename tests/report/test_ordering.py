@@ -1,10 +1,11 @@
 import pytest
-from test_comparison import shifted, table
-from test_tables import add_run, line, row
 
 from dmd.report.collect import collect
 from dmd.report.comparison import compare_table
 from dmd.report.ordering import say_order
+
+from .test_comparison import shifted, table
+from .test_tables import add_run, line, row
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from halfway import DICE, describe, evaluated_table
 from matplotlib.figure import Figure
 
 from dmd import cli
@@ -27,6 +26,8 @@ from dmd.report.page.training import training_curve
 from dmd.report.page.write import write_page
 from dmd.report.style import publish
 from dmd.rundir import RunDir
+
+from .halfway import DICE, describe, evaluated_table
 
 
 @pytest.fixture

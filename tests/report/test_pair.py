@@ -1,10 +1,11 @@
 import pytest
-from test_comparison import shifted
-from test_tables import SPEC, add_run, line
 
 from dmd import cli
 from dmd.errors import InputError
 from dmd.report.pair import compare_pair, say_pair
+
+from .test_comparison import shifted
+from .test_tables import SPEC, add_run, line
 
 
 @pytest.fixture
