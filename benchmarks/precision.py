@@ -48,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scale", default="half", choices=("half", "paper"))
     parser.add_argument("--store", type=Path, default=Path("results/data/la-2x2x2.h5"))
+    parser.add_argument("--patch", type=int, nargs=3, help="smaller than the scale's, for less time")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
@@ -56,6 +57,7 @@ def main() -> None:
     table = made.artefacts[plan.artefact_name("table3", options.scale)]
     (row,) = [row for row in table.rows if row.method == "supervised"]
     spec = made.runs[row.runs[0]].spec | {"iterations": options.steps}
+    spec["patch"] = options.patch or spec["patch"]
     store = load_store(options.store, parts=["train"])
     seeds = range(1337, 1337 + options.seeds)
     exact = np.stack([smooth(curve(spec, store, seed, "fp32")) for seed in seeds])
@@ -64,7 +66,8 @@ def main() -> None:
     spread = exact.max(axis=0) - exact.min(axis=0)
     difference = np.abs(rounded - exact)
     outside = (rounded.mean(axis=0) < exact.min(axis=0)) | (rounded.mean(axis=0) > exact.max(axis=0))
-    print(f"scale {options.scale}, {options.steps} steps, {options.seeds} seeds, windows of {WINDOW} steps\n")
+    print(f"scale {options.scale}, patch {spec['patch']}")
+    print(f"{options.steps} steps, {options.seeds} seeds, windows of {WINDOW} steps\n")
     print("| | mean over windows | last window |\n| :-- | --: | --: |")
     print(f"| loss in fp32 | {exact.mean():.4f} | {exact[:, -1].mean():.4f} |")
     print(f"| loss in bf16 | {rounded.mean():.4f} | {rounded[:, -1].mean():.4f} |")
