@@ -53,7 +53,8 @@ SelectTypeParameters=CR_Core_Memory
 SlurmdParameters=config_overrides
 SchedulerType=sched/backfill
 SchedulerParameters=sched_min_interval=200000,batch_sched_delay=0,bf_interval=2,defer_batch=no
-ReturnToService=2
+# A node that was set down stays down, even if an answer of its dead daemon was still on its way.
+ReturnToService=1
 MinJobAge=600
 KillWait=10
 SlurmctldTimeout=30
@@ -103,6 +104,7 @@ up)
     ;;
 node)
     slurmd -c -N "$3" -f "$dir/etc/slurm.conf"
+    "$dir/bin/scontrol" update nodename="$3" state=resume
     ;;
 down)
     timeout 10 "$dir/bin/scancel" --quiet --user "$(id -un)" || true
@@ -112,6 +114,11 @@ down)
         pid=$(cat "$file")
         kill "$pid" 2>/dev/null || true
         until_true 10 ended "$pid" || kill -9 "$pid" || true
+    done
+    # What a job left behind; on a real cluster control groups see to that.
+    for environment in $(grep -lsz "$dir/bin" /proc/[0-9]*/environ); do
+        pid=${environment//[!0-9]/}
+        [ "$pid" = $$ ] || kill -9 "$pid" 2>/dev/null || true
     done
     ;;
 *)
