@@ -1,6 +1,6 @@
 """Train methods for a few hundred steps at scale `half` and print what a step of each costs.
 
-    python benchmarks/methods.py --data la --labelled 8 --store results/data/la-2x2x2.h5 --folder /tmp/cost dtc uamt
+    python benchmarks/methods.py --data la --labelled 8 --store results/data/la-2x2x2.h5 --folder costs dtc uamt
 
 Each method trains in a process of its own with `dmd train`, so a second call goes on where the first was stopped.
 Seconds and memory are those of `run.json`; the Dice is the mean over the first test cases and the foreground classes,
