@@ -117,6 +117,7 @@ def peak_in_own_process(side: str, path: Path) -> float:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=peak_mb, args=(side, path, sender))
     process.start()
+    sender.close()  # so that a child that fails ends the waiting
     peak = receiver.recv()
     process.join()
     return peak
@@ -128,6 +129,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
+    if not options.store.exists():
+        parser.error(f"there is no store {options.store}; make it: snakemake --cores 2 -- results/data/la-2x2x2.h5")
 
     torch.set_num_threads(options.threads)
     # First, while this process is small: a child's peak starts from what its parent held when it was made.

@@ -177,7 +177,12 @@ def require_the_same(project: Path, local: Path) -> None:
 
 
 def said(project: Path, run: Path) -> str:
-    return (project / f"results/logs/train/{run.name}.log").read_text()
+    """Return the training's log; Snakemake takes the old one away before a job that is submitted again makes its own."""
+    log = project / f"results/logs/train/{run.name}.log"
+    try:
+        return log.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def saved_in_mid_training(project: Path, run: Path) -> bool:
