@@ -129,7 +129,9 @@ def _parser() -> argparse.ArgumentParser:
         if name != "evaluate":
             entry.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
         if name == "train":
-            entry.add_argument("--save-every", type=int, default=100, help="steps between saved states (default: 100)")
+            entry.add_argument(
+                "--save-every", type=_positive, default=100, help="steps between saved states (default: 100)"
+            )
             entry.add_argument("--track", metavar="URI", help="tracking store that shows the run while it trains")
             _add_names(entry)
 
@@ -190,6 +192,12 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--port", type=int, default=5000, help="default: 5000")
     view.add_argument("--no-browser", action="store_true", help="only print the address")
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found '{text}'")
+    return int(text)
 
 
 def _add_names(parser: argparse.ArgumentParser) -> None:

@@ -126,7 +126,11 @@ class Download(Strict):
 
 
 class Dataset(Strict):
-    """Facts of a data set; ``reader`` names the module in dmd/data that reads it."""
+    """Facts of a data set; ``reader`` names the module in dmd/data that reads it.
+
+    ``checksums`` names a file with those of every array of the public copy; ``repeated`` lists cases known to share one
+    image there.
+    """
 
     revision: PositiveInt
     reader: str
@@ -135,6 +139,7 @@ class Dataset(Strict):
     spacing_mm: list[PositiveFloat] | None
     split: str
     checksums: str | None = None
+    repeated: list[list[str]] = []
     download: Download | None = None
 
 

@@ -51,12 +51,16 @@ def evaluate_run(run: RunDir, store: Path) -> None:
 def _prediction(run: RunDir, case: Case) -> np.ndarray:
     try:
         with h5py.File(run.predictions, "r") as file:
-            labels = file[case.name][()]
+            found, labels = file.attrs["run"], file[case.name][()]
     except (OSError, KeyError) as error:
         raise InputError(
             f"{run.predictions}: expected a prediction of test case '{case.name}', found none ({error}); "
             "predict the run again"
         ) from None
+    if found != run.id:
+        raise InputError(
+            f"{run.predictions}: expected the predictions of run '{run.id}', found those of '{found}'; predict again"
+        )
     if labels.shape != case.label.shape:
         raise InputError(
             f"{run.predictions}: expected shape {case.label.shape} for case '{case.name}', found {labels.shape}"

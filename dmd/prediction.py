@@ -31,6 +31,7 @@ from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.progress import track
 from dmd.rundir import RunDir
+from dmd.tensors import DamagedError, load_tensors
 
 
 def predict(run: RunDir, store: Path, device: str = "auto") -> None:
@@ -112,9 +113,11 @@ def predict_scan(
 def load_predictor(run: RunDir, spec: dict[str, Any], device: torch.device) -> nn.Module:
     """Return the trained network of a run, ready for evaluation."""
     try:
-        weights = torch.load(run.weights, map_location=device, weights_only=True)
+        weights = load_tensors(run.weights, device)
     except FileNotFoundError:
         raise InputError(f"expected weights at {run.weights}, found none; train the run first") from None
+    except DamagedError as error:
+        raise InputError(f"{error}; delete the file and train the run again, which ends in the same weights") from None
     predictor = make(spec["method"], Build.from_spec(spec)).predictor.to(device)
     try:
         predictor.load_state_dict(weights)

@@ -89,6 +89,12 @@ class RunDir:
         """Held by the process that sends the run to MLflow."""
         return self.path / ".tracking.lock"
 
+    def clear_leftovers(self) -> None:
+        """Delete what killed attempts had half written of the files that only the run's owner writes."""
+        for path in (self.state, self.weights, self.history, self.facts):
+            for leftover in self.path.glob(f".{path.name}.*.part"):
+                leftover.unlink(missing_ok=True)
+
     def read_spec(self) -> dict[str, Any]:
         """Return the settings.
 

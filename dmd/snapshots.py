@@ -4,7 +4,6 @@ Every run keeps them: they are part of no setting, so a figure that is asked for
 network used for inference only; what all networks had learnt in the end stands in the run's state.
 """
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from dmd.errors import InputError
 from dmd.methods.base import Method, make
 from dmd.networks.build import Build
 from dmd.rundir import RunDir
-from dmd.state import save_tensors
+from dmd.tensors import load_tensors, save_tensors
 
 FRACTIONS = (1 / 8, 1 / 4, 1 / 2)  # our choice; the end of the training is the run's state
 
@@ -81,9 +80,7 @@ def _build(spec: dict[str, Any], device: torch.device) -> Method:
 
 def _fill(path: Path, device: torch.device, take: Callable[[dict[str, Any]], Any]) -> None:
     try:
-        if not zipfile.is_zipfile(path):
-            raise ValueError("found no whole file")
-        take(torch.load(path, map_location=device, weights_only=True))
+        take(load_tensors(path, device))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"expected what a finished training keeps at {path}: {error}. Delete the folder of the run and have it "

@@ -1,8 +1,6 @@
 """The resumable state of a training: written aside and renamed, read only if it is whole and this run's own."""
 
-import io
 import warnings
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import torch
 
 from dmd.errors import InputError
-from dmd.files import replacing
+from dmd.tensors import DamagedError, load_tensors, save_tensors
 
 
 @dataclass
@@ -49,18 +47,6 @@ def save_state(path: Path, state: State) -> None:
     save_tensors(path, asdict(state))
 
 
-def save_tensors(path: Path, content: Any) -> None:
-    """Write what `torch.save` makes of ``content``.
-
-    By way of memory: torch hides why a disk refuses, and writes the name of a path into the file, where equal weights
-    are to be equal bytes.
-    """
-    whole = io.BytesIO()
-    torch.save(content, whole)
-    with replacing(path) as aside:
-        aside.write_bytes(whole.getbuffer())
-
-
 def load_state(path: Path, run: str, journal: Path, device: torch.device) -> State | None:
     """Return the saved state, or ``None`` where there is none that can be used.
 
@@ -74,13 +60,9 @@ def load_state(path: Path, run: str, journal: Path, device: torch.device) -> Sta
     if not path.exists():
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged:
-            raise ValueError(f"checksum of '{damaged}' does not match")
-        state = State(**torch.load(path, map_location=device, weights_only=True))
-    except (zipfile.BadZipFile, ValueError, TypeError, RuntimeError, EOFError) as error:
-        warnings.warn(f"{path} is damaged ({error}); the run starts over from its first step", stacklevel=2)
+        state = State(**load_tensors(path, device))
+    except DamagedError as error:
+        warnings.warn(f"the state is damaged ({error}); the run starts over from its first step", stacklevel=2)
         return None
     if state.run != run:
         raise InputError(

@@ -26,13 +26,14 @@ from dmd.progress import Progress
 from dmd.rundir import RunDir
 from dmd.schedules import learning_rate
 from dmd.selection import Selection
-from dmd.state import State, load_state, save_state, save_tensors
+from dmd.state import State, load_state, save_state
+from dmd.tensors import save_tensors
 
 NOISE = 2  # first entry of the seed of dropout and other noise; batches use 0 and 1
 
 
 class DivergedError(RuntimeError):
-    """A loss term is not finite; the last good state is kept."""
+    """A loss term or a weight is not finite; the last good state is kept."""
 
 
 def train(
@@ -64,10 +65,11 @@ def train(
     InputError
         The spec, the store or the state is not this run's.
     DivergedError
-        A loss term became infinite or NaN: says which and when.
+        A loss term or a weight became infinite or NaN: says which and when.
     """
     spec = run.read_spec()
     with owned(run.owner, run.id) as owner:
+        run.clear_leftovers()
         _train(run, spec, store, device, save_every, saved, owner)
 
 
@@ -111,10 +113,13 @@ def _train(
             progress.report(step + 1, terms)
 
             state.step, state.seconds = step + 1, time.monotonic() - started
-            snapshots.keep(run, method, state.step, spec["iterations"])
             asked = received.copy()
             received -= asked
-            if asked or state.step % save_every == 0 or state.step == spec["iterations"]:
+            due = asked or state.step % save_every == 0 or state.step == spec["iterations"]
+            if due or state.step in snapshots.steps(spec["iterations"]):
+                _require_finite_weights(run, method, state.step)
+            snapshots.keep(run, method, state.step, spec["iterations"])
+            if due:
                 state.journal_size, state.training, state.best = history.commit(), method.training_state(), chooser.best
                 save_state(run.state, state)
                 saved(state.journal_size)
@@ -150,6 +155,17 @@ def _require_finite(run: RunDir, terms: dict[str, float], step: int) -> None:
         raise DivergedError(
             f"{run.id}: at step {step + 1} the loss terms {bad} are not finite (all terms: {terms}). "
             f"{run.state} keeps the last good state; lower the learning rate or the weight of that term"
+        )
+
+
+def _require_finite_weights(run: RunDir, method: Method, step: int) -> None:
+    """Look at what the step's update made, before it is kept: the terms are those of the weights before it."""
+    held = method.state_dict()
+    bad = [name for name, tensor in held.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if bad:
+        raise DivergedError(
+            f"{run.id}: after step {step} {len(bad)} of {len(held)} tensors are not finite, '{bad[0]}' first. "
+            f"{run.state} keeps the last good state; lower the learning rate or the weight of a term"
         )
 
 

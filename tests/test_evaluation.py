@@ -10,6 +10,7 @@ from dmd.errors import InputError
 from dmd.evaluation import COLUMNS, evaluate_run
 from dmd.prediction import load_predictor, predict
 from dmd.rundir import RunDir
+from dmd.tensors import save_tensors
 from dmd.training import train
 
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
@@ -109,8 +110,12 @@ def test_missing_and_unfitting_weights_are_refused(predicted):
     import torch
 
     run, store = predicted
-    torch.save({"network.other": torch.zeros(1)}, run.weights)
+    whole = run.weights.read_bytes()
+    save_tensors(run.weights, {"network.other": torch.zeros(1)})
     with pytest.raises(InputError, match="does not fit the network"):
+        predict(run, store, "cpu")
+    run.weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"weights\.pt: expected the checksum .* train the run again"):
         predict(run, store, "cpu")
     run.weights.unlink()
     with pytest.raises(InputError, match="train the run first"):

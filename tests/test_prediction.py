@@ -19,6 +19,7 @@ from dmd.networks.build import Build
 from dmd.plan import run_id
 from dmd.prediction import predict, predict_scan
 from dmd.rundir import RunDir
+from dmd.tensors import save_tensors
 
 CONVOLUTIONS = (torch.nn.Conv2d, torch.nn.Conv3d)
 
@@ -46,7 +47,7 @@ def trained(request, tiny_store, tmp_path_factory) -> RunDir:
         for _ in range(50):
             logits = network(torch.randn(4, 1, *spec["patch"]))
         head.bias -= logits.transpose(0, 1).flatten(1).median(dim=1).values
-    torch.save({f"network.{name}": tensor for name, tensor in network.state_dict().items()}, run.weights)
+    save_tensors(run.weights, {f"network.{name}": tensor for name, tensor in network.state_dict().items()})
     predict(run, tiny_store[request.param], "cpu")
     return run
 

@@ -4,6 +4,7 @@ from conftest import tiny_spec
 
 from dmd import snapshots, training
 from dmd.errors import InputError
+from dmd.tensors import save_tensors
 from dmd.training import train
 
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
@@ -84,7 +85,7 @@ def test_a_run_without_snapshots_or_of_an_earlier_step_says_what_to_do(trained):
     with pytest.raises(InputError, match=r"000001\.pt.*Delete the folder of the run"):
         snapshots.load_snapshot(trained, spec, 1, CPU)
     state = torch.load(trained.state, weights_only=True)
-    torch.save(state | {"step": 4}, trained.state)
+    save_tensors(trained.state, state | {"step": 4})
     with pytest.raises(InputError, match=f"found step 4 of run '{trained.id}'"):
         snapshots.load_trained(trained, spec, CPU)
     trained.state.write_bytes(b"torn")

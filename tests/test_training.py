@@ -24,13 +24,14 @@ def trained(tiny_store, tiny_run) -> RunDir:
     return run
 
 
-def command(run: RunDir, store) -> list[str]:
-    return [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store), "--save-every", "1"]
+def command(run: RunDir, store, save_every: int = 1) -> list[str]:
+    options = ["--store", str(store), "--save-every", str(save_every)]
+    return [sys.executable, "-m", "dmd", "train", str(run.path), *options]
 
 
-def start_and_signal(run: RunDir, store, number: int, after: int) -> subprocess.Popen:
+def start_and_signal(run: RunDir, store, number: int, after: int, save_every: int = 1) -> subprocess.Popen:
     """Start a training in a process of its own and send it a signal once ``after`` steps are written."""
-    process = subprocess.Popen(command(run, store), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command(run, store, save_every), stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         if run.journal.exists() and run.journal.read_bytes().count(b"\n") >= after:
@@ -72,13 +73,32 @@ def test_a_finished_run_is_left_alone(trained, tiny_store):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [1, 4, 9])
-def test_a_run_killed_at_any_moment_ends_in_the_same_bits(after, trained, tiny_store, tiny_run):
+@pytest.mark.parametrize(("after", "save_every"), [(1, 1), (4, 1), (5, 3), (8, 6)])
+def test_a_run_killed_at_any_moment_ends_in_the_same_bits(after, save_every, trained, tiny_store, tiny_run):
     run = tiny_run(tiny_spec(3, "dmd", DMD), f"killed-{after}")
-    process = start_and_signal(run, tiny_store[3], signal.SIGKILL, after)
+    process = start_and_signal(run, tiny_store[3], signal.SIGKILL, after, save_every)
     assert process.wait() == -signal.SIGKILL
     assert not run.weights.exists()
+    (run.path / ".state.pt.elsewhere-1.part").write_bytes(b"half a state")
     subprocess.run(command(run, tiny_store[3]), check=True, capture_output=True)
+    require_equal(run, trained)
+    assert not list(run.path.glob(".*.part"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["save_tensors", "journal.write_table", "write_json"])
+def test_a_run_killed_while_it_finishes_ends_in_the_same_bits(name, trained, tiny_store, tiny_run):
+    run = tiny_run(tiny_spec(3, "dmd", DMD), f"finishing-{name}")
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from dmd import training; from dmd.rundir import RunDir\n"
+        f"training.{name} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "training.train(RunDir(Path(sys.argv[1])), Path(sys.argv[2]), 'cpu')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(run.path), str(tiny_store[3])], capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    assert not run.facts.exists()
+    train(run, tiny_store[3], "cpu")
     require_equal(run, trained)
 
 
@@ -200,19 +220,43 @@ def test_a_store_of_another_revision_is_refused(tiny_store, tiny_run):
         train(run, tiny_store[3], "cpu")
 
 
-def test_a_loss_that_is_not_finite_stops_with_step_and_term_and_keeps_the_last_good_state(tiny_store, tiny_run):
-    spec = tiny_spec(3, "dmd", DMD | {"weight": 1e38}) | {"optimiser": {"lr": 1e30, "momentum": 0, "weight_decay": 0}}
-    run = tiny_run(spec)
-    with pytest.raises(DivergedError, match=r"at step 2 the loss terms .*'supervised_1': nan"):
-        train(run, tiny_store[3], "cpu", save_every=1)
-    assert torch.load(run.state, weights_only=True)["step"] == 1
+def exploding(factor: float) -> dict:
+    """A training with huge gradients and a tiny learning rate, which grows by a factor after its fifth step of ten."""
+    return tiny_spec(3, "dmd", DMD | {"weight": 1e30}) | {
+        "optimiser": {"lr": 1e-32, "momentum": 0, "weight_decay": 0},
+        "schedule": {"kind": "step", "every": 2500, "factor": factor},
+    }
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_term(tiny_store, tiny_run):
+    run = tiny_run(exploding(1e68))
+    with pytest.raises(DivergedError, match=r"at step 7 the loss terms .*'supervised_1': nan"):
+        train(run, tiny_store[3], "cpu")
+    assert not run.state.exists()
     assert not run.weights.exists()
+
+
+def test_weights_that_are_not_finite_are_not_saved_over_the_last_good_state(tiny_store, tiny_run):
+    run = tiny_run(exploding(1e68))
+    with pytest.raises(DivergedError, match=r"after step 6 \d+ of \d+ tensors are not finite, 'first\."):
+        train(run, tiny_store[3], "cpu", save_every=1)
+    state = torch.load(run.state, weights_only=True)
+    assert state["step"] == 5
+    assert all(tensor.isfinite().all() for tensor in state["training"]["modules"].values())
+
+
+def test_a_last_step_that_diverges_leaves_no_weights(tiny_store, tiny_run):
+    spec = exploding(1.0) | {"iterations": 1, "optimiser": {"lr": 1e36, "momentum": 0, "weight_decay": 0}}
+    run = tiny_run(spec)
+    with pytest.raises(DivergedError, match="after step 1 "):
+        train(run, tiny_store[3], "cpu")
+    assert not run.weights.exists()
+    assert not list(run.path.glob("snapshots/*"))
 
 
 @pytest.mark.slow
 def test_a_diverged_training_ends_the_command_with_status_3(tiny_store, tiny_run):
-    spec = tiny_spec(3, "dmd", DMD | {"weight": 1e38}) | {"optimiser": {"lr": 1e30, "momentum": 0, "weight_decay": 0}}
-    done = subprocess.run(command(tiny_run(spec), tiny_store[3]), capture_output=True, text=True)
+    done = subprocess.run(command(tiny_run(exploding(1e68)), tiny_store[3]), capture_output=True, text=True)
     assert done.returncode == 3
     assert "are not finite" in done.stderr
 

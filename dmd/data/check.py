@@ -31,8 +31,8 @@ def check(path: Path, description: dict[str, Any]) -> dict[str, Any]:
     dict
         Plain JSON: identity, classes and, per part, the numbers of patients, cases and (where slices are
         trained on) slices, smallest and largest shape per axis, share of voxels per class and range, mean and
-        standard deviation of the intensities; and the cases that share one image, which is a fault only where
-        they are in different parts.
+        standard deviation of the intensities; and the cases that share one image, which the data set has to list
+        (``repeated``) and which may not be in different parts.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def check(path: Path, description: dict[str, Any]) -> dict[str, Any]:
     store = load_store(path, wanted.identity)
     cases = [case for held in store.by_patient.values() for case in held]
     repeated = _repeated_images(cases)
-    faults = [*_faults_of_parts(store, wanted), *_faults_of_set(cases, wanted), *_leaks(repeated, wanted)]
+    faults = [*_faults_of_parts(store, wanted), *_faults_of_set(cases, wanted), *_duplicates(repeated, wanted)]
     for case in cases:
         faults += [f"case '{case.name}': {fault}" for fault in _faults_of_case(case, len(store.classes))]
     if faults:
@@ -87,13 +87,18 @@ def _faults_of_set(cases: list[Case], wanted: Description) -> Iterator[str]:
             yield f"case '{name}': expected patient '{expected[name]}', found '{patient}'"
 
 
-def _leaks(repeated: list[list[Case]], wanted: Description) -> Iterator[str]:
+def _duplicates(repeated: list[list[Case]], wanted: Description) -> Iterator[str]:
+    known = [set(names) for names in wanted.dataset.repeated]
     for same in repeated:
-        owners = {case.patient for case in same}
-        parts = [part for part, held in wanted.split.parts.items() if owners.intersection(held)]
+        names = [case.name for case in same]
+        parts = [part for part, held in wanted.split.parts.items() if {case.patient for case in same} & set(held)]
         if len(parts) > 1:
-            names = _some([case.name for case in same])
-            yield f"cases {names}: expected different images in {' and '.join(parts)}, found the same one"
+            yield f"cases {_some(names)}: expected different images in {' and '.join(parts)}, found the same one"
+        elif set(names) not in known:
+            yield (
+                f"cases {_some(names)}: expected different images, found the same one; a pair that belongs there is "
+                "listed under `repeated` in datasets.yaml"
+            )
 
 
 def _faults_of_case(case: Case, classes: int) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Fetch a data set from its public archive file by file; what is there and correct is not fetched again."""
 
-import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,8 +8,8 @@ import pooch
 import requests
 
 from dmd.config import Dataset, Download
+from dmd.data.checksums import difference, read_checksums
 from dmd.data.readers import DOWNLOADS, Reader, find_reader
-from dmd.data.store import sha256
 from dmd.errors import InputError
 from dmd.progress import track
 from dmd.splits import load_split
@@ -43,8 +42,10 @@ def download(facts: dict[str, Any], folder: Path) -> None:
     instead = f"Or use a copy of your own (`data.{split.name}: /path` in the configuration).\n{reader.LAYOUT}"
     if dataset.download is None:
         raise InputError(f"'{split.name}' has no public archive in datasets.yaml. {instead}")
+    if dataset.checksums is None:
+        raise InputError("expected `checksums` beside `download` in datasets.yaml, found none; a download is verified")
     cases = [case for part in split.parts.values() for patient in part for case in reader.cases(patient)]
-    checksums = _read_checksums(dataset, cases)
+    checksums = read_checksums(Path(dataset.checksums), cases)
     pooch.get_logger().setLevel("WARNING")
     for case in track(f"download {split.name}", cases):
         target = reader.path(folder, case)
@@ -92,24 +93,6 @@ def _keep_if_correct(reader: Reader, folder: Path, case: str, checksums: dict[st
 def _fault(reader: Reader, folder: Path, case: str, checksums: dict[str, list[str]]) -> str | None:
     """Return what is wrong with the file of a case, or None."""
     try:
-        arrays = reader.read(folder, case)
+        return difference(case, reader.read(folder, case), checksums)
     except InputError as error:
         return str(error)
-    for what, array, expected in zip(("image", "label"), arrays, checksums[case], strict=True):
-        if sha256(array) != expected:
-            return f"expected the {what} of case '{case}' to have sha256 {expected}, found {sha256(array)}"
-    return None
-
-
-def _read_checksums(dataset: Dataset, cases: list[str]) -> dict[str, list[str]]:
-    if dataset.checksums is None:
-        raise InputError("expected `checksums` beside `download` in datasets.yaml, found none; a download is verified")
-    path = Path(dataset.checksums)
-    try:
-        checksums = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"expected the checksums of the arrays in {path}: {error}") from None
-    missing = [case for case in cases if case not in checksums]
-    if missing:
-        raise InputError(f"{path}: expected a pair of checksums for each case, found none for {', '.join(missing)}")
-    return checksums

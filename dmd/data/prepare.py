@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dmd.data.checksums import difference, read_checksums
 from dmd.data.description import Description, read_description
 from dmd.data.downsample import downsample_image, downsample_label
 from dmd.data.readers import find_reader
@@ -27,7 +28,8 @@ def prepare(description: dict[str, Any], folder: Path, out: Path) -> None:
     Raises
     ------
     InputError
-        A file is missing or corrupt, image and label of a case do not fit together, or the disk is full.
+        A file is missing or corrupt, has another content than the public copy (where the data set has ``checksums``),
+        image and label of a case do not fit together, or the disk is full.
     """
     wanted = read_description(description)
     write_store(out, wanted.identity, wanted.dataset.classes, wanted.split.parts, _cases(wanted, folder))
@@ -38,12 +40,20 @@ def _cases(wanted: Description, folder: Path) -> Iterator[Case]:
     patients = [patient for part in wanted.split.parts.values() for patient in part]
     named = [(patient, case) for patient in patients for case in reader.cases(patient)]
     spacing = _spacing(wanted.dataset.spacing_mm, factors)
+    listed = wanted.dataset.checksums
+    checksums = read_checksums(Path(listed), [case for _, case in named]) if listed else None
     for patient, name in track(f"prepare {wanted.split.name}", named):
         image, label = reader.read(folder, name)
         if image.shape != label.shape or image.ndim != len(factors):
             raise InputError(
                 f"case '{name}' in {folder}: expected image and label of one shape with {len(factors)} axes, "
                 f"found {image.shape} and {label.shape}"
+            )
+        if checksums and (differs := difference(name, (image, label), checksums)):
+            raise InputError(
+                f"{folder} is not the public copy of '{wanted.split.name}': {differs}. Replace it by a fresh copy; or, "
+                "if it is meant to differ, set `checksums: null` for the data set and raise its `revision`, since scores "
+                "then compare with no one else's"
             )
         yield Case(name, patient, downsample_image(image, factors), downsample_label(label, factors), spacing)
 

@@ -136,14 +136,18 @@ def test_other_classes_are_refused(checked):
         checked(classes=["background", "left ventricle", "myocardium", "right ventricle"])
 
 
-def test_one_image_in_two_parts_is_refused(checked, cases):
+def test_one_image_in_two_parts_is_refused_even_if_it_is_listed(checked, cases, description):
+    description["dataset"]["repeated"] = [["heart1_frame02", "heart3_frame01"]]
     cases["heart3_frame01"].image[:] = cases["heart1_frame02"].image
     with pytest.raises(InputError, match="different images in train and test, found the same one"):
         checked()
 
 
-def test_one_image_under_two_names_of_a_part_is_reported(checked, cases):
+def test_one_image_under_two_names_of_a_part_is_refused_unless_it_is_listed(checked, cases, description):
     cases["heart2_frame01"].image[:] = cases["heart1_frame02"].image
+    with pytest.raises(InputError, match="cases 'heart1_frame02', 'heart2_frame01': expected different images, found"):
+        checked()
+    description["dataset"]["repeated"] = [["heart2_frame01", "heart1_frame02"]]
     assert checked()["repeated_images"] == [["heart1_frame02", "heart2_frame01"]]
 
 

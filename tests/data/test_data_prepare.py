@@ -6,7 +6,7 @@ import pytest
 
 from dmd.data import la
 from dmd.data.prepare import prepare
-from dmd.data.store import load_store
+from dmd.data.store import load_store, sha256
 from dmd.errors import InputError
 from dmd.splits import checksum
 
@@ -90,6 +90,18 @@ def test_arrays_that_do_not_fit_together_are_refused(copy, description, tmp_path
         file["label"] = np.zeros(shape, np.uint8)
     with pytest.raises(InputError, match=r"case 'A' in .*found \(4, 6, 5\) and \(4, 6"):
         prepare(description, copy, tmp_path / "la.h5")
+
+
+def test_a_copy_with_other_arrays_than_the_public_one_is_refused(copy, description, tmp_path):
+    listed = {scan: [sha256(array) for array in la.read(copy, scan)] for scan in "ABC"}
+    (tmp_path / "checksums.json").write_text(json.dumps(listed))
+    description["dataset"]["checksums"] = str(tmp_path / "checksums.json")
+    prepare(description, copy, tmp_path / "la.h5")
+    with h5py.File(la.path(copy, "C"), "r+") as file:
+        file["image"][1, 2, 3] += 1
+    with pytest.raises(InputError, match=f"not the public copy of 'la': .* 'C' to have sha256 {listed['C'][0]}, found"):
+        prepare(description, copy, tmp_path / "other.h5")
+    assert not (tmp_path / "other.h5").exists()
 
 
 def test_a_split_that_was_edited_after_planning_is_refused(copy, description, tmp_path):
