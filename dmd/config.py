@@ -5,10 +5,19 @@ dictionary (Snakemake's ``config``, say) into a `Config` or raises an `InputErro
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from dmd.errors import InputError, nearest
 
@@ -19,6 +28,17 @@ Value = float | int | str | bool | None
 Empty = Literal[
     "no_distance", "as_published", "penalised"
 ]  # what an empty prediction counts as, see `dmd.metrics.treat_empty`
+
+
+def _distinct(values: list) -> list:
+    twice = sorted({value for value in values if values.count(value) > 1}, key=str)
+    if twice:
+        raise ValueError(f"expected each value once, found {twice} again")
+    return values
+
+
+Entry = TypeVar("Entry")
+Axis = Annotated[list[Entry], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class Strict(BaseModel):
@@ -170,7 +190,7 @@ class Jobs(Strict):
 class Scale(Strict):
     """An amount of computing."""
 
-    seeds: list[int] = Field(min_length=1)
+    seeds: Axis[int]
     precision: Literal["fp32", "bf16"]
     width: PositiveInt = 16
     jobs: Jobs
@@ -180,10 +200,10 @@ class Scale(Strict):
 class Block(Strict):
     """Runs of an artefact: every list is an axis, the block is their product."""
 
-    dataset: str | list[str]
-    method: str | list[str]
-    labelled: int | list[int]
-    params: dict[str, Value | list[Value]] = {}
+    dataset: str | Axis[str]
+    method: str | Axis[str]
+    labelled: int | Axis[int]
+    params: dict[str, Value | Axis[Value]] = {}
 
 
 class Loss(Strict):

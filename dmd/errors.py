@@ -1,7 +1,8 @@
 """The one exception a user is meant to read."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class InputError(Exception):
@@ -12,6 +13,20 @@ class InputError(Exception):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the known word most like ``word``, or an empty string."""
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean '{match[0]}'?" if match else ""
+    """Return ``"; did you mean 'x'?"`` for the known word most like ``word`` in any case, or an empty string."""
+    spelt = {name.lower(): name for name in known}
+    match = difflib.get_close_matches(word.lower(), spelt, n=1, cutoff=0.5)
+    return f"; did you mean '{spelt[match[0]]}'?" if match else ""
+
+
+def lookup(known: Mapping[str, Any], name: str, what: str, where: str) -> Any:
+    """Return what ``known`` holds under a name.
+
+    Raises
+    ------
+    InputError
+        It holds nothing there; lists the known names and the nearest.
+    """
+    if name not in known:
+        raise InputError(f"{where}: unknown {what} '{name}'{nearest(name, known)}. Known: {', '.join(known)}")
+    return known[name]

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from dmd.config import Block, Config, Empty, Method, Protocol, ScaledDataset, Value
-from dmd.declarations import hyper_parameters, require_dimensions
-from dmd.errors import InputError, nearest
+from dmd.consistency import require_consistent
+from dmd.declarations import require_dimensions
+from dmd.errors import InputError, lookup, nearest
 from dmd.splits import Split, load_split
 
 
@@ -112,7 +113,7 @@ class Plan:
             There is no such scale.
         """
         known = dict.fromkeys(artefact.scale for artefact in self.artefacts.values())
-        _lookup(known, scale, "scale", "report")
+        lookup(known, scale, "scale", "report")
         return [artefact for artefact in self.artefacts.values() if artefact.scale == scale]
 
 
@@ -171,17 +172,15 @@ class _Planner:
         self.stores: dict[str, Store] = {}
 
     def plan(self) -> Plan:
-        _lookup(self.config.scales, self.config.scale, "scale", "config: scale")
+        patients = {name: len(split.parts["train"]) for name, split in self.splits.items()}
+        require_consistent(self.config, patients)
         artefacts = {
             artefact.name: artefact
             for scale in self.config.scales
             for artefact in (self._artefact(name, scale) for name in self.config.artefacts)
         }
-        targets = []
-        for name in self.config.build:
-            _lookup(self.config.artefacts, name, "artefact", "config: build")
-            targets.append(artefact_name(name, self.config.scale))
-        return Plan(self.runs, artefacts, self.stores, tuple(targets))
+        targets = tuple(artefact_name(name, self.config.scale) for name in self.config.build)
+        return Plan(self.runs, artefacts, self.stores, targets)
 
     def _artefact(self, name: str, scale: str) -> Artefact:
         settings = self.config.artefacts[name]
@@ -259,13 +258,12 @@ class _Planner:
         self, where: str, scale: str, dataset: str, labelled: int, method: str, params: dict, seed: int
     ) -> tuple[dict[str, Any], str]:
         settings = self.config.scales[scale]
-        scaled = _lookup(settings.datasets, dataset, "data set", where)
-        protocol = _lookup(self.config.protocols, dataset, "protocol", where)
-        row = _lookup(self.config.methods, method, "method", where)
+        scaled = lookup(settings.datasets, dataset, "data set", where)
+        protocol = lookup(self.config.protocols, dataset, "protocol", where)
+        row = lookup(self.config.methods, method, "method", where)
         store = self._store(where, scaled)
         implementation = row.implementation or method
-        source = _lookup(self.config.methods, implementation, "method", where)
-        _check_declared(implementation, source)
+        source = lookup(self.config.methods, implementation, "method", where)
         dimensions = self.config.datasets[scaled.data].dimensions
         require_dimensions(implementation, dimensions, where)
         if source.revision is None:
@@ -303,7 +301,7 @@ class _Planner:
         return json.loads(canonical(spec)), store.name
 
     def _store(self, where: str, scaled: ScaledDataset) -> Store:
-        facts = _lookup(self.config.datasets, scaled.data, "data set", where)
+        facts = lookup(self.config.datasets, scaled.data, "data set", where)
         identity = {
             "name": scaled.data,
             "revision": facts.revision,
@@ -376,12 +374,6 @@ def _axis(value: Any) -> list:
     return value if isinstance(value, list) else [value]
 
 
-def _lookup(known: dict[str, Any], name: str, what: str, where: str) -> Any:
-    if name not in known:
-        raise InputError(f"{where}: unknown {what} '{name}'{nearest(name, known)}. Known: {', '.join(known)}")
-    return known[name]
-
-
 def _params(
     where: str, name: str, row: Method, source: Method, dataset: str, labelled: int, asked: dict[str, Value]
 ) -> dict[str, Value]:
@@ -407,21 +399,6 @@ def _params(
 
 def _of_dataset(method: Method, dataset: str, labelled: int) -> list[dict[str, Value]]:
     return [method.adapted.get(dataset, {}), method.tuned.get(dataset, {}).get(labelled, {})]
-
-
-def _check_declared(name: str, source: Method) -> None:
-    """Require that the stanza of an implementation and the class in its file have the same hyper-parameters."""
-    declared = hyper_parameters(name)
-    where = f"config: methods.{name}.params"
-    for key in source.params:
-        if key not in declared:
-            raise InputError(
-                f"{where}: method '{name}' has no hyper-parameter '{key}'{nearest(key, declared)}. "
-                f"Its class has: {', '.join(declared)}"
-            )
-    missing = [key for key in declared if key not in source.params]
-    if missing:
-        raise InputError(f"{where}: expected a value for every hyper-parameter, found none for {', '.join(missing)}")
 
 
 def _kind(value: Value) -> str:

@@ -8,7 +8,19 @@ ROOT = Path(__file__).parents[1] / "dmd"
 
 # Lower rows first.
 ROWS = [
-    ["errors", "files", "splits", "declarations", "config", "plan", "rundir", "journal", "progress", "overview"],
+    [
+        "errors",
+        "files",
+        "splits",
+        "declarations",
+        "config",
+        "consistency",
+        "plan",
+        "rundir",
+        "journal",
+        "progress",
+        "overview",
+    ],
     ["data", "metrics", "schedules", "devices"],
     ["networks", "losses", "perturbation", "teacher"],
     ["methods"],

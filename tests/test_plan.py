@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmd import config, declarations, plan
+from dmd import config, consistency, declarations, plan
 from dmd.declarations import hyper_parameters, methods
 from dmd.errors import InputError
 
@@ -223,7 +223,7 @@ def test_tuned_values_apply_to_their_budget_only(content, root):
 
 def test_an_optional_parameter_left_null_keeps_every_id(content, root, monkeypatch):
     before = set(planned(content, root).runs)
-    monkeypatch.setattr(plan, "hyper_parameters", lambda method: [*hyper_parameters(method), "new"])
+    monkeypatch.setattr(consistency, "hyper_parameters", lambda method: [*hyper_parameters(method), "new"])
     for method in methods():
         content["methods"][method]["params"]["new"] = None
     assert set(planned(content, root).runs) == before
@@ -231,7 +231,7 @@ def test_an_optional_parameter_left_null_keeps_every_id(content, root, monkeypat
 
 def test_a_misspelt_default_is_refused_before_anything_is_trained(content, root):
     content["methods"]["dmd"]["params"]["lamda"] = 3
-    assert "methods.dmd.params: method 'dmd' has no hyper-parameter 'lamda'" in fault(content, root)
+    assert "methods.dmd: method 'dmd' has no hyper-parameter 'lamda'" in fault(content, root)
     del content["methods"]["dmd"]["params"]["lamda"]
     del content["methods"]["dmd"]["params"]["weight"]
     assert "found none for weight" in fault(content, root)
@@ -408,7 +408,7 @@ def test_a_number_of_validations_that_are_not_made_is_no_setting(content, root):
 def test_a_selection_without_validation_patients_or_interval_is_refused(content, root):
     content["protocols"]["la"]["selection"] = "validation"
     assert "the split of 'la' has none in its part 'validation'" in fault(content, root)
-    content["scales"]["paper"]["datasets"]["la"] |= {"data": "acdc", "patch": [256, 256]}
+    content["scales"]["paper"]["datasets"]["la"] |= {"data": "acdc", "patch": [256, 256], "stride": None}
     assert "add `validate_every` to the data set in config/scales.yaml" in fault(content, root)
 
 

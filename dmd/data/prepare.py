@@ -52,7 +52,7 @@ def _cases(wanted: Description, folder: Path) -> Iterator[Case]:
         if checksums and (differs := difference(name, (image, label), checksums)):
             raise InputError(
                 f"{folder} is not the public copy of '{wanted.split.name}': {differs}. Replace it by a fresh copy; or, "
-                "if it is meant to differ, set `checksums: null` for the data set and raise its `revision`, since scores "
+                "if it is meant to differ, set `checksums: null` for the data set and raise its `revision`: its scores "
                 "then compare with no one else's"
             )
         yield Case(name, patient, downsample_image(image, factors), downsample_label(label, factors), spacing)
