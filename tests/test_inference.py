@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,12 +9,14 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from torch import Tensor, nn
 
+from dmd import config
 from dmd.errors import InputError
 from dmd.inference import _tiles, predict_case, slice_by_slice, sliding_window, tiled, window_starts
 from dmd.methods.base import Predictor
 from dmd.networks.build import Build
 
 CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[1]
 
 # Shapes of the 20 test scans of LA, in the order of its test.list.
 LA_TEST_SHAPES = [
@@ -85,7 +88,8 @@ def test_the_last_window_ends_with_the_axis():
 
 
 def test_the_published_windows_of_the_la_test_scans_number_1128():
-    patch, stride = (112, 112, 80), (18, 18, 4)
+    scaled = config.check(config.read(ROOT / "config")).scales["paper"].datasets["la"]
+    patch, stride = scaled.patch, scaled.stride
     counts = [
         math.prod(len(window_starts(*axis)) for axis in zip(shape, patch, stride, strict=True))
         for shape in LA_TEST_SHAPES

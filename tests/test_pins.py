@@ -35,7 +35,8 @@ def test_the_conda_environment_pins_the_same_versions(root, project, constraints
     (pip,) = [entry["pip"] for entry in environment if isinstance(entry, dict)]
     pins = dict(line.split("==") for line in pip if "==" in line)
     assert pins == {requirement.name: constraints[normal(requirement.name)] for requirement in project}
-    assert pip[-1] == "--editable ."
+    # What these need in turn has the versions of the same file.
+    assert (pip[0], pip[-1]) == ("--constraint constraints.txt", "--editable .")
 
 
 def test_torch_is_the_version_that_is_tested(constraints):
