@@ -2,48 +2,16 @@
 
 import csv
 import json
-import os
 import re
 import resource
 import shlex
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-BIN = Path(sys.executable).parent
-
-
-def snakemake(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
-    # The copy's own package, as an editable installation of it would give.
-    environment = os.environ | {
-        "PATH": f"{BIN}:{os.environ['PATH']}",
-        "PYTHONPATH": str(folder),
-        "XDG_CACHE_HOME": str(folder / ".cache"),
-        **variables,
-    }
-    command = [str(BIN / "snakemake"), "--cores", "2", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-
-
-def jobs(dry_run: str) -> dict[str, int]:
-    """Read the job counts that a dry run prints."""
-    table = dry_run.split("Job stats:")[1].split("total")[0].splitlines()[3:]
-    return {name: int(count) for name, count in (line.split() for line in table if line.strip())}
-
-
-def clone(folder: Path) -> Path:
-    """Copy what a user has after a clone, so that no result is made in the checkout itself."""
-    root = Path(__file__).parents[2]
-    for name in ("config", "workflow", "profiles", "dmd"):
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "environment.yaml"):
-        shutil.copy(root / name, folder / name)
-    (folder / "slurm").symlink_to("profiles/slurm")
-    return folder
+from workflow.project import BIN, clone, jobs, snakemake
 
 
 @pytest.fixture(scope="module")
@@ -368,27 +336,3 @@ def test_a_method_is_one_new_file_and_a_few_lines_of_the_users_own_and_retrains_
     assert sorted(name.split("-")[2] for name in after) == ["dmd", "mine"]
     with (folder / "results/smoke/mine.csv").open(newline="") as file:
         assert [row["label"] for row in csv.DictReader(file)] == ["DMD", "Mine"]
-
-
-@pytest.mark.slow
-def test_figures_from_a_few_short_runs(copy, tmp_path):
-    mine = tmp_path / "mine.yaml"
-    grid = {"dataset": "la", "labelled": 8, "method": "dmd"}
-    points = [
-        grid | {"params": {"divergence": "dice", "weight": 4, "temperature": 2}},
-        grid | {"params": {"divergence": "kl", "weight": 1, "temperature": 1}},
-    ]
-    own = {
-        "build": ["fig2", "fig4"],
-        "scales": {"smoke": {"datasets": {"la": {"iterations": 8}}}},
-        "artefacts": {"fig2": {"runs": [grid]}, "fig4": {"runs": points}},
-    }
-    mine.write_text(yaml.safe_dump(own))
-    done = snakemake(copy, "--configfile", str(mine))
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert len(list((copy / "results/runs").glob("*-8-dmd-*/snapshots/000004.pt"))) == 2
-    for name in ("fig2", "fig4"):
-        for ending in ("png", "svg", "csv"):
-            assert (copy / f"results/smoke/{name}.{ending}").stat().st_size > 0
-    again = snakemake(copy, "--dry-run", "--configfile", str(mine))
-    assert "Nothing to be done" in again.stdout + again.stderr
