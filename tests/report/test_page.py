@@ -2,6 +2,7 @@
 
 import base64
 import re
+import shlex
 import shutil
 from dataclasses import replace
 
@@ -9,13 +10,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from dmd import cli
+from dmd import cli, commands
 from dmd.data.store import Case
 from dmd.errors import InputError
+from dmd.evaluation import POST_PROCESSING
 from dmd.plan import store_name
 from dmd.report.page.cases import case_scores
-from dmd.report.page.comparison import read_comparison
-from dmd.report.page.figures import cut
+from dmd.report.page.comparison import comparison
+from dmd.report.page.figures import cut, figure
 from dmd.report.page.naming import point_name, title
 from dmd.report.page.overlays import GAP, overlay, worst_cases, worst_plane
 from dmd.report.page.readings import readings
@@ -137,6 +139,8 @@ def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
     assert (vnet.state, vnet.used_by) == ("evaluated", ("Table 1", "Table 3"))
     assert vnet.by_workflow == f"snakemake --cores 2 -- results/runs/{vnet.id}/cases.csv"
     assert vnet.by_hand[0] == f"dmd train {results}/runs/{vnet.id} --store {results}/data/synthetic3d-1x1x1.h5"
+    steps = [cli.parser().parse_args(shlex.split(line)[1:]) for line in vnet.by_hand]
+    assert [step.command for step in steps] == [commands.train, commands.predict_test, commands.evaluate]
     assert [entry.state for entry in entries].count("started") == 1
     assert len(entries) + len(missing) == len({run for artefact in artefacts for run in artefact.runs})
     cost = dict(zip((row[0].links[0][0] for row in cost_table(entries).rows), cost_table(entries).rows, strict=True))
@@ -159,10 +163,10 @@ def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):
 
 
 def test_the_caption_in_an_svg_is_cut_off(tmp_path):
-    figure = Figure(figsize=(5, 3), layout="constrained")
-    figure.subplots().plot([0, 1])
+    drawn = Figure(figsize=(5, 3), layout="constrained")
+    drawn.subplots().plot([0, 1])
     publish(
-        figure,
+        drawn,
         "A caption that is long enough for several lines. " * 6,
         [],
         tmp_path / "f.png",
@@ -172,6 +176,21 @@ def test_the_caption_in_an_svg_is_cut_off(tmp_path):
     assert 120 < height < 216 - 3 * 6.5
     assert f'viewBox="0 0 360 {height:g}"' in text
     assert cut("<svg>") is None
+
+
+def test_a_figure_is_its_svg_however_large_with_one_caption(results, planned, tmp_path):
+    shutil.copytree(results / "smoke", tmp_path / "smoke")
+    svg = tmp_path / "smoke" / "fig2.svg"
+    svg.write_text(svg.read_text().replace("</svg>", f"<!-- {'large ' * 20_000} --></svg>"))
+    picture = figure(planned.artefacts["smoke/fig2"], tmp_path)
+    assert picture.source.startswith("data:image/svg+xml")
+    assert picture.caption == "Scale 'smoke'. Pseudo labels. Runs: la-8-cps-00000000."
+    assert picture.height < 3 * 96  # cut off below
+    svg.write_text(re.sub('<g id="caption">', "<g>", svg.read_text()))
+    with pytest.raises(InputError, match=r"expected a figure with its caption at .*fig2\.svg"):
+        figure(planned.artefacts["smoke/fig2"], tmp_path)
+    svg.unlink()
+    assert figure(planned.artefacts["smoke/fig2"], tmp_path) is None
 
 
 def test_the_readings_are_those_of_the_document(root, tmp_path):
@@ -185,21 +204,40 @@ def test_the_readings_are_those_of_the_document(root, tmp_path):
         readings(tmp_path / "other.md")
 
 
-def test_the_comparison_is_read_from_beside_the_table(tmp_path, planned, table3):
-    made = evaluated_table(tmp_path, planned)
-    found = read_comparison(table3, tmp_path)
+def test_evaluated_rows_are_compared_with_dmd_with_and_without_post_processing(tmp_path, planned, table3):
+    evaluated_table(tmp_path, planned)
+    found = comparison(table3, tmp_path / "runs")
+    assert list(found.tables) == list(POST_PROCESSING)
+    plain, component = found.tables.values()
     # Row 0 has 50 % in every case, DMD 50 + 4 k for k = 1..8: Walsh averages of -4 k have the median -18.
-    assert texts(found.table, 0)[0] == "V-Net"
-    assert texts(found.table, 0)[2].startswith("−18.00 [")  # noqa: RUF001
-    assert texts(found.table, 0)[3].startswith("worse (")
-    assert found.table.rows[0][3].look == "worse"
-    assert "order of DMD and another method by mean Dice held for" in found.order
-    lines = made.with_name("table3.comparison.csv").read_text().replace("verdict", "word")
-    made.with_name("table3.comparison.csv").write_text(lines)
-    with pytest.raises(InputError, match=r"expected the columns verdict in .*table3\.comparison\.csv"):
-        read_comparison(table3, tmp_path)
-    made.unlink()
-    assert read_comparison(table3, tmp_path) is None
+    assert texts(plain, 0)[0] == "V-Net"
+    assert texts(plain, 0)[2].startswith("−18.00 [")  # noqa: RUF001
+    assert texts(plain, 0)[3].startswith("worse (")
+    assert plain.rows[0][3].look == "worse"
+    assert found.order.startswith("Held (synthetic3d, 8 labelled): as in the paper for V-Net")
+    assert plain.id != component.id
+    assert "largest component" in component.caption
+
+
+def test_without_dmd_nothing_is_compared_and_that_is_said(results, tmp_path, table3):
+    found = comparison(table3, results / "runs")
+    assert found.tables == {}
+    assert found.order.startswith("Not decided: no method here")
+    assert comparison(table3, tmp_path) is None
+
+
+def test_a_section_and_the_end_of_the_page_say_what_is_not_made_and_how(results, planned, tmp_path):
+    """Also of a table with evaluated rows."""
+    write_page(planned.of_scale("smoke"), results, tmp_path / "report.html")
+    sections = re.split(r"(?=<section id=)", (tmp_path / "report.html").read_text())
+    table3, fig2, missing = (
+        next(text for text in sections if f'<section id="{name}"' in text) for name in ("table3", "fig2", "missing")
+    )
+    assert "Not made yet" in table3
+    assert "<code>snakemake --cores 2 -- results/smoke/table3.csv</code>" in table3
+    assert "Made by <code>snakemake --cores 2 -- results/smoke/fig2.png</code>" in fig2
+    assert "Table 3: <code>snakemake --cores 2 -- results/smoke/table3.csv</code>" in missing
+    assert "Fig. 2:" not in missing
 
 
 @pytest.mark.parametrize("scale", ["paper", "smoke"])
