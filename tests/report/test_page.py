@@ -1,35 +1,47 @@
 """What the page says; how it looks and behaves is tested in a browser."""
 
 import base64
+import io
+import itertools
 import re
 import shlex
 import shutil
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
+from conftest import tiny_spec
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from PIL import Image
 
 from dmd import cli, commands
-from dmd.data.store import Case
+from dmd.data.batches import Batches
+from dmd.data.store import Case, load_store, write_store
+from dmd.declarations import dimensions, methods
 from dmd.errors import InputError
 from dmd.evaluation import POST_PROCESSING
+from dmd.methods import base
+from dmd.networks.build import Build
 from dmd.plan import store_name
 from dmd.report.page.cases import case_scores
 from dmd.report.page.comparison import comparison
 from dmd.report.page.figures import cut, figure
 from dmd.report.page.naming import point_name, title
-from dmd.report.page.overlays import GAP, overlay, worst_cases, worst_plane
+from dmd.report.page.overlays import COLOURS, GAP, OPACITY, overlay, worst_cases, worst_plane
 from dmd.report.page.readings import readings
 from dmd.report.page.runs import cost_table, list_runs
 from dmd.report.page.scores import difference, score_table
 from dmd.report.page.table import Cell, Column, Table, number
-from dmd.report.page.training import training_curve
+from dmd.report.page.training import looks, training_curve
 from dmd.report.page.write import write_page
 from dmd.report.style import publish
 from dmd.rundir import RunDir
 
 from .halfway import DICE, describe, evaluated_table
+from .test_style import lightness
+from .test_tables import line, write_cases
 
 
 @pytest.fixture
@@ -131,6 +143,39 @@ def test_an_overlay_has_scan_truth_and_prediction_with_the_outline_of_the_truth(
     assert predicted.any(axis=2).sum() == 2 * 40 + 2 * 30 - 4
 
 
+def test_slices_are_shown_as_they_are_stored_with_a_legend_of_their_classes(planned, tmp_path):
+    """A stack is (slices, Y, X): what lies to the left in it lies to the left in the picture."""
+    row = planned.artefacts["smoke/table2"].rows[0]
+    run = RunDir(tmp_path / "runs" / row.runs[0])
+    run.write_spec(planned.runs[run.id].spec)
+    identity = run.read_spec()["dataset"]
+    label = np.zeros((2, 110, 220), np.uint8)
+    for value in (1, 2, 3):
+        label[1, 20:60, 60 * value - 40 : 60 * value] = value
+    case = Case("a", "a", np.zeros(label.shape, np.float32), label, None)
+    names = ["background", "right", "wall", "left"]
+    (tmp_path / "data").mkdir()
+    write_store(tmp_path / f"data/{store_name(identity)}.h5", identity, names, {"test": ["a"]}, [case])
+    with h5py.File(run.predictions, "w") as file:
+        file["a"] = np.zeros_like(label)
+    write_cases(run.cases, [line("a", value, 0, 0, "", "", empty_prediction=1) for value in (1, 2, 3)])
+    artefact = replace(planned.artefacts["smoke/table2"], rows=(row,))
+    (found,) = worst_cases([artefact], tmp_path / "runs", tmp_path / "data")
+    assert found.legend == tuple(zip(names[1:], COLOURS, strict=True))
+    assert "a, plane 2 of 2" in found.pictures[0].caption
+    pixels = np.array(Image.open(io.BytesIO(_content(found.pictures[0]))).convert("RGB"))
+    assert pixels.shape == (110, 3 * 220 + 2 * GAP, 3)
+    truth = pixels[:, 220 + GAP : 440 + GAP]
+    for value, colour in enumerate(COLOURS, 1):
+        expected = 255 * OPACITY * np.array(to_rgb(colour))
+        assert truth[40, 60 * value - 20] == pytest.approx(expected, abs=2)
+    assert not truth[80].any()
+
+
+def test_classes_are_apart_in_grey():
+    assert min(abs(lightness(a) - lightness(b)) for a, b in itertools.combinations(COLOURS, 2)) > 15
+
+
 def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
     artefacts = [planned.artefacts[f"smoke/{name}"] for name in ("table1", "table3")]
     entries, missing = list_runs(artefacts, results)
@@ -152,6 +197,19 @@ def test_a_training_curve_says_where_it_starts_and_ends(results, table3):
     picture = training_curve(RunDir(results / "runs" / table3.rows[0].runs[0]))
     assert "loss from 3.000 to 0.050 in 60 steps; terms: loss, supervised, x." in picture.alt
     assert "validation" not in _svg(picture)
+
+
+@pytest.mark.parametrize("name", methods())
+def test_no_two_loss_terms_of_a_method_look_alike(name, content, tiny_store):
+    axes = max(dimensions(name))
+    stanza = content["methods"][name]
+    params = stanza["params"] | stanza.get("adapted", {}).get("la" if axes == 3 else "acdc", {})
+    spec, store = tiny_spec(axes, name, params), load_store(tiny_store[axes])
+    method = base.make(spec["method"], Build.from_spec(spec)).train()
+    method.start_training(spec["optimiser"])
+    batches = Batches(store, spec, method.companions(store.labelled(spec["labelled"])), method.targets)
+    terms = ["loss", *method.train_step(batches[0], 0)]
+    assert len({(look["color"], str(look["linestyle"])) for look in looks(terms)}) == len(terms)
 
 
 def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):
@@ -294,4 +352,8 @@ def test_the_template_is_part_of_the_package(root):
 
 
 def _svg(picture) -> str:
-    return base64.b64decode(re.sub("^.*?base64,", "", picture.source)).decode()
+    return _content(picture).decode()
+
+
+def _content(picture) -> bytes:
+    return base64.b64decode(picture.source.partition("base64,")[2])
