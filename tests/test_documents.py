@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from dmd import config, plan
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "results/README.md", *(ROOT / "docs").rglob("*.md")])
 
@@ -16,6 +18,15 @@ def test_relative_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / unquote(link)).exists()]
     assert not missing
+
+
+def test_the_artefact_of_another_treatment_shares_the_runs_of_its_table(root, tmp_path):
+    mine = re.search(r"```yaml\n(.*?)```", (root / "docs/statistics.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    (tmp_path / "mine.yaml").write_text(mine)
+    planned = plan.make(config.check(config.read(root / "config", tmp_path / "mine.yaml")), root)
+    theirs, ours = (planned.artefacts[f"half/{name}"] for name in ("table3", "table3_penalised"))
+    assert ours.empty == "penalised"
+    assert ours.runs == theirs.runs
 
 
 def test_the_readme_shows_the_committed_table(root):

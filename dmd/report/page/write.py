@@ -9,6 +9,7 @@ import jinja2
 
 from dmd.files import write_text
 from dmd.plan import Artefact
+from dmd.progress import track
 from dmd.report.collect import settings
 from dmd.report.page import distributions, figures, naming, overlays, readings, runs, scores
 from dmd.report.page.comparison import Comparison, comparison
@@ -53,7 +54,8 @@ def write_page(artefacts: Sequence[Artefact], results: Path, output: Path, devia
         A file that exists is not what it should be.
     """
     tables = [artefact for artefact in artefacts if artefact.kind == "table"]
-    sections = [section for artefact in artefacts if (section := _section(artefact, results))]
+    made = (_section(artefact, results) for artefact in track("report", artefacts))
+    sections = [section for section in made if section]
     entries, missing = runs.list_runs(artefacts, results)
     page = _template().render(
         scale=artefacts[0].scale,
