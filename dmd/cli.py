@@ -22,7 +22,7 @@ RUN = "id of a run, a part of it such as its end, or the path of its folder"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; bad input ends with a message and status 2, a diverged training with 3, a disk with 4."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         options.command(options)
         sys.stdout.flush()
@@ -44,9 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="dmd", description=__doc__.splitlines()[0])
-    entries = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    made = argparse.ArgumentParser(prog="dmd", description=__doc__.splitlines()[0])
+    entries = made.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
     def add(name: str, command: Callable, example: str, more: str = "") -> argparse.ArgumentParser:
         entry = entries.add_parser(
@@ -191,7 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     view.add_argument("--port", type=int, default=5000, help="default: 5000")
     view.add_argument("--no-browser", action="store_true", help="only print the address")
-    return parser
+    return made
 
 
 def _positive(text: str) -> int:

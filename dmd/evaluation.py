@@ -11,6 +11,7 @@ from dmd.data.store import Case, load_store
 from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.metrics import diagonal, evaluate, largest_component
+from dmd.progress import track
 from dmd.rundir import RunDir
 
 POST_PROCESSING = {"none": lambda mask: mask, "largest_component": largest_component}
@@ -37,7 +38,7 @@ def evaluate_run(run: RunDir, store: Path) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for case in data.cases("test"):
+    for case in track(f"{run.id} evaluate", data.cases("test")):
         labels = _prediction(run, case)
         size = dict(zip(DIAGONALS, map(_number, diagonal(case.label.shape, case.spacing_mm)), strict=True))
         for index in range(1, spec["classes"]):

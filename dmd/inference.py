@@ -30,7 +30,7 @@ def predict_case(
         into evaluation mode, and its weights into channels-last order: on a CPU that takes 15 to 30 % off the
         time, and their values stay as they are.
     image
-        ``(X, Y, Z)``, or ``(slices, X, Y)`` of a data set that is segmented in 2-D; float32.
+        ``(X, Y, Z)``, or ``(slices, Y, X)`` of a data set that is segmented in 2-D; float32.
     settings
         Those of the run; ``dimensions``, ``patch``, ``precision`` and, in 3-D, ``stride`` are read.
     device
@@ -196,7 +196,7 @@ def slice_by_slice(
         Maps planes ``(B, 1, *plane)`` to class probabilities ``(B, C, *plane)``; it lies on ``device`` and
         is put into evaluation mode.
     image
-        ``(slices, X, Y)``.
+        ``(slices, Y, X)``.
     plane
         Size the network sees.
     batch_size, device, precision, watch
@@ -205,11 +205,11 @@ def slice_by_slice(
     Returns
     -------
     Tensor
-        ``(slices, X, Y)`` uint8 on ``device``.
+        ``(slices, Y, X)`` uint8 on ``device``.
     """
     if not (image.ndim == 3 and len(plane) == 2):
         raise InputError(
-            f"expected an image (slices, X, Y) and a plane of two sizes, found {tuple(image.shape)} and {list(plane)}"
+            f"expected an image (slices, Y, X) and a plane of two sizes, found {tuple(image.shape)} and {list(plane)}"
         )
     predictor.eval()
     planes = zoom_nearest(image.to(device, torch.float32), tuple(plane))

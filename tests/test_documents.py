@@ -20,6 +20,15 @@ def test_relative_links_lead_somewhere(page):
     assert not missing
 
 
+def test_the_artefact_of_another_treatment_shares_the_runs_of_its_table(root, tmp_path):
+    mine = re.search(r"```yaml\n(.*?)```", (root / "docs/statistics.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    (tmp_path / "mine.yaml").write_text(mine)
+    planned = plan.make(config.check(config.read(root / "config", tmp_path / "mine.yaml")), root)
+    theirs, ours = (planned.artefacts[f"half/{name}"] for name in ("table3", "table3_penalised"))
+    assert ours.empty == "penalised"
+    assert ours.runs == theirs.runs
+
+
 def test_the_readme_shows_the_committed_table(root):
     table = (root / "docs/results/half/table3.md").read_text(encoding="utf-8")
     lines = [line for line in table.splitlines() if line.startswith("|")]

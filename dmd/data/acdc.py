@@ -50,5 +50,5 @@ def public_name(case: str) -> str:
 
 
 def read(folder: Path, case: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return image float32 ``(slices, X, Y)`` in [0, 1]; label uint8: 1 right, 3 left ventricle, 2 wall."""
+    """Return image float32 ``(slices, Y, X)`` in [0, 1]; label uint8: 1 right, 3 left ventricle, 2 wall."""
     return read_volume(path(folder, case), LAYOUT)

@@ -30,7 +30,7 @@ class Case:
     name, patient : str
         A patient may have several cases (ACDC: two frames of a heartbeat).
     image : np.ndarray
-        float32 ``(*S)``: ``(X, Y, Z)`` for volumes, ``(slices, X, Y)`` for stacks of slices.
+        float32 ``(*S)``: ``(X, Y, Z)`` for volumes, ``(slices, Y, X)`` for stacks of slices.
     label : np.ndarray
         uint8 ``(*S)``, class of every voxel.
     spacing_mm : tuple of float or None

@@ -46,7 +46,7 @@ def cases(patient: str) -> list[str]:
 
 
 def read(folder: Path, case: str) -> tuple[np.ndarray, np.ndarray]:
-    """Make a case ``(slices, X, Y)``: image float32 in [0, 1], label uint8, 0 to 3; ``folder`` is ignored."""
+    """Make a case ``(slices, Y, X)``: image float32 in [0, 1], label uint8, 0 to 3; ``folder`` is ignored."""
     patient, frame = case.rsplit("_", 1)
     anatomy = generator(patient)
     shape = anatomy.integers(SMALLEST, LARGEST, endpoint=True)

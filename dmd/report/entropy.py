@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dmd import probes, snapshots
 from dmd.progress import Progress
-from dmd.report.panel import Panel, Scene, grey_window, outline, pixel_frame, plane_of, show
+from dmd.report.panel import Panel, Scene, grey_window, outline, pixel_frame, plane_of, say_empty, show
 from dmd.report.regions import fullest_plane, near_boundary
 from dmd.report.style import BLUE, HEAT, ORANGE
 
@@ -28,7 +28,7 @@ def panel(scene: Scene) -> Panel:
     columns = {f"guidance {label}": plane for label, (plane, _) in maps.items()}
     frame = pixel_frame(image=image, **columns)
     empty = int(numbers["boundary_guidance"].isna().sum())
-    note = plane_of(shown, index) + (f" {empty} empty predictions have no boundary." if empty else "")
+    note = f"{plane_of(shown, index)}{say_empty(empty, len(numbers), 'run, scan and network')}"
     return Panel(_draw(image, maps, numbers, largest), numbers, frame, note)
 
 

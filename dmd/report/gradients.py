@@ -11,7 +11,7 @@ from dmd import probes, snapshots
 from dmd.plan import Loss
 from dmd.progress import Progress
 from dmd.report.curves import NAMES
-from dmd.report.panel import Panel, Scene, grey_window, outline, pixel_frame, plane_of, show
+from dmd.report.panel import Panel, Scene, grey_window, outline, pixel_frame, plane_of, say_empty, show
 from dmd.report.regions import ZONES, fullest_plane, outer_branch, shares, zones
 from dmd.report.style import BLUE, HEAT, ORANGE, VERMILION
 
@@ -37,8 +37,8 @@ def panel(scene: Scene) -> Panel:
     figure = _draw(image, predicted, truth, dict(zip(map(loss_name, losses), planes, strict=True)), numbers)
     columns = {f"gradient {loss_name(loss)}": plane for loss, plane in zip(losses, planes, strict=True)}
     frame = pixel_frame(image=image, ground_truth=truth.astype(int), predicted=predicted.astype(int), **columns)
-    empty = numbers.drop_duplicates(["run", "case"])["predicted_voxels"].eq(0).sum()
-    note = plane_of(shown, index) + (f" {empty} empty predictions have no boundary and are left out." if empty else "")
+    empty = numbers.drop_duplicates(["run", "case"])["predicted_voxels"].eq(0)
+    note = f"{plane_of(shown, index)}{say_empty(empty.sum(), len(empty), 'run and scan')}"
     return Panel(figure, numbers, frame, note)
 
 

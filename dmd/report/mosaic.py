@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from dmd.data.store import Case, Store, load_store
 from dmd.files import replacing
+from dmd.report.regions import plane
 
 COLUMNS, ROWS = 6, 4
 INCHES = 2.3  # per panel
@@ -48,7 +49,7 @@ def _draw(panel: Axes, part: str, case: Case, classes: int) -> None:
     axis = int(np.argmin(case.image.shape))
     foreground = np.moveaxis(case.label > 0, axis, 0).reshape(case.label.shape[axis], -1).sum(axis=1)
     index = int(foreground.argmax())
-    image, label = case.image.take(index, axis).T, case.label.take(index, axis).T
+    image, label = plane(case.image, index, axis), plane(case.label, index, axis)
     low, high = np.percentile(case.image, (1, 99))
     panel.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
     for value in range(1, classes):

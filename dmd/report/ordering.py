@@ -9,8 +9,9 @@ from dmd.report.comparison import REFERENCE, ROW
 from dmd.report.statistics import LEVEL
 
 SCORE = "dice"
+WORDS = {1: "better", -1: "worse"}  # of a method whose mean is above or below that of DMD
 NOTHING = (
-    "No method of this table is compared with DMD by Dice: none shares its data set and budget, or Dice is not shown."
+    "Not decided: no method here shares its data set and budget with a row of DMD, or the table does not show Dice."
 )
 READ = (
     "Differences are in percentage points: the Hodges-Lehmann estimate over test patients, its 95 % bootstrap interval "
@@ -21,10 +22,10 @@ SEEDS = "Seeds are averaged first: the intervals hold the choice of test patient
 
 
 def say_order(table: pd.DataFrame, comparison: pd.DataFrame) -> str:
-    """Say whether the published order of DMD and each other method held, budget by budget.
+    """Say whether the published order of DMD and each other method held: a verdict per budget, then the numbers.
 
-    The order is that of mean Dice, the paper's and ours without post-processing; the paired differences stand beside.
-    It held for a method where the sign of its distance to DMD is the paper's, however small that is here.
+    The verdict asks the paired test, which is sure or not; the order of the means, the paper's and ours without
+    post-processing, is told besides, however small the distance to DMD is.
 
     Parameters
     ----------
@@ -33,9 +34,12 @@ def say_order(table: pd.DataFrame, comparison: pd.DataFrame) -> str:
     comparison : DataFrame
         What `dmd.report.comparison.compare_table` returned for the same table.
     """
-    said = [_say_group(*group) for group in _groups(table, comparison)]
+    groups = list(_groups(table, comparison))
+    if not groups:
+        return NOTHING
     seeds = ONE_SEED if table["seeds"].max() == 1 else SEEDS
-    return " ".join([*said, READ.format(seeds=seeds)]) if said else NOTHING
+    verdicts, numbers = ([say(*group) for group in groups] for say in (_say_verdict, _say_group))
+    return " ".join([*verdicts, *numbers, READ.format(seeds=seeds)])
 
 
 def _groups(table: pd.DataFrame, comparison: pd.DataFrame) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
@@ -48,29 +52,53 @@ def _groups(table: pd.DataFrame, comparison: pd.DataFrame) -> Iterator[tuple[dic
         yield dmd.to_dict(), rows.merge(group, on=list(ROW)).to_dict("records")
 
 
+def _say_verdict(dmd: dict[str, Any], others: list[dict[str, Any]]) -> str:
+    where = f"({dmd['data']}, {dmd['labelled']} labelled)"
+    others = _published(dmd, others)
+    if not others:
+        return f"Not decided {where}: the paper gives no Dice to compare with."
+    sure = [other for other in others if other["verdict"] == WORDS.get(_above(other, dmd, "mean"))]
+    held = [other for other in sure if _holds(other, dmd)]
+    failed = [other for other in sure if other not in held]
+    open_ = [other for other in others if other not in sure]
+    said = {"as in the paper for": held, "against the paper for": failed, f"p is not below {LEVEL} for": open_}
+    if len(held) == len(others):
+        word = "Held"
+    elif len(failed) == len(others):
+        word = "Did not hold"
+    else:
+        word = "Partly decided" if sure else "Not decided"
+    return f"{word} {where}: {'; '.join(f'{words} {_names(of)}' for words, of in said.items() if of)}."
+
+
 def _say_group(dmd: dict[str, Any], others: list[dict[str, Any]]) -> str:
     where = f"{dmd['data']}, {dmd['labelled']} labelled, {dmd['cases']} test cases, {_count(dmd['seeds'], 'seed')}"
-    published = [other for other in others if pd.notna(other[f"{SCORE}_paper"] + dmd[f"{SCORE}_paper"])]
     differences = ", ".join(f"{_name(other)} {_difference(other)}" for other in others)
-    return f"{where}: {_say_published(dmd, published)} Method minus {_name(dmd)}: {differences}."
+    return f"{where}: {_say_means(dmd, _published(dmd, others))}method minus {_name(dmd)}: {differences}."
 
 
-def _say_published(dmd: dict[str, Any], others: list[dict[str, Any]]) -> str:
+def _say_means(dmd: dict[str, Any], others: list[dict[str, Any]]) -> str:
     if not others:
-        return "the paper gives no Dice to compare the order with."
-    held = [other for other in others if _above(other, dmd, "mean") == _above(other, dmd, "paper")]
-    failed = [other for other in others if other not in held]
-    said = f"the paper's order of {_name(dmd)} and another method by mean Dice held for {len(held)} of {len(others)}"
-    said += f" ({_sure(held, dmd)})" if held else ""
-    said += f"; it did not hold for {len(failed)} ({_sure(failed, dmd)})" if failed else ""
-    return f"{said}. Order in the paper: {_order([dmd, *others], 'paper')}; here: {_order([dmd, *others], 'mean')}."
+        return ""
+    held = [other for other in others if _holds(other, dmd)]
+    named = f" ({_names(held)})" if held else ""
+    orders = (_order([dmd, *others], column) for column in ("paper", "mean"))
+    return (
+        f"{len(held)} of {len(others)} methods{named} stand to {_name(dmd)} by mean Dice as in the paper; order there: "
+        "{}, here: {}; ".format(*orders)
+    )
 
 
-def _sure(others: list[dict[str, Any]], dmd: dict[str, Any]) -> str:
-    """Name methods, and those of them for which the paired test agrees with the order of our means."""
-    words = {1: "better", -1: "worse"}
-    sure = [_name(other) for other in others if other["verdict"] == words.get(_above(other, dmd, "mean"))]
-    return f"{', '.join(map(_name, others))}; p below {LEVEL} for {', '.join(sure) or 'none of them'}"
+def _published(dmd: dict[str, Any], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [other for other in others if pd.notna(other[f"{SCORE}_paper"] + dmd[f"{SCORE}_paper"])]
+
+
+def _holds(other: dict[str, Any], dmd: dict[str, Any]) -> bool:
+    return _above(other, dmd, "mean") == _above(other, dmd, "paper")
+
+
+def _names(rows: list[dict[str, Any]]) -> str:
+    return ", ".join(map(_name, rows))
 
 
 def _above(other: dict[str, Any], dmd: dict[str, Any], column: str) -> int:

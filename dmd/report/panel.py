@@ -48,6 +48,15 @@ def plane_of(case: Case, index: int) -> str:
     return f"Shown: {case.name}, plane {index + 1} of {case.image.shape[2]}."
 
 
+def say_empty(empty: int, total: int, each: str) -> str:
+    """Say for the note of a panel how many predictions, one per ``each``, have no boundary to measure at.
+
+    >>> say_empty(1, 24, "run and scan")
+    ' Left out at the boundary, as nothing is predicted: 1 of 24 (one per run and scan).'
+    """
+    return f" Left out at the boundary, as nothing is predicted: {empty} of {total} (one per {each})." if empty else ""
+
+
 def pixel_frame(**planes: np.ndarray) -> pd.DataFrame:
     """Return planes ``(X, Y)`` of one size as columns, after the voxel indices x and y."""
     x, y = np.indices(next(iter(planes.values())).shape)

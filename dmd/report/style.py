@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from dmd.files import replacing
 
 # Okabe and Ito, 2008 (https://jfly.uni-koeln.de/color/): told apart with any common colour blindness.
-BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
-GREY = "#999999"
+BLUE, VERMILION, GREEN, ORANGE, PURPLE, YELLOW = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#F0E442"
+GREY = "#A3A3A3"  # no colour of a line is as light
 # One row per line of a figure: colour, dashes and marker all differ.
 LINES = ((BLUE, "-", "o"), (VERMILION, ":", "s"), (GREEN, "--", "^"), (PURPLE, "-.", "D"), (ORANGE, (0, (5, 1)), "v"))
 HEAT = "cividis"  # grows in lightness, and alike for all eyes

@@ -105,5 +105,5 @@ def test_the_file_beside_the_table_holds_every_comparison(tmp_path, dmd):
     assert len(lines) == 4
     assert (lines[0]["difference"], lines[0]["low"], lines[0]["high"]) == ("2.0", "2.0", "2.0")
     assert (lines[0]["verdict"], lines[0]["p_holm"]) == ("better", "0.0078125")
-    assert "it did not hold for 1 (A; p below 0.05 for A)" in (tmp_path / "t.md").read_text()
-    assert "DMD $>$ A; here: A $>$ DMD" in (tmp_path / "t.tex").read_text()
+    assert "Did not hold (la, 8 labelled): against the paper for A." in (tmp_path / "t.md").read_text()
+    assert "DMD $>$ A, here: A $>$ DMD" in (tmp_path / "t.tex").read_text()

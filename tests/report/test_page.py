@@ -1,33 +1,47 @@
 """What the page says; how it looks and behaves is tested in a browser."""
 
 import base64
+import io
+import itertools
 import re
+import shlex
 import shutil
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
+from conftest import tiny_spec
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from PIL import Image
 
-from dmd import cli
-from dmd.data.store import Case
+from dmd import cli, commands
+from dmd.data.batches import Batches
+from dmd.data.store import Case, load_store, write_store
+from dmd.declarations import dimensions, methods
 from dmd.errors import InputError
+from dmd.evaluation import POST_PROCESSING
+from dmd.methods import base
+from dmd.networks.build import Build
 from dmd.plan import store_name
 from dmd.report.page.cases import case_scores
-from dmd.report.page.comparison import read_comparison
-from dmd.report.page.figures import cut
+from dmd.report.page.comparison import comparison
+from dmd.report.page.figures import cut, figure
 from dmd.report.page.naming import point_name, title
-from dmd.report.page.overlays import GAP, overlay, worst_cases, worst_plane
+from dmd.report.page.overlays import COLOURS, GAP, OPACITY, overlay, worst_cases, worst_plane
 from dmd.report.page.readings import readings
 from dmd.report.page.runs import cost_table, list_runs
 from dmd.report.page.scores import difference, score_table
 from dmd.report.page.table import Cell, Column, Table, number
-from dmd.report.page.training import training_curve
+from dmd.report.page.training import looks, training_curve
 from dmd.report.page.write import write_page
 from dmd.report.style import publish
 from dmd.rundir import RunDir
 
 from .halfway import DICE, describe, evaluated_table
+from .test_style import lightness
+from .test_tables import line, write_cases
 
 
 @pytest.fixture
@@ -129,6 +143,39 @@ def test_an_overlay_has_scan_truth_and_prediction_with_the_outline_of_the_truth(
     assert predicted.any(axis=2).sum() == 2 * 40 + 2 * 30 - 4
 
 
+def test_slices_are_shown_as_they_are_stored_with_a_legend_of_their_classes(planned, tmp_path):
+    """A stack is (slices, Y, X): what lies to the left in it lies to the left in the picture."""
+    row = planned.artefacts["smoke/table2"].rows[0]
+    run = RunDir(tmp_path / "runs" / row.runs[0])
+    run.write_spec(planned.runs[run.id].spec)
+    identity = run.read_spec()["dataset"]
+    label = np.zeros((2, 110, 220), np.uint8)
+    for value in (1, 2, 3):
+        label[1, 20:60, 60 * value - 40 : 60 * value] = value
+    case = Case("a", "a", np.zeros(label.shape, np.float32), label, None)
+    names = ["background", "right", "wall", "left"]
+    (tmp_path / "data").mkdir()
+    write_store(tmp_path / f"data/{store_name(identity)}.h5", identity, names, {"test": ["a"]}, [case])
+    with h5py.File(run.predictions, "w") as file:
+        file["a"] = np.zeros_like(label)
+    write_cases(run.cases, [line("a", value, 0, 0, "", "", empty_prediction=1) for value in (1, 2, 3)])
+    artefact = replace(planned.artefacts["smoke/table2"], rows=(row,))
+    (found,) = worst_cases([artefact], tmp_path / "runs", tmp_path / "data")
+    assert found.legend == tuple(zip(names[1:], COLOURS, strict=True))
+    assert "a, plane 2 of 2" in found.pictures[0].caption
+    pixels = np.array(Image.open(io.BytesIO(_content(found.pictures[0]))).convert("RGB"))
+    assert pixels.shape == (110, 3 * 220 + 2 * GAP, 3)
+    truth = pixels[:, 220 + GAP : 440 + GAP]
+    for value, colour in enumerate(COLOURS, 1):
+        expected = 255 * OPACITY * np.array(to_rgb(colour))
+        assert truth[40, 60 * value - 20] == pytest.approx(expected, abs=2)
+    assert not truth[80].any()
+
+
+def test_classes_are_apart_in_grey():
+    assert min(abs(lightness(a) - lightness(b)) for a, b in itertools.combinations(COLOURS, 2)) > 15
+
+
 def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
     artefacts = [planned.artefacts[f"smoke/{name}"] for name in ("table1", "table3")]
     entries, missing = list_runs(artefacts, results)
@@ -137,6 +184,8 @@ def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
     assert (vnet.state, vnet.used_by) == ("evaluated", ("Table 1", "Table 3"))
     assert vnet.by_workflow == f"snakemake --cores 2 -- results/runs/{vnet.id}/cases.csv"
     assert vnet.by_hand[0] == f"dmd train {results}/runs/{vnet.id} --store {results}/data/synthetic3d-1x1x1.h5"
+    steps = [cli.parser().parse_args(shlex.split(line)[1:]) for line in vnet.by_hand]
+    assert [step.command for step in steps] == [commands.train, commands.predict_test, commands.evaluate]
     assert [entry.state for entry in entries].count("started") == 1
     assert len(entries) + len(missing) == len({run for artefact in artefacts for run in artefact.runs})
     cost = dict(zip((row[0].links[0][0] for row in cost_table(entries).rows), cost_table(entries).rows, strict=True))
@@ -150,6 +199,19 @@ def test_a_training_curve_says_where_it_starts_and_ends(results, table3):
     assert "validation" not in _svg(picture)
 
 
+@pytest.mark.parametrize("name", methods())
+def test_no_two_loss_terms_of_a_method_look_alike(name, content, tiny_store):
+    axes = max(dimensions(name))
+    stanza = content["methods"][name]
+    params = stanza["params"] | stanza.get("adapted", {}).get("la" if axes == 3 else "acdc", {})
+    spec, store = tiny_spec(axes, name, params), load_store(tiny_store[axes])
+    method = base.make(spec["method"], Build.from_spec(spec)).train()
+    method.start_training(spec["optimiser"])
+    batches = Batches(store, spec, method.companions(store.labelled(spec["labelled"])), method.targets)
+    terms = ["loss", *method.train_step(batches[0], 0)]
+    assert len({(look["color"], str(look["linestyle"])) for look in looks(terms)}) == len(terms)
+
+
 def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):
     run = RunDir(tmp_path / "run")
     run.path.mkdir()
@@ -159,10 +221,10 @@ def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):
 
 
 def test_the_caption_in_an_svg_is_cut_off(tmp_path):
-    figure = Figure(figsize=(5, 3), layout="constrained")
-    figure.subplots().plot([0, 1])
+    drawn = Figure(figsize=(5, 3), layout="constrained")
+    drawn.subplots().plot([0, 1])
     publish(
-        figure,
+        drawn,
         "A caption that is long enough for several lines. " * 6,
         [],
         tmp_path / "f.png",
@@ -172,6 +234,21 @@ def test_the_caption_in_an_svg_is_cut_off(tmp_path):
     assert 120 < height < 216 - 3 * 6.5
     assert f'viewBox="0 0 360 {height:g}"' in text
     assert cut("<svg>") is None
+
+
+def test_a_figure_is_its_svg_however_large_with_one_caption(results, planned, tmp_path):
+    shutil.copytree(results / "smoke", tmp_path / "smoke")
+    svg = tmp_path / "smoke" / "fig2.svg"
+    svg.write_text(svg.read_text().replace("</svg>", f"<!-- {'large ' * 20_000} --></svg>"))
+    picture = figure(planned.artefacts["smoke/fig2"], tmp_path)
+    assert picture.source.startswith("data:image/svg+xml")
+    assert picture.caption == "Scale 'smoke'. Pseudo labels. Runs: la-8-cps-00000000."
+    assert picture.height < 3 * 96  # cut off below
+    svg.write_text(re.sub('<g id="caption">', "<g>", svg.read_text()))
+    with pytest.raises(InputError, match=r"expected a figure with its caption at .*fig2\.svg"):
+        figure(planned.artefacts["smoke/fig2"], tmp_path)
+    svg.unlink()
+    assert figure(planned.artefacts["smoke/fig2"], tmp_path) is None
 
 
 def test_the_readings_are_those_of_the_document(root, tmp_path):
@@ -185,21 +262,40 @@ def test_the_readings_are_those_of_the_document(root, tmp_path):
         readings(tmp_path / "other.md")
 
 
-def test_the_comparison_is_read_from_beside_the_table(tmp_path, planned, table3):
-    made = evaluated_table(tmp_path, planned)
-    found = read_comparison(table3, tmp_path)
+def test_evaluated_rows_are_compared_with_dmd_with_and_without_post_processing(tmp_path, planned, table3):
+    evaluated_table(tmp_path, planned)
+    found = comparison(table3, tmp_path / "runs")
+    assert list(found.tables) == list(POST_PROCESSING)
+    plain, component = found.tables.values()
     # Row 0 has 50 % in every case, DMD 50 + 4 k for k = 1..8: Walsh averages of -4 k have the median -18.
-    assert texts(found.table, 0)[0] == "V-Net"
-    assert texts(found.table, 0)[2].startswith("−18.00 [")  # noqa: RUF001
-    assert texts(found.table, 0)[3].startswith("worse (")
-    assert found.table.rows[0][3].look == "worse"
-    assert "order of DMD and another method by mean Dice held for" in found.order
-    lines = made.with_name("table3.comparison.csv").read_text().replace("verdict", "word")
-    made.with_name("table3.comparison.csv").write_text(lines)
-    with pytest.raises(InputError, match=r"expected the columns verdict in .*table3\.comparison\.csv"):
-        read_comparison(table3, tmp_path)
-    made.unlink()
-    assert read_comparison(table3, tmp_path) is None
+    assert texts(plain, 0)[0] == "V-Net"
+    assert texts(plain, 0)[2].startswith("−18.00 [")  # noqa: RUF001
+    assert texts(plain, 0)[3].startswith("worse (")
+    assert plain.rows[0][3].look == "worse"
+    assert found.order.startswith("Held (synthetic3d, 8 labelled): as in the paper for V-Net")
+    assert plain.id != component.id
+    assert "largest component" in component.caption
+
+
+def test_without_dmd_nothing_is_compared_and_that_is_said(results, tmp_path, table3):
+    found = comparison(table3, results / "runs")
+    assert found.tables == {}
+    assert found.order.startswith("Not decided: no method here")
+    assert comparison(table3, tmp_path) is None
+
+
+def test_a_section_and_the_end_of_the_page_say_what_is_not_made_and_how(results, planned, tmp_path):
+    """Also of a table with evaluated rows."""
+    write_page(planned.of_scale("smoke"), results, tmp_path / "report.html")
+    sections = re.split(r"(?=<section id=)", (tmp_path / "report.html").read_text())
+    table3, fig2, missing = (
+        next(text for text in sections if f'<section id="{name}"' in text) for name in ("table3", "fig2", "missing")
+    )
+    assert "Not made yet" in table3
+    assert "<code>snakemake --cores 2 -- results/smoke/table3.csv</code>" in table3
+    assert "Made by <code>snakemake --cores 2 -- results/smoke/fig2.png</code>" in fig2
+    assert "Table 3: <code>snakemake --cores 2 -- results/smoke/table3.csv</code>" in missing
+    assert "Fig. 2:" not in missing
 
 
 @pytest.mark.parametrize("scale", ["paper", "smoke"])
@@ -256,4 +352,8 @@ def test_the_template_is_part_of_the_package(root):
 
 
 def _svg(picture) -> str:
-    return base64.b64decode(re.sub("^.*?base64,", "", picture.source)).decode()
+    return _content(picture).decode()
+
+
+def _content(picture) -> bytes:
+    return base64.b64decode(picture.source.partition("base64,")[2])

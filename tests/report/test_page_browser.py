@@ -108,6 +108,20 @@ def test_its_policy_refuses_what_someone_adds(page, page_file, browser):
     assert any("Content Security Policy" in complaint for complaint in complaints)
 
 
+def test_on_paper_everything_is_unfolded_and_nothing_is_cut_off(page_file, browser):
+    """At the width of A4 landscape within its margins: 273 mm of 96 / 25.4 pixels each."""
+    printed = browser.new_page(viewport={"width": 1032, "height": 700})
+    printed.goto(page_file.as_uri())
+    assert printed.locator("details:not([open])").count() > 0
+    assert len(printed.pdf(prefer_css_page_size=True)) > 100_000
+    printed.emulate_media(media="print")
+    assert printed.locator("details:not([open])").count() == 0
+    assert all(block.is_visible() for block in printed.locator("details > :not(summary)").all())
+    wide = "all => all.filter(e => e.scrollWidth > document.documentElement.clientWidth).map(e => e.id || e.tagName)"
+    assert printed.eval_on_selector_all("html, body, table, pre, img", wide) == []
+    printed.close()
+
+
 def test_every_figure_is_drawn_and_described(page):
     images = page.eval_on_selector_all(
         "img", "all => all.map(i => [i.naturalWidth, i.alt, i.getBoundingClientRect().width])"
@@ -173,3 +187,9 @@ def test_a_number_leads_to_its_run_and_a_missing_one_unfolds(page):
         place = page.locator(f"[id='{link.get_attribute('href')[1:]}']")
         assert place.is_visible(), row
         assert place.locator("xpath=ancestor::details").count() == inside
+
+
+def test_it_was_quiet_and_asked_no_other_host_until_the_end(page):
+    """After the sorting and unfolding of the tests above, which ran on the same page."""
+    assert page.complaints == []
+    assert page.outside == []

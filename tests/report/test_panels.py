@@ -3,15 +3,20 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import tiny_spec
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from dmd import plan
+from dmd.data.store import load_store
 from dmd.errors import InputError
 from dmd.probes import Entropies
+from dmd.report import pseudo_labels
 from dmd.report.entropy import means
-from dmd.report.panel import pixel_frame
+from dmd.report.panel import Scene, pixel_frame, say_empty
 from dmd.report.panels import write_panel
+from dmd.report.style import VERMILION
 from dmd.rundir import RunDir
 from dmd.training import train
 
@@ -65,6 +70,27 @@ def test_pseudo_labels_over_training(drawn):
     assert set(np.unique(pixels[steps])) <= {0, 1}
 
 
+def test_pseudo_labels_are_vermilion_over_white_and_the_curve_is_the_mean_of_the_csv(runs, tiny_store):
+    """What is drawn, not what is written beside it."""
+    rows = tuple(plan.Row(name, name.upper(), False, "la", 2, 4, {}, (runs[name].id,), {}) for name in ("cps", "dmd"))
+    artefact = plan.Artefact("smoke/fig", "smoke", "panel", "", (), rows, picture="pseudo_labels")
+    store = load_store(tiny_store[3], parts=["train"])
+    drawn = pseudo_labels.panel(Scene(artefact, runs["dmd"].path.parent, store.unlabelled(2), torch.device("cpu")))
+    *pictures, curves = (axes for part in drawn.figure.subfigs for axes in part.axes)
+    truth = drawn.pixels["ground_truth"].to_numpy().reshape(22, 20).T.astype(bool)
+    assert len(pictures) == 2 * 4
+    for axes, name in zip(pictures, drawn.pixels.columns[4:], strict=True):
+        mask = drawn.pixels[name].to_numpy().reshape(22, 20).T.astype(bool)
+        (shown,) = axes.images
+        expected = np.zeros((20, 22, 3))
+        expected[truth], expected[mask] = 1, to_rgb(VERMILION)
+        assert np.array_equal(shown.get_array(), expected)
+    means = drawn.numbers.groupby(["label", "step"])["dice"].mean()
+    for bars in curves.containers:
+        line = bars.lines[0]
+        assert line.get_ydata() == pytest.approx(means[bars.get_label()].to_numpy())
+
+
 def test_gradients_of_losses_of_one_pair(drawn):
     numbers, pixels = drawn("gradients", "dmd", losses=LOSSES)
     assert numbers["loss"].tolist() == ["Dice, λ = 4, T = 2", "KL, λ = 1, T = 1"] * 4
@@ -93,10 +119,10 @@ def test_means_at_the_boundary_and_elsewhere_by_hand():
     predicted = np.zeros((12, 1, 1), bool)
     predicted[:6] = True
     prediction = np.arange(12.0).reshape(12, 1, 1)
-    # Planes 3 to 7 are near plane 5: mean 5; the others sum to 66 - 25 = 41 over 7.
+    # Planes 4 to 7 are near: mean 5.5; the others sum to 66 - 22 = 44 over 8.
     found = means(Entropies(predicted, prediction, 2 * prediction))
-    expected = {"boundary_prediction": 5, "boundary_guidance": 10, "elsewhere_prediction": 41 / 7}
-    assert found == pytest.approx(expected | {"elsewhere_guidance": 82 / 7})
+    expected = {"boundary_prediction": 5.5, "boundary_guidance": 11, "elsewhere_prediction": 44 / 8}
+    assert found == pytest.approx(expected | {"elsewhere_guidance": 11})
     empty = means(Entropies(np.zeros((3, 3, 3), bool), np.ones((3, 3, 3)), np.ones((3, 3, 3))))
     assert math.isnan(empty["boundary_guidance"])
     assert empty["elsewhere_guidance"] == 1
@@ -105,6 +131,11 @@ def test_means_at_the_boundary_and_elsewhere_by_hand():
 def test_pixels_know_their_place():
     frame = pixel_frame(a=np.array([[1, 2, 3], [4, 5, 6]]))
     assert frame.to_dict("list") == {"x": [0, 0, 0, 1, 1, 1], "y": [0, 1, 2, 0, 1, 2], "a": [1, 2, 3, 4, 5, 6]}
+
+
+def test_empty_predictions_are_counted_with_what_they_are_counted_of():
+    assert say_empty(0, 24, "run and scan") == ""
+    assert say_empty(1, 24, "run and scan").endswith("nothing is predicted: 1 of 24 (one per run and scan).")
 
 
 def test_a_run_without_its_state_is_named(drawn, runs):

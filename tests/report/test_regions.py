@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dmd.report.regions import ZONES, boundary, fullest_plane, near_boundary, outer_branch, shares, zones
+from dmd.report.regions import ZONES, boundary, fullest_plane, near_boundary, outer_branch, plane, shares, zones
 
 
 def cube(shape=(12, 12, 12), low=3, high=8) -> np.ndarray:
@@ -26,9 +26,15 @@ def test_the_edge_of_the_volume_is_no_boundary():
 def test_near_is_at_most_two_voxels_on_either_side():
     half = np.zeros((12, 3, 3), bool)
     half[:6] = True
-    # The boundary is plane 5; planes 3 to 7 are within 2 voxels of it.
-    assert np.flatnonzero(near_boundary(half)[:, 1, 1]).tolist() == [3, 4, 5, 6, 7]
+    # Planes 4 and 5 are within 2 voxels of the background, 6 and 7 of the foreground.
+    assert np.flatnonzero(near_boundary(half)[:, 1, 1]).tolist() == [4, 5, 6, 7]
     assert not near_boundary(np.zeros((4, 4, 4), bool)).any()
+    assert not near_boundary(np.ones((4, 4, 4), bool)).any()
+
+
+def test_near_is_the_same_of_a_mask_and_its_complement():
+    mask = cube() | (np.random.default_rng(0).random((12, 12, 12)) > 0.97)
+    assert np.array_equal(near_boundary(mask), near_boundary(~mask))
 
 
 def test_every_voxel_has_one_zone():
@@ -36,7 +42,7 @@ def test_every_voxel_has_one_zone():
     half[:6] = True
     names = [ZONES[index] for index in zones(half).ravel()]
     assert names == (
-        ["foreground"] * 3 + ["foreground_near_boundary"] * 3 + ["background_near_boundary"] * 2 + ["background"] * 4
+        ["foreground"] * 4 + ["foreground_near_boundary"] * 2 + ["background_near_boundary"] * 2 + ["background"] * 4
     )
 
 
@@ -61,18 +67,35 @@ def test_the_plane_with_the_most_boundary_is_shown():
     assert fullest_plane(mask) == 1
 
 
-def test_the_branch_of_a_body_is_boxed_and_a_disc_has_none():
-    x, y = np.indices((40, 40))
-    disc = (x - 15) ** 2 + (y - 15) ** 2 <= 81
-    branched = disc.copy()
-    branched[14:17, 20:36] = True
-    box = outer_branch(branched)
-    assert box[0].start <= 14
-    assert box[0].stop >= 17
-    assert box[1].start > 15
-    assert box[1].stop >= 36
+def disc(radius: float, middle: float = 50) -> np.ndarray:
+    x, y = np.indices((100, 100))
+    return (x - middle) ** 2 + (y - middle) ** 2 <= radius**2
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3.5, 5, 9, 12.5, 17, 25, 33, 40])
+def test_discs_and_squares_have_no_branch(radius):
+    """At any place on the grid: what an opening leaves of them is the grid's doing."""
+    square = np.zeros((100, 100), bool)
+    square[3 : 3 + round(2 * radius), 4 : 4 + round(2 * radius)] = True
+    assert outer_branch(square) is None
+    assert all(outer_branch(disc(radius, middle)) is None for middle in (50, 50.25, 50.5))
     assert outer_branch(np.zeros((5, 5), bool)) is None
-    square = np.zeros((9, 9), bool)
-    square[1:8, 1:8] = True
-    corner = outer_branch(square)
-    assert corner is None or np.ptp([corner[0].start, corner[0].stop]) <= 6
+
+
+@pytest.mark.parametrize(("radius", "width", "length"), [(9, 3, 12), (14, 4, 8), (20, 5, 12), (30, 8, 16)])
+def test_a_branch_of_a_disc_is_boxed(radius, width, length):
+    branched = disc(radius)
+    end = 50 + radius + length
+    branched[50 : 50 + width, 50:end] = True
+    wide, long = outer_branch(branched)
+    assert wide.start <= 50
+    assert wide.stop >= 50 + width
+    assert 50 < long.start <= 50 + radius + 2
+    assert long.stop >= end
+
+
+def test_pictures_have_y_downwards_whatever_the_data():
+    volume = np.zeros((5, 6, 7))
+    volume[4, 1, 3] = 1
+    assert np.argwhere(plane(volume, 3, axis=2)).tolist() == [[1, 4]]  # (X, Y, Z)
+    assert np.argwhere(plane(volume, 4, axis=0)).tolist() == [[1, 3]]  # (slices, Y, X)

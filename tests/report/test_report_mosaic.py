@@ -35,6 +35,18 @@ def test_outlines_are_drawn_in_colour_over_grey_slices(tmp_path):
     assert (np.abs(red - green) < 0.01).mean() > 0.9
 
 
+def test_slices_are_drawn_as_they_are_stored(tmp_path):
+    """Of a stack (slices, Y, X) with a dark left half the picture's left half is dark."""
+    image = np.zeros((2, 20, 20), np.float32)
+    image[:, :, 10:] = 1
+    case = Case("a", "a", image, np.zeros_like(image), None)
+    write_store(tmp_path / "toy.h5", {"name": "toy"}, ["a", "b"], {"train": ["a"]}, [case])
+    mosaic(tmp_path / "toy.h5", tmp_path / "toy.png")
+    dark = imread(tmp_path / "toy.png")[..., 0] < 0.05
+    tall, wide = ((dark.sum(axis) > 50).sum() for axis in (1, 0))
+    assert tall > 1.5 * wide
+
+
 def test_an_unlabelled_case_is_drawn_without_outlines(tmp_path):
     blank = Case("blank", "blank", np.ones((5, 6, 3)), np.zeros((5, 6, 3)), None)
     write_store(tmp_path / "toy.h5", {"name": "toy"}, ["a", "b"], {"train": ["blank"]}, [blank])

@@ -1,12 +1,17 @@
+import itertools
+
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from dmd.report.style import LINES, publish, run_names, style
+from dmd.report.style import GREY, LINES, publish, run_names, style
 
 
-def luminance(colour: str) -> float:
-    return sum(part * weight for part, weight in zip(to_rgb(colour), (0.2126, 0.7152, 0.0722), strict=True))
+def lightness(colour: str) -> float:
+    """Return L* of CIELAB: what is left of a colour in grey print, 0 to 100."""
+    parts = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(colour))
+    luminance = sum(part * weight for part, weight in zip(parts, (0.2126, 0.7152, 0.0722), strict=True))
+    return 116 * luminance ** (1 / 3) - 16 if luminance > 0.008856 else 903.3 * luminance
 
 
 def test_run_ids_share_what_they_have_in_common():
@@ -16,8 +21,13 @@ def test_run_ids_share_what_they_have_in_common():
 def test_lines_differ_in_colour_dashes_and_marker():
     for part in zip(*LINES, strict=True):
         assert len(set(map(str, part))) == len(LINES)
-    assert abs(luminance(LINES[0][0]) - luminance(LINES[1][0])) > 0.02
     assert style(len(LINES)) == style(0)
+
+
+def test_every_two_lines_and_the_papers_grey_differ_in_lightness():
+    """By more than is just noticed, about 2.3; dashes and markers say the rest in grey print."""
+    colours = [GREY, *(colour for colour, _, _ in LINES)]
+    assert min(abs(lightness(a) - lightness(b)) for a, b in itertools.combinations(colours, 2)) > 3
 
 
 def test_a_figure_carries_caption_and_runs_in_the_picture_and_the_files(tmp_path):

@@ -34,5 +34,7 @@ def clone(folder: Path) -> Path:
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "environment.yaml"):
         shutil.copy(root / name, folder / name)
+    (folder / "docs").mkdir()
+    shutil.copy(root / "docs/deviations.md", folder / "docs")
     (folder / "slurm").symlink_to("profiles/slurm")
     return folder

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dmd import config, plan
 from workflow.project import BIN, clone, jobs, snakemake
 
 
@@ -69,6 +70,29 @@ def test_the_page_of_a_scale_waits_for_what_is_built_and_knows_of_the_rest(copy,
     assert done.returncode == 0, done.stderr
     counted = jobs(done.stdout)
     assert (counted["report"], counted["table"], counted["describe_artefact"]) == (1, 1, artefacts)
+
+
+def test_the_page_is_made_anew_when_what_it_shows_is_newer(tmp_path, root):
+    folder = clone(tmp_path)
+    results, target = folder / "results", ("--", "results/smoke/report.html")
+    planned = plan.make(config.check(config.read(root / "config")), root)
+    files = [folder / "docs/deviations.md", results / "smoke/report.html"]
+    files += [results / f"{artefact.name}.json" for artefact in planned.of_scale("smoke")]
+    for name in ("table3", "fig2"):
+        runs = [results / "runs" / run for run in planned.artefacts[f"smoke/{name}"].runs]
+        files += [results / f"smoke/{name}.csv", *(run / "weights.pt" for run in runs)]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (1e9, 1e9))
+    assert "Nothing to be done" in snakemake(folder, "--dry-run", *target).stdout
+    for newer in (results / "smoke/fig2.csv", folder / "docs/deviations.md"):
+        newer.touch()
+        assert jobs(snakemake(folder, "--dry-run", *target).stdout) == {"report": 1}
+        os.utime(newer, (1e9, 1e9))
+    # A figure whose runs are not here is not made again for the page.
+    (results / "smoke/fig4.csv").touch()
+    assert "Nothing to be done" in snakemake(folder, "--dry-run", *target).stdout
 
 
 def test_a_plain_call_ends_with_the_page(copy):
@@ -176,7 +200,7 @@ def require_reports(copy: Path) -> None:
     done = snakemake(copy, *target)
     assert done.returncode == 0, done.stderr[-3000:]
     page = (copy / "results/smoke/report.html").read_text()
-    assert "5 of " in page
+    assert re.search(r"<p>5 of \d+ runs are evaluated", page)
     assert page.count("data:image/png") >= 2 * 5  # two worst cases of each run
     # A proxy that refuses stands for the network that is not there.
     nowhere = ("https_proxy", "http_proxy", "HTTPS_PROXY", "HTTP_PROXY")

@@ -99,6 +99,7 @@ rule report:
     input:
         descriptions=report_descriptions,
         artefacts=report_artefacts,
+        readings=report_readings,
     output:
         report(
             "results/{report}.html", caption="../report/report.rst", category="Report"

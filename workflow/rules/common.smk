@@ -206,8 +206,23 @@ def report_descriptions(wildcards):
 
 
 def report_artefacts(wildcards):
-    """What the page waits for: the artefacts that the configuration asks to build."""
+    """What the page waits for: what the configuration asks to build, and what is made and can be without training."""
     scale = REPORTS[wildcards.report]
+    asked = {planner.artefact_name(name, scale) for name in CONFIG.build}
     return [
-        f"results/{planner.artefact_name(name, scale)}.csv" for name in CONFIG.build
+        f"results/{artefact.name}.csv"
+        for artefact in PLAN.of_scale(scale)
+        if artefact.name in asked or is_made(artefact)
     ]
+
+
+def is_made(artefact):
+    weights = [f"results/runs/{run}/weights.pt" for run in artefact.runs]
+    return all(
+        Path(file).exists() for file in [f"results/{artefact.name}.csv", *weights]
+    )
+
+
+def report_readings(wildcards):
+    """The document with the readings of the paper; the page says so where it is not here."""
+    return [path for path in ["docs/deviations.md"] if Path(path).exists()]

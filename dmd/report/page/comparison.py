@@ -1,4 +1,4 @@
-"""The paired comparison with DMD that was written beside a table: a row per method, a group of columns per score."""
+"""The paired comparison of a table's evaluated rows with DMD: a row per method, a group of columns per score."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,51 +6,55 @@ from typing import Any
 
 import pandas as pd
 
-from dmd.errors import InputError
 from dmd.plan import Artefact
-from dmd.report.comparison import COLUMNS, ROW
+from dmd.report.collect import collect
+from dmd.report.comparison import ROW, compare_table
 from dmd.report.ordering import say_order
 from dmd.report.page.naming import anchor
+from dmd.report.page.scores import evaluated
 from dmd.report.page.table import MISSING, Cell, Column, Table, number
 from dmd.report.tables import HEADINGS
 
-CAPTION = "Method minus DMD on the same test patients, without post-processing."
+CAPTIONS = {
+    "none": "Method minus DMD on the same test patients, without post-processing.",
+    "largest_component": "Method minus DMD on the same test patients, the largest component of each class only.",
+}
 NOTE = (
     "Diff.: Hodges-Lehmann estimate, in brackets its 95 % bootstrap interval over patients. p: Wilcoxon signed-rank "
-    "test, Holm-corrected over the methods. Verdict: of the method against DMD; left out: patients without a "
-    "distance. {name} has the largest component too; docs/statistics.md says what is computed."
+    "test, Holm-corrected over the methods that are evaluated. Verdict: of the method against DMD; left out: patients "
+    "without a distance. docs/statistics.md says what is computed."
 )
 SHORT = 0.001
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is said of a table's order in sentences, and the numbers behind."""
+    """What is said of a table's order in sentences, and the numbers behind by post-processing; none without a pair."""
 
     order: str
-    table: Table
+    tables: dict[str, Table]
 
 
-def read_comparison(artefact: Artefact, results: Path) -> Comparison | None:
-    """Return what stands in ``<table>.comparison.csv``; None where it, or the table, is not made yet.
+def comparison(artefact: Artefact, runs: Path) -> Comparison | None:
+    """Compare the evaluated rows of a table with DMD; None where there is no row.
 
     Raises
     ------
     InputError
-        One of the files lacks a column.
+        As `dmd.report.comparison.compare_table`.
     """
-    table, pairs = (results / f"{artefact.name}{ending}" for ending in (".csv", ".comparison.csv"))
-    if not table.exists() or not pairs.exists():
+    done = evaluated(artefact, runs)
+    if not done.rows:
         return None
-    frames = [pd.read_csv(path, dtype={"params": str}).fillna({"params": ""}) for path in (table, pairs)]
-    absent = [name for name in COLUMNS if name not in frames[1]]
-    if absent:
-        raise InputError(f"expected the columns {', '.join(absent)} in {pairs}, found none; delete it, make it again")
-    plain = frames[1][frames[1]["post_processing"] == "none"]
+    pairs = compare_table(done, runs)
+    tables = {name: _table(artefact, name, lines) for name, lines in pairs.groupby("post_processing", sort=False)}
+    return Comparison(say_order(collect(done, runs), pairs), tables)
+
+
+def _table(artefact: Artefact, post_processing: str, pairs: pd.DataFrame) -> Table:
     columns = (Column("Method", words=True), Column("Labelled"), *_columns(artefact.columns))
-    rows = tuple(_row(lines, artefact.columns) for _, lines in plain.groupby(list(ROW), sort=False))
-    made = Table(f"{anchor(artefact)}-comparison", CAPTION, columns, rows, NOTE.format(name=pairs.name))
-    return Comparison(say_order(*frames), made)
+    rows = tuple(_row(lines, artefact.columns) for _, lines in pairs.groupby(list(ROW), sort=False))
+    return Table(f"{anchor(artefact)}-comparison-{post_processing}", CAPTIONS[post_processing], columns, rows, NOTE)
 
 
 def _columns(scores: tuple[str, ...]) -> tuple[Column, ...]:

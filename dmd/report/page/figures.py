@@ -5,8 +5,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from dmd.errors import InputError
 from dmd.plan import Artefact
-from dmd.report.page.image import PIXELS_PER_INCH, POINTS_PER_INCH, Picture, from_png, from_svg
+from dmd.report.page.image import PIXELS_PER_INCH, POINTS_PER_INCH, Picture, from_svg
 from dmd.report.page.naming import title
 from dmd.report.style import CAPTION_ID, CAPTION_SIZE
 
@@ -15,23 +16,25 @@ HEAD = re.compile(r'<svg [^>]*?(?P<size>width="(?P<width>[\d.]+)pt" height="[\d.
 
 
 def figure(artefact: Artefact, results: Path) -> Picture | None:
-    """Return the picture of a curve or panel; None where it is not made yet.
+    """Return the picture of a curve or panel, its caption cut off and set beside it as text; None where none is made.
 
-    It is the SVG without the caption drawn into it, which stands beside it as text; the PNG where that is far smaller.
+    Raises
+    ------
+    InputError
+        The SVG has no caption that could be cut off.
     """
     png = (results / artefact.name).with_suffix(".png")
     svg = png.with_suffix(".svg")
-    if not png.exists():
+    if not png.exists() or not svg.exists():
         return None
     with Image.open(png) as image:
         caption = image.info.get("Description", artefact.caption)
-    alt = f"{title(artefact)}: {artefact.caption}"
-    found = cut(svg.read_text(encoding="utf-8")) if svg.exists() else None
-    if not found or svg.stat().st_size > 2 * png.stat().st_size:
-        return from_png(png, alt, caption)
+    found = cut(svg.read_text(encoding="utf-8"))
+    if not found:
+        raise InputError(f"expected a figure with its caption at {svg}, found none; delete it and make it again")
     text, *size = found
     width, height = (length * PIXELS_PER_INCH / POINTS_PER_INCH for length in size)
-    return from_svg(text, width, height, alt, caption)
+    return from_svg(text, width, height, f"{title(artefact)}: {artefact.caption}", caption)
 
 
 def cut(svg: str) -> tuple[str, float, float] | None:

@@ -3,7 +3,6 @@
 import base64
 import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -50,13 +49,6 @@ def from_pixels(pixels: np.ndarray, alt: str, caption: str = "") -> Picture:
     image = Image.fromarray(pixels).quantize(COLOURS, dither=Image.Dither.NONE)
     image.save(file, format="PNG", optimize=True)
     return Picture(_uri("image/png", file.getvalue()), *image.size, alt, caption)
-
-
-def from_png(path: Path, alt: str, caption: str = "") -> Picture:
-    """Return a PNG file as it is."""
-    with Image.open(path) as image:
-        width, height = image.size
-    return Picture(_uri("image/png", path.read_bytes()), width, height, alt, caption)
 
 
 def _uri(kind: str, content: bytes) -> str:

@@ -48,6 +48,11 @@ def digests(runs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((run.rpartition("-")[2], run) for run in runs)
 
 
-def target(artefact: Artefact) -> str:
-    """Return the file to ask Snakemake for."""
-    return f"results/{artefact.name}.{'csv' if artefact.kind == 'table' else 'png'}"
+def file(artefact: Artefact) -> str:
+    """Return the file that says that an artefact is made, below the folder of results."""
+    return f"{artefact.name}.{'csv' if artefact.kind == 'table' else 'png'}"
+
+
+def command(artefact: Artefact) -> str:
+    """Return the command that makes an artefact."""
+    return f"snakemake --cores 2 -- results/{file(artefact)}"

@@ -15,11 +15,11 @@ from dmd.report.page.cases import case_scores
 from dmd.report.page.image import Picture, from_pixels
 from dmd.report.page.naming import setting_name
 from dmd.report.page.scores import evaluated
-from dmd.report.regions import boundary
-from dmd.report.style import GREEN, ORANGE, SKY
+from dmd.report.regions import boundary, plane
+from dmd.report.style import BLUE, ORANGE, YELLOW
 from dmd.rundir import RunDir
 
-COLOURS = (ORANGE, SKY, GREEN)  # of the foreground classes, bright enough for a scan
+COLOURS = (ORANGE, BLUE, YELLOW)  # of the foreground classes, apart in grey too
 OPACITY = 0.55
 SHOWN = 2  # cases of every row
 SIDE, GAP = 220, 6  # pixels
@@ -31,10 +31,14 @@ CAPTION = (
 
 @dataclass(frozen=True)
 class Worst:
-    """The worst cases of one row; ``missing`` says what they cannot be drawn without."""
+    """The worst cases of one row, and the colour of each class where there are several.
+
+    ``missing`` says what they cannot be drawn without.
+    """
 
     name: str
     pictures: tuple[Picture, ...]
+    legend: tuple[tuple[str, str], ...] = ()
     missing: str = ""
 
 
@@ -55,11 +59,18 @@ def worst_cases(artefacts: Iterable[Artefact], runs: Path, data: Path) -> Iterat
         path = data / f"{store_name(spec['dataset'])}.h5"
         absent = [file for file in (path, *(RunDir(runs / run).predictions for run in row.runs)) if not file.exists()]
         if absent:
-            yield Worst(setting_name(row), (), f"{absent[0]} is missing")
+            yield Worst(setting_name(row), (), missing=f"{absent[0]} is missing")
             continue
         if path not in stores:
             stores[path] = load_store(path, spec["dataset"], parts=["test"])
-        yield Worst(setting_name(row), tuple(_pictures(row, spec, runs, stores[path])))
+        legend = tuple((name, colour(value)) for value, name in enumerate(stores[path].classes) if value)
+        pictures = tuple(_pictures(row, spec, runs, stores[path]))
+        yield Worst(setting_name(row), pictures, legend if len(legend) > 1 else ())
+
+
+def colour(value: int) -> str:
+    """Return the colour of a foreground class."""
+    return COLOURS[(value - 1) % len(COLOURS)]
 
 
 def _pictures(row: Row, spec: dict[str, Any], runs: Path, store: Store) -> Iterator[Picture]:
@@ -87,11 +98,10 @@ def worst_plane(prediction: np.ndarray, truth: np.ndarray, axis: int) -> int:
 def overlay(case: Case, prediction: np.ndarray, index: int, axis: int) -> np.ndarray:
     """Return scan, truth and prediction of a plane side by side as RGB pixels ``(height, width, 3)``, magnified."""
     low, high = np.percentile(case.image, (1, 99))
-    plane = case.image.take(index, axis).T
-    grey = np.clip((plane - low) / max(high - low, 1e-9), 0, 1)
-    factor = max(1, round(SIDE / max(plane.shape)))
+    grey = np.clip((plane(case.image, index, axis) - low) / max(high - low, 1e-9), 0, 1)
+    factor = max(1, round(SIDE / max(grey.shape)))
     scan = np.repeat(_magnified(grey, factor)[..., None], 3, axis=2)
-    truth, predicted = (_magnified(labels.take(index, axis).T, factor) for labels in (case.label, prediction))
+    truth, predicted = (_magnified(plane(labels, index, axis), factor) for labels in (case.label, prediction))
     coloured = _colour(scan, predicted)
     for value in np.unique(truth[truth > 0]):
         coloured[boundary(truth == value)] = 1
@@ -102,11 +112,10 @@ def overlay(case: Case, prediction: np.ndarray, index: int, axis: int) -> np.nda
 def _colour(scan: np.ndarray, labels: np.ndarray) -> np.ndarray:
     coloured = scan.copy()
     for value in np.unique(labels[labels > 0]):
-        colour = np.array(to_rgb(COLOURS[(int(value) - 1) % len(COLOURS)]))
         here = labels == value
-        coloured[here] = (1 - OPACITY) * coloured[here] + OPACITY * colour
+        coloured[here] = (1 - OPACITY) * coloured[here] + OPACITY * np.array(to_rgb(colour(int(value))))
     return coloured
 
 
-def _magnified(plane: np.ndarray, factor: int) -> np.ndarray:
-    return plane.repeat(factor, axis=0).repeat(factor, axis=1)
+def _magnified(pixels: np.ndarray, factor: int) -> np.ndarray:
+    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)

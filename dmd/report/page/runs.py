@@ -19,7 +19,7 @@ from dmd.rundir import RunDir
 
 @dataclass(frozen=True)
 class Entry:
-    """A run that at least started; ``by_workflow`` and ``by_hand`` are the commands that make its numbers again."""
+    """A run that at least started; ``by_workflow``, in a fresh clone, and ``by_hand`` make its numbers again."""
 
     id: str
     names: tuple[str, ...]
@@ -108,7 +108,7 @@ def _entry(run: RunDir, name: str, names: tuple[str, ...], used_by: tuple[str, .
         curve=training_curve(run),
         spec=json.dumps(spec, indent=2),
         by_workflow=f"snakemake --cores 2 -- results/runs/{name}/cases.csv",
-        by_hand=tuple(f"dmd {step} {folder} --store {store}" for step in ("train", "predict", "evaluate")),
+        by_hand=tuple(f"dmd {step} {folder} --store {store}" for step in ("train", "predict-test", "evaluate")),
     )
 
 

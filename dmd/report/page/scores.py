@@ -20,7 +20,7 @@ NOTE = (
     "voxel is one of the data trained on. Empty: predictions without a voxel, over all seeds; {empty}."
 )
 COMPONENT = "largest_component"
-COMPONENT_NOTE = "Only the largest connected component of each class is kept. Change: against the table above."
+COMPONENT_NOTE = "Only the largest connected component of each class is kept. Change: against the same without."
 
 
 def evaluated(artefact: Artefact, runs: Path) -> Artefact:

@@ -1,6 +1,7 @@
 """Training curves: every loss term of a run over its steps, small enough to stand beside a hundred others."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -54,12 +55,18 @@ def _draw(means: pd.DataFrame, terms: list[str], window: int, validated: pd.Data
 
 
 def _terms(axes: Axes, means: pd.DataFrame, terms: list[str]) -> None:
-    for index, name in enumerate(terms):
-        colour, dashes, _ = LINES[index % len(LINES)]
-        look = {"color": "black", "linestyle": "-"} if name == "loss" else {"color": colour, "linestyle": dashes}
+    for name, look in zip(terms, looks(terms), strict=True):
         axes.plot(means["step"], means[name], label=name, linewidth=1, **look)
     axes.set_ylabel("loss term")
     axes.grid(axis="y", color="#dddddd", linewidth=0.5)
+
+
+def looks(terms: list[str]) -> list[dict[str, Any]]:
+    """Return the look of each term, for `Axes.plot`: the loss is black, no two others share colour and dashes."""
+    count = len(LINES)
+    styles = ((LINES[index % count][0], LINES[(index + index // count) % count][1]) for index in range(count**2))
+    named = {name: ("black", "-") if name == "loss" else next(styles) for name in terms}
+    return [{"color": colour, "linestyle": dashes} for colour, dashes in named.values()]
 
 
 def _history(run: RunDir) -> pd.DataFrame | None:

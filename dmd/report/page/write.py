@@ -9,9 +9,10 @@ import jinja2
 
 from dmd.files import write_text
 from dmd.plan import Artefact
+from dmd.progress import track
 from dmd.report.collect import settings
 from dmd.report.page import distributions, figures, naming, overlays, readings, runs, scores
-from dmd.report.page.comparison import Comparison, read_comparison
+from dmd.report.page.comparison import Comparison, comparison
 from dmd.report.page.image import Picture
 from dmd.report.page.table import Table
 
@@ -20,10 +21,12 @@ DEVIATIONS = Path("docs/deviations.md")
 
 @dataclass(frozen=True)
 class Section:
-    """A table or figure with all that is known of it."""
+    """A table or figure with all that is known of it; ``command`` makes it, ``made`` where it did."""
 
     id: str
     title: str
+    command: str
+    made: bool
     scores: Table | None
     component: Table | None
     comparison: Comparison | None
@@ -51,13 +54,14 @@ def write_page(artefacts: Sequence[Artefact], results: Path, output: Path, devia
         A file that exists is not what it should be.
     """
     tables = [artefact for artefact in artefacts if artefact.kind == "table"]
-    sections = [section for artefact in artefacts if (section := _section(artefact, results))]
+    made = (_section(artefact, results) for artefact in track("report", artefacts))
+    sections = [section for section in made if section]
     entries, missing = runs.list_runs(artefacts, results)
     page = _template().render(
         scale=artefacts[0].scale,
         settings=_settings(artefacts, results / "runs"),
         sections=sections,
-        todo=[(naming.title(entry), naming.target(entry)) for entry in _without(artefacts, sections)],
+        todo=[(naming.title(entry), naming.command(entry)) for entry in artefacts if not _made(entry, results)],
         worst=list(overlays.worst_cases(tables, results / "runs", results / "data")),
         worst_caption=overlays.CAPTION,
         distribution_caption=distributions.CAPTION,
@@ -77,18 +81,19 @@ def _section(artefact: Artefact, results: Path) -> Section | None:
     section = Section(
         id=naming.anchor(artefact),
         title=naming.title(artefact),
+        command=naming.command(artefact),
+        made=_made(artefact, results),
         scores=scores.score_table(artefact, results / "runs") if artefact.columns else None,
         component=scores.component_table(artefact, results / "runs") if is_table else None,
-        comparison=read_comparison(artefact, results) if is_table else None,
+        comparison=comparison(artefact, results / "runs") if is_table else None,
         distributions=distributions.distributions(artefact, results / "runs") if is_table else [],
         figure=None if is_table else figures.figure(artefact, results),
     )
     return section if section.scores or section.figure else None
 
 
-def _without(artefacts: Iterable[Artefact], sections: Iterable[Section]) -> list[Artefact]:
-    made = {section.id for section in sections}
-    return [artefact for artefact in artefacts if naming.anchor(artefact) not in made]
+def _made(artefact: Artefact, results: Path) -> bool:
+    return (results / naming.file(artefact)).exists()
 
 
 def _settings(artefacts: Iterable[Artefact], folder: Path) -> list[str]:
