@@ -139,10 +139,11 @@ def _curves(run: RunDir) -> dict[Point, tuple[float, int]]:
         with run.history.open(newline="", encoding="utf-8") as file:
             for line in csv.DictReader(file):
                 step = int(line.pop("step"))
-                for name, value in line.items():
-                    if value != "":  # a validation is not due at every step
+                for name, text in line.items():
+                    value = float("nan" if text == "" else text)  # a validation is not due at every step
+                    if math.isfinite(value):
                         # The prefix sets a loss term called "dice" apart from the test score.
-                        points[f"train/{name}", step] = (float(value), times.get(step, written))
+                        points[f"train/{name}", step] = (value, times.get(step, written))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"expected the history of a trained run at {run.history}: {error!r}") from None
     if not points:

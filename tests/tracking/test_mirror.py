@@ -167,6 +167,17 @@ def test_a_distance_that_does_not_exist_is_not_logged(store, run):
     assert json.loads(run.tracked.read_text())["experiment"] == "dmd-paper"
 
 
+def test_a_value_that_is_no_number_is_left_out_and_nothing_is_made_again_for_it(store, run):
+    text = run.history.read_text().replace("0.1,", "nan,", 1)
+    assert "nan" in text
+    run.history.write_text(text)
+    track_run(run, store, ["table3"])
+    [mirror] = mirrors(store, run)
+    assert stored_points(store, mirror.info.run_id) == STEPS * len(TERMS) - 1 + len(SCORES)
+    track_run(run, store, ["table3"])
+    assert [again.info.run_id for again in mirrors(store, run)] == [mirror.info.run_id]
+
+
 def test_a_run_that_is_not_evaluated_is_refused(store, run):
     run.cases.unlink()
     with pytest.raises(InputError, match=r"cases\.csv, found no file"):
