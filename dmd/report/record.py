@@ -66,7 +66,7 @@ def read_record(run: RunDir) -> Record:
     spec, facts, curves = run.read_spec(), _facts(run), _curves(run)
     origin = {name: facts.get(name) or "unknown" for name in ("device", "commit")}
     points = curves | _scores(run, curves) | _usage(run) | _totals(facts, curves)
-    files = (run.spec, run.facts, run.history, run.cases, *sorted(run.path.glob("*.png")))
+    files = (run.spec, run.facts, run.history, run.cases)
     return Record(parameters(spec), _tags(spec) | origin, points, spec["dataset"], files)
 
 

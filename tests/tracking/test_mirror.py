@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from PIL import Image
 
 from dmd import journal, plan
 from dmd.errors import InputError
@@ -19,7 +20,7 @@ from dmd.tracking.store import make_store
 from tracking.mirrored import SCORES, STEPS, TERMS, free_port, mirrors, stored_points, train
 
 
-def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run):
+def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run, tmp_path):
     track_run(run, store, ["smoke/table3"])
     [mirror] = mirrors(store, run)
     client = MlflowClient(store)
@@ -63,7 +64,10 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run):
     curve = client.get_metric_history(mirror.info.run_id, "train/dice")
     assert [(point.step, point.value) for point in curve] == [(n, 1 / (n + 1)) for n in range(1, STEPS + 1)]
     files = {file.path: file.file_size for file in client.list_artifacts(mirror.info.run_id)}
+    assert files.pop("curves.png") > 10_000
     assert files == {path.name: path.stat().st_size for path in (run.spec, run.facts, run.history, run.cases)}
+    picture = client.download_artifacts(mirror.info.run_id, "curves.png", tmp_path)
+    assert Image.open(picture).size == (1080, 420)
     assert (Path(store.removeprefix("sqlite:///")).parent / "mlartifacts" / "dmd-smoke").is_dir()
     [dataset] = mirror.inputs.dataset_inputs
     assert (dataset.dataset.name, len(dataset.dataset.digest)) == ("synthetic3d", 12)
