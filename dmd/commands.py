@@ -174,7 +174,7 @@ def track(options: Options) -> None:
     from dmd.rundir import RunDir
     from dmd.tracking.mirror import track_run
 
-    track_run(RunDir(options.run), options.uri, *_names(options), options.attempt)
+    track_run(RunDir(options.run), _store(options), *_names(options), options.attempt)
 
 
 def follow(options: Options) -> None:
@@ -190,7 +190,11 @@ def ui(options: Options) -> None:
     """Show the runs in MLflow."""
     from dmd.tracking.view import view
 
-    view(options.uri, options.artefact, options.host, options.port, browser=not options.no_browser)
+    view(_store(options), options.artefact, options.host, options.port, browser=not options.no_browser)
+
+
+def _store(options: Options) -> str:
+    return options.uri or config.check(config.read()).tracking.store
 
 
 def _names(options: Options) -> tuple[list[str], list[str]]:

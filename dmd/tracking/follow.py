@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import psutil
 
+from dmd.address import public
 from dmd.files import locked
 from dmd.report.record import read_progress
 from dmd.rundir import RunDir
-from dmd.tracking.address import public
 from dmd.tracking.mirror import Mirror
 from dmd.tracking.store import brief, say
 from dmd.tracking.usage import Usage

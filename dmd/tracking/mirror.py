@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, Run, RunTag, ViewType
 
+from dmd.address import database, public
 from dmd.files import locked, write_json
 from dmd.plan import canonical
 from dmd.report.record import Point, Record, read_record
 from dmd.rundir import RunDir
-from dmd.tracking.address import database, public
 from dmd.tracking.store import FAULTS, brief, experiment_id, open_store, say
 
 BATCH = 1000  # MLflow's limit on metrics per call

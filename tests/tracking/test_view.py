@@ -105,6 +105,15 @@ def test_a_store_that_is_not_there_cannot_be_shown(tmp_path, capsys):
     assert "dmd track-store" in capsys.readouterr().err
 
 
+def test_the_store_of_the_configuration_is_shown(tmp_path, root, monkeypatch, capsys):
+    shutil.copytree(root / "config", tmp_path / "config")
+    own = tmp_path / "config/config.yaml"
+    own.write_text(own.read_text().replace("uri: null", "uri: sqlite:///elsewhere.db"))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["ui", "--no-browser"]) == 2
+    assert "dmd track-store sqlite:///elsewhere.db" in capsys.readouterr().err
+
+
 def test_a_table_that_nothing_was_tracked_for_is_said(store):
     with pytest.raises(InputError, match="no run of 'eighth/table3' is tracked yet"):
         view(store, "eighth/table3", browser=False)
