@@ -181,6 +181,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     follow.add_argument("run", type=Path)
     follow.add_argument("--uri", required=True)
+    follow.add_argument("--facts", default="{}", help="JSON of device, commit and data_sha256 (default: unknown)")
+    follow.add_argument("--every", type=float, default=30, help="seconds between two passes (default: 30)")
     _add_names(follow)
 
     view = add("ui", commands.ui, "dmd ui half/table3")

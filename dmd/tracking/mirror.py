@@ -4,7 +4,6 @@ What a mirror holds is compared with the files of the run, and only what is miss
 and the mirror of a run that was trained anew is made again.
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 
@@ -129,9 +128,7 @@ class Mirror:
             params=[Param(name, value) for name, value in content.params.items()],
             tags=[RunTag(name, value) for name, value in (content.tags | tags).items()],
         )
-        identity = canonical(content.dataset)
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
-        dataset = Dataset(content.dataset["name"], digest, "dmd", identity)
+        dataset = Dataset(content.dataset["name"], content.digest, "dmd", canonical(content.dataset))
         self.client.log_inputs(self.run, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
 

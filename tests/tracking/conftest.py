@@ -1,9 +1,12 @@
 """A store, a run and a server."""
 
+import os
 import zlib
 from collections.abc import Iterator
 
 import pytest
+
+os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "60"  # sixteen clients on two cores; set before mlflow is imported
 
 from dmd.rundir import RunDir
 from dmd.tracking.store import make_store

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
+import torch
 from conftest import tiny_spec
 from mlflow import MlflowClient
 
+from dmd.data.store import digest
+from dmd.devices import provenance
 from dmd.errors import InputError
 from dmd.journal import write_table
 from dmd.rundir import RunDir
@@ -20,10 +23,11 @@ from dmd.tracking.mirror import track_run
 from tracking.mirrored import SCORES, STEPS, TERMS, curve, evaluate, mirrors, steps, stored_points
 
 ARTEFACTS = ["smoke/table3"]
+FACTS = {"device": "NVIDIA H100", "commit": "0123abcd", "data_sha256": "5eed" * 16}
 
 
 def follow(run: RunDir, uri: str, saved: Iterator[tuple[int, bool]]) -> None:
-    Follower(run, uri, ARTEFACTS, ["dml"]).follow(saved)
+    Follower(run, uri, ARTEFACTS, ["dml"], FACTS).follow(saved)
 
 
 def wait(done: Callable[[], bool], seconds: float = 200) -> None:
@@ -39,7 +43,9 @@ def test_curves_grow_while_a_run_trains(store, fresh):
         [mirror] = mirrors(store, fresh)
         assert (mirror.info.status, mirror.data.metrics) == ("RUNNING", {})
         assert mirror.data.params["temperature"] == "2"
-        assert {"method": "dml", "artefacts": "smoke/table3", "labelled": "8"}.items() <= mirror.data.tags.items()
+        tags = {"method": "dml", "artefacts": "smoke/table3", "labelled": "8", "device": "NVIDIA H100"}
+        assert (tags | {"commit": "0123abcd"}).items() <= mirror.data.tags.items()
+        assert mirror.inputs.dataset_inputs[0].dataset.digest == "5eed5eed5eed"
         for done in (0, 10, 20):
             yield steps(fresh, done, done + 10), False
             assert curve(store, mirror.info.run_id) == list(range(1, done + 11))
@@ -112,13 +118,13 @@ def test_of_two_mirrors_one_stays(store, run, capsys):
 
 
 def test_the_use_of_the_machine_is_noted_and_sent(store, fresh):
-    Follower(fresh, store, ARTEFACTS, [], os.getpid()).follow(iter([(0, False), (0, False), (0, True)]))
+    Follower(fresh, store, ARTEFACTS, [], FACTS, os.getpid()).follow(iter([(0, False), (0, False), (0, True)]))
     looks = [json.loads(line) for line in fresh.usage.read_text().splitlines()]
     assert [look["step"] for look in looks] == [1, 2]
     assert looks[0]["values"]["memory_mb"] > 10
     [mirror] = mirrors(store, fresh)
     assert mirror.data.metrics["system/memory_mb"] == looks[1]["values"]["memory_mb"]
-    Follower(fresh, store, ARTEFACTS, [], os.getpid()).follow(iter([(0, False)]))
+    Follower(fresh, store, ARTEFACTS, [], FACTS, os.getpid()).follow(iter([(0, False)]))
     assert len(fresh.usage.read_text().splitlines()) == 3
 
 
@@ -176,6 +182,9 @@ def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store
     wait(lambda: mirrors(store, run)[0].info.status == "KILLED")
     wait(lambda: not follower.is_running() or follower.status() == psutil.STATUS_ZOMBIE)
     [killed] = mirrors(store, run)
+    assert killed.data.tags["device"] == "cpu"
+    assert killed.data.tags["commit"] == str(provenance(torch.device("cpu"))["commit"])
+    assert digest(tiny_store[2]).startswith(killed.inputs.dataset_inputs[0].dataset.digest)
     seen = curve(store, killed.info.run_id)
     assert seen == list(range(1, len(seen) + 1))
     assert 1 <= len(seen) < 40
@@ -207,7 +216,7 @@ def test_a_server_that_comes_late_and_is_away_in_between_costs_no_point(server, 
         assert [curve(server.uri, mirror.info.run_id, term) for term in TERMS] == [list(range(1, STEPS + 1))] * 3
         assert SCORES.items() <= mirror.data.metrics.items()
         files = {file.path for file in MlflowClient(server.uri).list_artifacts(mirror.info.run_id)}
-        assert files == {"spec.json", "run.json", "history.csv", "cases.csv"}
+        assert files == {"spec.json", "run.json", "history.csv", "cases.csv", "curves.png"}
     server.kill()
     track_run(fresh, server.uri, ARTEFACTS, attempt=1)
     tracked = json.loads(fresh.tracked.read_text())

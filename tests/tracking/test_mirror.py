@@ -70,7 +70,7 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run, tmp_pa
     assert Image.open(picture).size == (1080, 420)
     assert (Path(store.removeprefix("sqlite:///")).parent / "mlartifacts" / "dmd-smoke").is_dir()
     [dataset] = mirror.inputs.dataset_inputs
-    assert (dataset.dataset.name, len(dataset.dataset.digest)) == ("synthetic3d", 12)
+    assert (dataset.dataset.name, dataset.dataset.digest) == ("synthetic3d", "5eed5eed5eed")
 
 
 def test_times_are_those_of_the_journal(store, run):
