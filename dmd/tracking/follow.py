@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from dmd.address import public
+from dmd.address import database, public
 from dmd.files import locked
 from dmd.report.record import read_progress
 from dmd.rundir import RunDir
@@ -71,12 +71,20 @@ class Follower:
     ) -> None:
         self.run, self.uri, self.artefacts, self.methods = run, uri, artefacts, methods
         self.facts, self.process = facts, process
+        # Many nodes would write one file on a network file system, whose locks SQLite cannot trust.
+        self.sends = database(uri) is None or "SLURM_JOB_ID" not in os.environ
         self.usage: Usage | None = None
         self.mirror: Mirror | None = None
         self.fault = ""
 
     def follow(self, saved: Iterable[tuple[int, bool]]) -> None:
         """Go over the sizes of the journal that are saved, each with whether the training is over."""
+        if not self.sends:
+            say(
+                self.run.id,
+                "MLflow shows this run when it is evaluated, not while it trains: jobs of a cluster do not write to "
+                f"{self.uri}. A server shows it at once, see docs/tracking.md",
+            )
         for size, over in saved:
             try:
                 self._look(over)
@@ -98,6 +106,8 @@ class Follower:
             pass  # a full disk; the training itself has more to say about it
 
     def _send(self, size: int, over: bool) -> None:
+        if not self.sends:
+            return
         content = read_progress(self.run, size, self.facts)
         with locked(self.run.tracking_lock):
             if self.mirror is None:

@@ -128,6 +128,21 @@ def test_the_use_of_the_machine_is_noted_and_sent(store, fresh):
     assert len(fresh.usage.read_text().splitlines()) == 3
 
 
+def test_the_jobs_of_a_cluster_do_not_write_to_one_database(store, fresh, monkeypatch, capsys):
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    saved = steps(fresh, 0, STEPS)
+    Follower(fresh, store, ARTEFACTS, [], FACTS, os.getpid()).follow(iter([(0, False), (saved, False), (saved, True)]))
+    assert mirrors(store, fresh) == []
+    assert capsys.readouterr().err.count("MLflow shows this run when it is evaluated, not while it trains") == 1
+    monkeypatch.delenv("SLURM_JOB_ID")  # the machine that submits
+    write_table(fresh.journal, fresh.history)
+    evaluate(fresh)
+    track_run(fresh, store, ARTEFACTS)
+    [mirror] = mirrors(store, fresh)
+    assert curve(store, mirror.info.run_id) == list(range(1, STEPS + 1))
+    assert "system/memory_mb" in mirror.data.metrics
+
+
 def test_the_pipe_yields_the_latest_number_and_its_end():
     reading, writing = os.pipe()
     found = saves(reading, every=0.2)
