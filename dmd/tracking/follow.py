@@ -112,7 +112,8 @@ class Follower:
         with locked(self.run.tracking_lock):
             if self.mirror is None:
                 self.mirror = Mirror(self.uri, self.run.id, content, self.artefacts, self.methods)
-                self.mirror.show("RUNNING")
+                if not over:
+                    self.mirror.show("RUNNING")
             self.mirror.send(content)
             if over and not self.run.weights.exists():
                 self.mirror.show("KILLED")

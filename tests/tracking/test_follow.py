@@ -15,11 +15,14 @@ from mlflow import MlflowClient
 from dmd.data.store import digest
 from dmd.devices import provenance
 from dmd.errors import InputError
+from dmd.evaluation import evaluate_run
 from dmd.journal import write_table
+from dmd.prediction import predict
 from dmd.rundir import RunDir
 from dmd.tracking.follow import Follower, saves
 from dmd.tracking.launch import followed
 from dmd.tracking.mirror import track_run
+from dmd.training import train
 from tracking.mirrored import SCORES, STEPS, TERMS, curve, evaluate, mirrors, steps, stored_points
 
 ARTEFACTS = ["smoke/table3"]
@@ -105,6 +108,13 @@ def test_a_training_that_starts_over_is_shown_from_its_start(store, fresh, capsy
 def test_a_store_that_is_not_there_is_said_once_and_raises_nothing(tmp_path, fresh, capsys):
     follow(fresh, f"sqlite:///{tmp_path}/none.db", iter([(steps(fresh, n, n + 1), False) for n in range(5)]))
     assert capsys.readouterr().err.count("The training does not wait for it") == 1
+
+
+def test_a_last_pass_that_comes_after_the_evaluation_leaves_the_run_finished(store, run):
+    track_run(run, store, ARTEFACTS)
+    run.weights.touch()
+    follow(run, store, iter([(run.journal.stat().st_size, True)]))
+    assert [mirror.info.status for mirror in mirrors(store, run)] == ["FINISHED"]
 
 
 def test_of_two_mirrors_one_stays(store, run, capsys):
@@ -209,30 +219,60 @@ def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store
 
 
 @pytest.mark.slow
-def test_a_server_that_comes_late_and_is_away_in_between_costs_no_point(server, fresh, capsys):
-    def training() -> Iterator[tuple[int, bool]]:
-        for third, change in enumerate((lambda: None, server.start, server.kill)):
-            change()
-            started = time.monotonic()
-            yield steps(fresh, 10 * third, 10 * third + 10), False
-            assert time.monotonic() - started < 20
-        server.start()
-        write_table(fresh.journal, fresh.history)
-        evaluate(fresh)
-        fresh.weights.touch()
-        yield fresh.journal.stat().st_size, True
+def test_a_server_that_comes_late_and_is_away_in_between_costs_no_point_and_no_time(
+    server, tiny_store, tiny_run, monkeypatch, capfd
+):
+    """A training with the process beside it: no server in the first third, one in the second, none in the last."""
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")  # a server is for the jobs of a cluster too
+    spec = tiny_spec(2, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}) | {"iterations": 30}
+    alone, run = tiny_run(spec, "alone"), tiny_run(spec)
+    train(alone, tiny_store[2], "cpu", save_every=1)
+    mirrored, told = [], []
 
-    follow(fresh, server.uri, training())
-    assert capsys.readouterr().err.count("The training does not wait for it") == 2
+    def sent(steps: int) -> bool:
+        mirrored[:] = mirrors(server.uri, run)
+        return bool(mirrored) and curve(server.uri, mirrored[0].info.run_id) == list(range(1, steps + 1))
+
+    def missed() -> bool:
+        return "The training does not wait for it" in capfd.readouterr().err
+
+    with followed(run.path, server.uri, "--artefacts", "smoke/table3", "--every", "0.5") as tell:
+
+        def saved(size: int) -> None:
+            started = time.monotonic()
+            tell(size)
+            told.append(time.monotonic() - started)
+            step = len(told) - 1
+            if step == 10:
+                wait(missed)
+                server.start()
+                wait(lambda: sent(10))
+            if step == 20:
+                wait(lambda: sent(20))
+                missed()
+                server.kill()
+            if step == 25:
+                wait(missed)
+
+        train(run, tiny_store[2], "cpu", save_every=1, saved=saved)
+        assert max(told) < 0.1
+        server.start()
+    assert run.history.read_bytes() == alone.history.read_bytes()
+    predict(run, tiny_store[2], "cpu")
+    evaluate_run(run, tiny_store[2])
     for _ in range(2):
-        track_run(fresh, server.uri, ARTEFACTS)
-        assert json.loads(fresh.tracked.read_text())["status"] == "complete"
-        [mirror] = mirrors(server.uri, fresh)
-        assert [curve(server.uri, mirror.info.run_id, term) for term in TERMS] == [list(range(1, STEPS + 1))] * 3
-        assert SCORES.items() <= mirror.data.metrics.items()
+        track_run(run, server.uri, ARTEFACTS)
+        assert json.loads(run.tracked.read_text())["status"] == "complete"
+        assert sent(30)
+        [mirror] = mirrored
+        assert mirror.info.status == "FINISHED"
+        terms = [name for name in mirror.data.metrics if name.startswith("train/")]
+        assert len(terms) == 5
+        for term in terms:
+            assert curve(server.uri, mirror.info.run_id, term.removeprefix("train/")) == list(range(1, 31))
         files = {file.path for file in MlflowClient(server.uri).list_artifacts(mirror.info.run_id)}
         assert files == {"spec.json", "run.json", "history.csv", "cases.csv", "curves.png"}
     server.kill()
-    track_run(fresh, server.uri, ARTEFACTS, attempt=1)
-    tracked = json.loads(fresh.tracked.read_text())
+    track_run(run, server.uri, ARTEFACTS, attempt=1)
+    tracked = json.loads(run.tracked.read_text())
     assert (tracked["status"], tracked["attempt"]) == ("pending", 1)
