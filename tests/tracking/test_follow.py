@@ -255,7 +255,7 @@ def test_a_server_that_comes_late_and_is_away_in_between_costs_no_point_and_no_t
                 wait(missed)
 
         train(run, tiny_store[2], "cpu", save_every=1, saved=saved)
-        assert max(told) < 0.1
+        assert sum(told) < 1  # on a busy machine too; a request to a dead server takes longer
         server.start()
     assert run.history.read_bytes() == alone.history.read_bytes()
     predict(run, tiny_store[2], "cpu")
