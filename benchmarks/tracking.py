@@ -59,10 +59,13 @@ def measure(folder: Path, spec: dict, store: Path, beside: int, uri: str | None)
 
 
 def _child(job: psutil.Popen) -> psutil.Process:
-    """Wait for the process that a training starts."""
-    while not (children := job.children()):
+    """Wait for the process that follows a training, not the one that tells its commit."""
+    while True:
+        for child in job.children():
+            with contextlib.suppress(psutil.Error):
+                if "follow" in child.cmdline():
+                    return child
         time.sleep(0.1)
-    return children[0]
 
 
 def _runs(process: psutil.Process) -> bool:

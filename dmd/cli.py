@@ -10,13 +10,13 @@ from pathlib import Path
 
 from dmd import commands
 from dmd.commands import RUNS
-from dmd.config import TRACKING_URI
 from dmd.errors import InputError
 from dmd.overview import KEYS
 
 # A disk that is full, over quota or not to be written to.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
+URI = "tracking store (default: the one in config/config.yaml)"
 RUN = "id of a run, a part of it such as its end, or the path of its folder"
 
 
@@ -173,22 +173,24 @@ def parser() -> argparse.ArgumentParser:
 
     track = add("track", commands.track, "dmd track results/runs/la-8-dmd-08a39383 --artefacts table3")
     track.add_argument("run", type=Path)
-    track.add_argument("--uri", default=TRACKING_URI)
+    track.add_argument("--uri", help=URI)
     track.add_argument("--attempt", type=int, default=0, help="noted in tracked.json (default: 0)")
     _add_names(track)
 
     follow = add(
         "follow",
         commands.follow,
-        "dmd follow results/runs/la-8-dmd-08a39383 <<< 4711",
+        "dmd follow results/runs/la-8-dmd-08a39383 --uri sqlite:///results/mlflow.db <<< 4711",
     )
     follow.add_argument("run", type=Path)
-    follow.add_argument("--uri", default=TRACKING_URI)
+    follow.add_argument("--uri", required=True)
+    follow.add_argument("--facts", default="{}", help="JSON of device, commit and data_sha256 (default: unknown)")
+    follow.add_argument("--every", type=float, default=30, help="seconds between two passes (default: 30)")
     _add_names(follow)
 
     view = add("ui", commands.ui, "dmd ui half/table3")
     view.add_argument("artefact", nargs="?", default="", help="only the runs of this artefact")
-    view.add_argument("--uri", default=TRACKING_URI)
+    view.add_argument("--uri", help=URI)
     view.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     view.add_argument("--port", type=int, default=5000, help="default: 5000")
     view.add_argument("--no-browser", action="store_true", help="only print the address")

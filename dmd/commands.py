@@ -87,12 +87,17 @@ def check(options: Options) -> None:
 
 def train(options: Options) -> None:
     """Train a run, going on from its state."""
+    from dmd.data.store import digest
+    from dmd.devices import choose_device, provenance
     from dmd.rundir import RunDir
     from dmd.tracking.launch import followed
     from dmd.training import DivergedError, train
 
-    names = ("--artefacts", options.artefacts, "--methods", options.methods)
-    follower = followed(options.run, options.track, *names) if options.track else nullcontext(lambda size: None)
+    follower = nullcontext(lambda size: None)
+    if options.track:
+        facts = provenance(choose_device(options.device)) | {"data_sha256": digest(options.store)}
+        known = ("--artefacts", options.artefacts, "--methods", options.methods, "--facts", json.dumps(facts))
+        follower = followed(options.run, options.track, *known)
     try:
         with follower as saved:
             train(RunDir(options.run), options.store, options.device, options.save_every, saved)
@@ -174,7 +179,7 @@ def track(options: Options) -> None:
     from dmd.rundir import RunDir
     from dmd.tracking.mirror import track_run
 
-    track_run(RunDir(options.run), options.uri, *_names(options), options.attempt)
+    track_run(RunDir(options.run), _store(options), *_names(options), options.attempt)
 
 
 def follow(options: Options) -> None:
@@ -183,14 +188,18 @@ def follow(options: Options) -> None:
     from dmd.rundir import RunDir
     from dmd.tracking.follow import follow
 
-    follow(RunDir(options.run), options.uri, *_names(options))
+    follow(RunDir(options.run), options.uri, *_names(options), json.loads(options.facts), options.every)
 
 
 def ui(options: Options) -> None:
     """Show the runs in MLflow."""
     from dmd.tracking.view import view
 
-    view(options.uri, options.artefact, options.host, options.port, browser=not options.no_browser)
+    view(_store(options), options.artefact, options.host, options.port, browser=not options.no_browser)
+
+
+def _store(options: Options) -> str:
+    return options.uri or config.check(config.read()).tracking.store
 
 
 def _names(options: Options) -> tuple[list[str], list[str]]:

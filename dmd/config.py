@@ -16,12 +16,14 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
+from dmd.address import database
 from dmd.errors import InputError, nearest
 
-TRACKING_URI = "sqlite:///results/mlflow.db"  # where no other is configured
+DEFAULT_STORE = "sqlite:///results/mlflow.db"
 FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
 
 Value = float | int | str | bool | None
@@ -248,6 +250,20 @@ class Tracking(Strict):
     """Where runs are mirrored for comparison; ``None`` is the SQLite file results/mlflow.db."""
 
     uri: str | None = None
+
+    @field_validator("uri")
+    @classmethod
+    def _be_a_store(cls, given: str | None) -> str | None:
+        try:
+            database(DEFAULT_STORE if given is None else given)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        return given
+
+    @property
+    def store(self) -> str:
+        """The address, also where none is given."""
+        return self.uri or DEFAULT_STORE
 
 
 class Config(Strict):

@@ -15,7 +15,7 @@ import torch
 
 from dmd import journal, selection, snapshots
 from dmd.data.batches import Batches
-from dmd.data.store import load_store
+from dmd.data.store import digest, load_store
 from dmd.devices import channels_last, check_precision, choose_device, peak_memory_mb, provenance
 from dmd.files import write_json
 from dmd.journal import Journal
@@ -89,6 +89,7 @@ def _train(
     method = make(spec["method"], build).to(chosen, memory_format=channels_last(spec["dimensions"]))
     method.start_training(spec["optimiser"])
     data = load_store(store, spec["dataset"], parts=["train", *selection.parts(spec)])
+    trained_on = {"data_sha256": digest(store)}
     batches = Batches(data, spec, method.companions(data.labelled(spec["labelled"])), method.targets)
     state = _resume(run, method, chosen)
     chooser = Selection(spec, data, chosen, state.best)
@@ -126,7 +127,7 @@ def _train(
             if signal.SIGTERM in asked:
                 print(f"{run.id}: stopped by SIGTERM, saved at step {state.step}", file=sys.stderr)
                 raise SystemExit(128 + signal.SIGTERM)
-    _finish(run, chooser.weights(method), chooser.facts(), state, chosen)
+    _finish(run, chooser.weights(method), chooser.facts() | trained_on, state, chosen)
 
 
 def noise_seed(seed: int, step: int) -> int:

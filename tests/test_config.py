@@ -37,6 +37,21 @@ def test_all_faults_are_reported_at_once(content):
     assert "-1" in message
 
 
+@pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "", "postgresql://me:secret@host/db"])
+def test_a_tracking_store_that_loses_runs_is_refused_with_the_reason(content, uri):
+    content["tracking"] = {"uri": uri}
+    message = fault(content)
+    assert "tracking.uri: expected a tracking store sqlite:///path.db or http(s)://server" in message
+    assert "in maintenance mode" in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize("uri", [None, "sqlite:////data/mlflow.db", "http://login1:5000"])
+def test_a_tracking_store_is_a_database_or_a_server(content, uri):
+    content["tracking"] = {"uri": uri}
+    assert config.check(content).tracking.store == (uri or "sqlite:///results/mlflow.db")
+
+
 def test_a_batch_needs_room_for_unlabelled_cases(content):
     content["protocols"]["la"]["batch"] = {"size": 2, "labelled": 2}
     assert "leave no unlabelled" in fault(content)

@@ -32,7 +32,7 @@ ROWS = [
 LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}
 # The cluster: who owns a run, what a submission costs, whether there is a cluster.
 LEVEL |= dict.fromkeys(["ownership", "cost", "cluster"], 0)
-LEVEL |= {"portrait": 0}
+LEVEL |= {"portrait": 0, "address": 0}
 # A heavy library and the modules that may use it.
 HOMES = {
     "torch": {

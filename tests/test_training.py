@@ -56,6 +56,7 @@ def test_a_run_leaves_weights_history_and_facts(trained):
     assert facts["steps"] == 10
     assert facts["device"] == "cpu"
     assert facts["peak_memory_mb"] > 10
+    assert len(facts["data_sha256"]) == 64
     weights = torch.load(trained.weights, weights_only=True)
     assert all(name.startswith("network.") for name in weights)
 

@@ -7,7 +7,8 @@ root attributes, in JSON: ``identity`` (what it was made of), ``parts`` (patient
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,12 +161,32 @@ def load_store(path: Path, identity: dict[str, Any] | None = None, *, parts: Seq
         The file is missing, truncated or corrupt, an array does not have its checksum, or the file was made
         of something else than ``identity``.
     """
+    with _opened(path) as file:
+        return _load(file, path, identity, parts)
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of the checksums of all arrays: another one for other voxels, whatever the identity says.
+
+    Raises
+    ------
+    InputError
+        The file is missing, truncated or corrupt.
+    """
+    names = ("image_sha256", "label_sha256")
+    with _opened(path) as file:
+        checksums = {case: [group.attrs[name] for name in names] for case, group in file["cases"].items()}
+    return hashlib.sha256(_canonical(checksums).encode()).hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
     if not path.is_file():
         raise InputError(f"expected a prepared data set at {path}, found no such file; make it with `snakemake {path}`")
     try:
         # No lock: stores are replaced, never changed, and some cluster file systems refuse locks.
         with h5py.File(path, locking=False) as file:
-            return _load(file, path, identity, parts)
+            yield file
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise InputError(
             f"expected a prepared data set in {path}, found a truncated or corrupt file ({error}); "

@@ -34,6 +34,8 @@ class Record:
         step 0. What was used of the machine is named ``system/...``. NaN is left out.
     dataset : dict
         Identity of the data trained on.
+    digest : str
+        Of their voxels.
     files : tuple of Path
         Files worth keeping beside the curves.
     """
@@ -42,6 +44,7 @@ class Record:
     tags: dict[str, str]
     points: dict[Point, tuple[float, int]]
     dataset: dict[str, Any]
+    digest: str
     files: tuple[Path, ...]
 
     @property
@@ -64,13 +67,12 @@ def read_record(run: RunDir) -> Record:
         One of them is missing or is not what it should be.
     """
     spec, facts, curves = run.read_spec(), _facts(run), _curves(run)
-    origin = {name: facts.get(name) or "unknown" for name in ("device", "commit")}
     points = curves | _scores(run, curves) | _usage(run) | _totals(facts, curves)
-    files = (run.spec, run.facts, run.history, run.cases, *sorted(run.path.glob("*.png")))
-    return Record(parameters(spec), _tags(spec) | origin, points, spec["dataset"], files)
+    files = (run.spec, run.facts, run.history, run.cases)
+    return Record(parameters(spec), _tags(spec, facts), points, spec["dataset"], _digest(facts), files)
 
 
-def read_progress(run: RunDir, size: int) -> Record:
+def read_progress(run: RunDir, size: int, facts: dict[str, Any]) -> Record:
     """Read what is known of a run that trains: its settings, its use of the machine, its saved steps.
 
     Parameters
@@ -79,6 +81,8 @@ def read_progress(run: RunDir, size: int) -> Record:
         Folder of the run.
     size : int
         How many bytes of its journal are saved. What lies behind them is forgotten if the training is killed.
+    facts : dict
+        What ``run.json`` will say of where it trains and on what: device, commit, data_sha256.
     """
     spec = run.read_spec()
     saved = journal.lines(run.journal, size) if size else ()
@@ -88,7 +92,7 @@ def read_progress(run: RunDir, size: int) -> Record:
         for name, value in line["values"].items()
         if math.isfinite(value)
     }
-    return Record(parameters(spec), _tags(spec), curves | _usage(run), spec["dataset"], ())
+    return Record(parameters(spec), _tags(spec, facts), curves | _usage(run), spec["dataset"], _digest(facts), ())
 
 
 def parameters(spec: dict[str, Any]) -> dict[str, str]:
@@ -117,13 +121,19 @@ def parameters(spec: dict[str, Any]) -> dict[str, str]:
     return {name: _text(value) for name, value in flat.items()}
 
 
-def _tags(spec: dict[str, Any]) -> dict[str, str]:
+def _tags(spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, str]:
     return {
         "method": spec["method"]["implementation"],
         "dataset": spec["dataset"]["name"],
         "labelled": str(spec["labelled"]),
         "seed": str(spec["seed"]),
+        "device": facts.get("device") or "unknown",
+        "commit": facts.get("commit") or "unknown",
     }
+
+
+def _digest(facts: dict[str, Any]) -> str:
+    return facts.get("data_sha256", "unknown")[:12]  # MLflow takes 36 letters
 
 
 def _text(value: Any) -> str:
@@ -139,10 +149,11 @@ def _curves(run: RunDir) -> dict[Point, tuple[float, int]]:
         with run.history.open(newline="", encoding="utf-8") as file:
             for line in csv.DictReader(file):
                 step = int(line.pop("step"))
-                for name, value in line.items():
-                    if value != "":  # a validation is not due at every step
+                for name, text in line.items():
+                    value = float("nan" if text == "" else text)  # a validation is not due at every step
+                    if math.isfinite(value):
                         # The prefix sets a loss term called "dice" apart from the test score.
-                        points[f"train/{name}", step] = (float(value), times.get(step, written))
+                        points[f"train/{name}", step] = (value, times.get(step, written))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"expected the history of a trained run at {run.history}: {error!r}") from None
     if not points:

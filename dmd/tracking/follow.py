@@ -5,28 +5,29 @@ import select
 import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import psutil
 
+from dmd.address import database, public
 from dmd.files import locked
 from dmd.report.record import read_progress
 from dmd.rundir import RunDir
-from dmd.tracking.address import public
 from dmd.tracking.mirror import Mirror
 from dmd.tracking.store import brief, say
 from dmd.tracking.usage import Usage
 
-EVERY = 30.0  # seconds between two passes
 
-
-def follow(run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str], every: float = EVERY) -> None:
+def follow(
+    run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str], facts: dict[str, Any], every: float
+) -> None:
     """Be the process beside a training: its parent writes to our standard input how much of the journal is saved.
 
     The input ends when the training does, however it ends; then there is one last pass. Signals do not matter.
     """
     for number in (signal.SIGTERM, signal.SIGUSR1):  # SLURM sends them to every process of a job
         signal.signal(number, signal.SIG_IGN)
-    Follower(run, uri, artefacts, methods, os.getppid()).follow(saves(0, every))
+    Follower(run, uri, artefacts, methods, facts, os.getppid()).follow(saves(0, every))
 
 
 def saves(descriptor: int, every: float) -> Iterator[tuple[int, bool]]:
@@ -47,19 +48,43 @@ def saves(descriptor: int, every: float) -> Iterator[tuple[int, bool]]:
 
 
 class Follower:
-    """Sends and remembers; an error is said once and tried again in the next pass, never raised."""
+    """Sends and remembers; an error is said once and tried again in the next pass, never raised.
+
+    Parameters
+    ----------
+    run, uri, artefacts, methods
+        As in `track_run`.
+    facts : dict
+        As in `read_progress`.
+    process : int, optional
+        Id of the training, whose use of the machine is noted.
+    """
 
     def __init__(
-        self, run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str], process: int | None = None
+        self,
+        run: RunDir,
+        uri: str,
+        artefacts: list[str],
+        methods: Sequence[str],
+        facts: dict[str, Any],
+        process: int | None = None,
     ) -> None:
         self.run, self.uri, self.artefacts, self.methods = run, uri, artefacts, methods
-        self.process = process
+        self.facts, self.process = facts, process
+        # Many nodes would write one file on a network file system, whose locks SQLite cannot trust.
+        self.sends = database(uri) is None or "SLURM_JOB_ID" not in os.environ
         self.usage: Usage | None = None
         self.mirror: Mirror | None = None
         self.fault = ""
 
     def follow(self, saved: Iterable[tuple[int, bool]]) -> None:
         """Go over the sizes of the journal that are saved, each with whether the training is over."""
+        if not self.sends:
+            say(
+                self.run.id,
+                "MLflow shows this run when it is evaluated, not while it trains: jobs of a cluster do not write to "
+                f"{self.uri}. A server shows it at once, see docs/tracking.md",
+            )
         for size, over in saved:
             try:
                 self._look(over)
@@ -81,11 +106,14 @@ class Follower:
             pass  # a full disk; the training itself has more to say about it
 
     def _send(self, size: int, over: bool) -> None:
-        content = read_progress(self.run, size)
+        if not self.sends:
+            return
+        content = read_progress(self.run, size, self.facts)
         with locked(self.run.tracking_lock):
             if self.mirror is None:
                 self.mirror = Mirror(self.uri, self.run.id, content, self.artefacts, self.methods)
-                self.mirror.show("RUNNING")
+                if not over:
+                    self.mirror.show("RUNNING")
             self.mirror.send(content)
             if over and not self.run.weights.exists():
                 self.mirror.show("KILLED")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dmd.tracking.address import database
+from dmd.address import database
 
 
 @contextlib.contextmanager

@@ -4,22 +4,22 @@ What a mirror holds is compared with the files of the run, and only what is miss
 and the mirror of a run that was trained anew is made again.
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, Run, RunTag, ViewType
 
+from dmd.address import database, public
 from dmd.files import locked, write_json
 from dmd.plan import canonical
 from dmd.report.record import Point, Record, read_record
 from dmd.rundir import RunDir
-from dmd.tracking.address import database, public
 from dmd.tracking.store import FAULTS, brief, experiment_id, open_store, say
 
 BATCH = 1000  # MLflow's limit on metrics per call
 CURVES = ("train/", "system/")  # names that only we use
+PICTURE = "curves.png"
 
 
 def track_run(run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str] = (), attempt: int = 0) -> None:
@@ -52,7 +52,7 @@ def track_run(run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str
         with locked(run.tracking_lock):
             mirror = Mirror(uri, run.id, content, artefacts, methods)
             mirror.send(content)
-            mirror.complete(content)
+            mirror.complete(run, content)
         found = {"experiment": mirror.experiment, "mlflow_run": mirror.run, "status": "complete"}
     except FAULTS as error:
         found = {"status": "pending", "reason": brief(error)}
@@ -109,10 +109,13 @@ class Mirror:
             self.client.log_batch(self.run, metrics=metrics)
             self.stored |= {point: value for point, (value, _) in part.items()}
 
-    def complete(self, content: Record) -> None:
-        """Send the files and close the run."""
+    def complete(self, run: RunDir, content: Record) -> None:
+        """Send the files and a picture of the run, and close it."""
+        from dmd.report.picture import picture  # matplotlib, which whoever follows a training need not wait for
+
         for file in content.files:
             self.client.log_artifact(self.run, str(file))
+        self.client.log_figure(self.run, picture(run), PICTURE, save_kwargs={"dpi": 150})
         self.client.set_terminated(self.run, "FINISHED", content.end)
 
     def show(self, status: str) -> None:
@@ -125,9 +128,7 @@ class Mirror:
             params=[Param(name, value) for name, value in content.params.items()],
             tags=[RunTag(name, value) for name, value in (content.tags | tags).items()],
         )
-        identity = canonical(content.dataset)
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
-        dataset = Dataset(content.dataset["name"], digest, "dmd", identity)
+        dataset = Dataset(content.dataset["name"], content.digest, "dmd", canonical(content.dataset))
         self.client.log_inputs(self.run, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
 

@@ -16,9 +16,9 @@ from mlflow.entities import LifecycleStage
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from dmd.address import database, public
 from dmd.errors import InputError
 from dmd.files import replacing
-from dmd.tracking.address import database, public
 
 
 class StoreError(Exception):

@@ -9,7 +9,7 @@ import psutil
 from dmd.journal import Journal, lines
 from dmd.rundir import RunDir
 
-QUERY = ["nvidia-smi", "--query-gpu=index,utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
+QUERY = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
 
 
 class Usage:
@@ -43,6 +43,7 @@ class Usage:
 
 
 def _gpus() -> dict[str, float]:
+    """Count the GPUs from 0, whichever they are, so that the curves of runs on different ones lie over each other."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     chosen = [f"--id={visible}"] if visible is not None else []
     try:
@@ -50,9 +51,10 @@ def _gpus() -> dict[str, float]:
     except (OSError, subprocess.SubprocessError):
         return {}  # no GPU, or none that the training may see
     values = {}
-    for index, load, memory in csv.reader(said.splitlines(), skipinitialspace=True):
+    for number, line in enumerate(csv.reader(said.splitlines(), skipinitialspace=True)):
         try:
-            values |= {f"gpu{index}_percent": float(load), f"gpu{index}_memory_mb": float(memory)}
+            load, memory = map(float, line)
         except ValueError:
-            continue  # "[N/A]": a slice of a GPU has no load of its own
+            continue  # "[N/A]": a slice of a GPU has no load of its own; or it says in words that there is none
+        values |= {f"gpu{number}_percent": load, f"gpu{number}_memory_mb": memory}
     return values

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmd.data.store import Case, Store, load_store, sha256, write_store
+from dmd.data.store import Case, Store, digest, load_store, sha256, write_store
 from dmd.errors import InputError
 
 IDENTITY = {"name": "toy", "revision": 1, "downsample": [2, 2, 2], "split": "ab12"}
@@ -47,6 +47,17 @@ def test_cases_stand_in_the_order_of_the_split_and_frames_within_patients(tmp_pa
     cases = [case("p2_frame02", "p2"), case("p2_frame01", "p2"), case("p1_frame01", "p1")]
     write_store(tmp_path / "f.h5", {}, ["a", "b"], {"train": ["p2", "p1"]}, cases)
     assert names(load_store(tmp_path / "f.h5").cases("train")) == ["p2_frame01", "p2_frame02", "p1_frame01"]
+
+
+def test_other_voxels_have_another_digest_whatever_the_settings_say(path, tmp_path):
+    again, other = tmp_path / "again.h5", tmp_path / "other.h5"
+    write_store(again, IDENTITY, ["background", "blob"], PARTS, map(case, "dcba"))
+    changed = case("a")
+    changed.image[0, 0, 0] += 1
+    write_store(other, IDENTITY, ["background", "blob"], PARTS, [changed, *map(case, "bcd")])
+    assert digest(again) == digest(path) != digest(other)
+    with pytest.raises(InputError, match="found no such file"):
+        digest(tmp_path / "none.h5")
 
 
 def test_an_unknown_spacing_stays_unknown(tmp_path):

@@ -1,9 +1,13 @@
 """A store, a run and a server."""
 
+import os
 import zlib
 from collections.abc import Iterator
 
 import pytest
+
+os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "60"  # sixteen clients on two cores; set before mlflow is imported
+os.environ.pop("SLURM_JOB_ID", None)  # of whoever tests inside of a job
 
 from dmd.rundir import RunDir
 from dmd.tracking.store import make_store

@@ -8,22 +8,29 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
+import torch
 from conftest import tiny_spec
 from mlflow import MlflowClient
 
+from dmd.data.store import digest
+from dmd.devices import provenance
 from dmd.errors import InputError
+from dmd.evaluation import evaluate_run
 from dmd.journal import write_table
+from dmd.prediction import predict
 from dmd.rundir import RunDir
 from dmd.tracking.follow import Follower, saves
 from dmd.tracking.launch import followed
 from dmd.tracking.mirror import track_run
+from dmd.training import train
 from tracking.mirrored import SCORES, STEPS, TERMS, curve, evaluate, mirrors, steps, stored_points
 
 ARTEFACTS = ["smoke/table3"]
+FACTS = {"device": "NVIDIA H100", "commit": "0123abcd", "data_sha256": "5eed" * 16}
 
 
 def follow(run: RunDir, uri: str, saved: Iterator[tuple[int, bool]]) -> None:
-    Follower(run, uri, ARTEFACTS, ["dml"]).follow(saved)
+    Follower(run, uri, ARTEFACTS, ["dml"], FACTS).follow(saved)
 
 
 def wait(done: Callable[[], bool], seconds: float = 200) -> None:
@@ -39,7 +46,9 @@ def test_curves_grow_while_a_run_trains(store, fresh):
         [mirror] = mirrors(store, fresh)
         assert (mirror.info.status, mirror.data.metrics) == ("RUNNING", {})
         assert mirror.data.params["temperature"] == "2"
-        assert {"method": "dml", "artefacts": "smoke/table3", "labelled": "8"}.items() <= mirror.data.tags.items()
+        tags = {"method": "dml", "artefacts": "smoke/table3", "labelled": "8", "device": "NVIDIA H100"}
+        assert (tags | {"commit": "0123abcd"}).items() <= mirror.data.tags.items()
+        assert mirror.inputs.dataset_inputs[0].dataset.digest == "5eed5eed5eed"
         for done in (0, 10, 20):
             yield steps(fresh, done, done + 10), False
             assert curve(store, mirror.info.run_id) == list(range(1, done + 11))
@@ -101,6 +110,13 @@ def test_a_store_that_is_not_there_is_said_once_and_raises_nothing(tmp_path, fre
     assert capsys.readouterr().err.count("The training does not wait for it") == 1
 
 
+def test_a_last_pass_that_comes_after_the_evaluation_leaves_the_run_finished(store, run):
+    track_run(run, store, ARTEFACTS)
+    run.weights.touch()
+    follow(run, store, iter([(run.journal.stat().st_size, True)]))
+    assert [mirror.info.status for mirror in mirrors(store, run)] == ["FINISHED"]
+
+
 def test_of_two_mirrors_one_stays(store, run, capsys):
     track_run(run, store, ARTEFACTS)
     [first] = mirrors(store, run)
@@ -112,14 +128,29 @@ def test_of_two_mirrors_one_stays(store, run, capsys):
 
 
 def test_the_use_of_the_machine_is_noted_and_sent(store, fresh):
-    Follower(fresh, store, ARTEFACTS, [], os.getpid()).follow(iter([(0, False), (0, False), (0, True)]))
+    Follower(fresh, store, ARTEFACTS, [], FACTS, os.getpid()).follow(iter([(0, False), (0, False), (0, True)]))
     looks = [json.loads(line) for line in fresh.usage.read_text().splitlines()]
     assert [look["step"] for look in looks] == [1, 2]
     assert looks[0]["values"]["memory_mb"] > 10
     [mirror] = mirrors(store, fresh)
     assert mirror.data.metrics["system/memory_mb"] == looks[1]["values"]["memory_mb"]
-    Follower(fresh, store, ARTEFACTS, [], os.getpid()).follow(iter([(0, False)]))
+    Follower(fresh, store, ARTEFACTS, [], FACTS, os.getpid()).follow(iter([(0, False)]))
     assert len(fresh.usage.read_text().splitlines()) == 3
+
+
+def test_the_jobs_of_a_cluster_do_not_write_to_one_database(store, fresh, monkeypatch, capsys):
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    saved = steps(fresh, 0, STEPS)
+    Follower(fresh, store, ARTEFACTS, [], FACTS, os.getpid()).follow(iter([(0, False), (saved, False), (saved, True)]))
+    assert mirrors(store, fresh) == []
+    assert capsys.readouterr().err.count("MLflow shows this run when it is evaluated, not while it trains") == 1
+    monkeypatch.delenv("SLURM_JOB_ID")  # the machine that submits
+    write_table(fresh.journal, fresh.history)
+    evaluate(fresh)
+    track_run(fresh, store, ARTEFACTS)
+    [mirror] = mirrors(store, fresh)
+    assert curve(store, mirror.info.run_id) == list(range(1, STEPS + 1))
+    assert "system/memory_mb" in mirror.data.metrics
 
 
 def test_the_pipe_yields_the_latest_number_and_its_end():
@@ -176,6 +207,9 @@ def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store
     wait(lambda: mirrors(store, run)[0].info.status == "KILLED")
     wait(lambda: not follower.is_running() or follower.status() == psutil.STATUS_ZOMBIE)
     [killed] = mirrors(store, run)
+    assert killed.data.tags["device"] == "cpu"
+    assert killed.data.tags["commit"] == str(provenance(torch.device("cpu"))["commit"])
+    assert digest(tiny_store[2]).startswith(killed.inputs.dataset_inputs[0].dataset.digest)
     seen = curve(store, killed.info.run_id)
     assert seen == list(range(1, len(seen) + 1))
     assert 1 <= len(seen) < 40
@@ -185,30 +219,60 @@ def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store
 
 
 @pytest.mark.slow
-def test_a_server_that_comes_late_and_is_away_in_between_costs_no_point(server, fresh, capsys):
-    def training() -> Iterator[tuple[int, bool]]:
-        for third, change in enumerate((lambda: None, server.start, server.kill)):
-            change()
-            started = time.monotonic()
-            yield steps(fresh, 10 * third, 10 * third + 10), False
-            assert time.monotonic() - started < 20
-        server.start()
-        write_table(fresh.journal, fresh.history)
-        evaluate(fresh)
-        fresh.weights.touch()
-        yield fresh.journal.stat().st_size, True
+def test_a_server_that_comes_late_and_is_away_in_between_costs_no_point_and_no_time(
+    server, tiny_store, tiny_run, monkeypatch, capfd
+):
+    """A training with the process beside it: no server in the first third, one in the second, none in the last."""
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")  # a server is for the jobs of a cluster too
+    spec = tiny_spec(2, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}) | {"iterations": 30}
+    alone, run = tiny_run(spec, "alone"), tiny_run(spec)
+    train(alone, tiny_store[2], "cpu", save_every=1)
+    mirrored, told = [], []
 
-    follow(fresh, server.uri, training())
-    assert capsys.readouterr().err.count("The training does not wait for it") == 2
+    def sent(steps: int) -> bool:
+        mirrored[:] = mirrors(server.uri, run)
+        return bool(mirrored) and curve(server.uri, mirrored[0].info.run_id) == list(range(1, steps + 1))
+
+    def missed() -> bool:
+        return "The training does not wait for it" in capfd.readouterr().err
+
+    with followed(run.path, server.uri, "--artefacts", "smoke/table3", "--every", "0.5") as tell:
+
+        def saved(size: int) -> None:
+            started = time.monotonic()
+            tell(size)
+            told.append(time.monotonic() - started)
+            step = len(told) - 1
+            if step == 10:
+                wait(missed)
+                server.start()
+                wait(lambda: sent(10))
+            if step == 20:
+                wait(lambda: sent(20))
+                missed()
+                server.kill()
+            if step == 25:
+                wait(missed)
+
+        train(run, tiny_store[2], "cpu", save_every=1, saved=saved)
+        assert sum(told) < 1  # on a busy machine too; a request to a dead server takes longer
+        server.start()
+    assert run.history.read_bytes() == alone.history.read_bytes()
+    predict(run, tiny_store[2], "cpu")
+    evaluate_run(run, tiny_store[2])
     for _ in range(2):
-        track_run(fresh, server.uri, ARTEFACTS)
-        assert json.loads(fresh.tracked.read_text())["status"] == "complete"
-        [mirror] = mirrors(server.uri, fresh)
-        assert [curve(server.uri, mirror.info.run_id, term) for term in TERMS] == [list(range(1, STEPS + 1))] * 3
-        assert SCORES.items() <= mirror.data.metrics.items()
+        track_run(run, server.uri, ARTEFACTS)
+        assert json.loads(run.tracked.read_text())["status"] == "complete"
+        assert sent(30)
+        [mirror] = mirrored
+        assert mirror.info.status == "FINISHED"
+        terms = [name for name in mirror.data.metrics if name.startswith("train/")]
+        assert len(terms) == 5
+        for term in terms:
+            assert curve(server.uri, mirror.info.run_id, term.removeprefix("train/")) == list(range(1, 31))
         files = {file.path for file in MlflowClient(server.uri).list_artifacts(mirror.info.run_id)}
-        assert files == {"spec.json", "run.json", "history.csv", "cases.csv"}
+        assert files == {"spec.json", "run.json", "history.csv", "cases.csv", "curves.png"}
     server.kill()
-    track_run(fresh, server.uri, ARTEFACTS, attempt=1)
-    tracked = json.loads(fresh.tracked.read_text())
+    track_run(run, server.uri, ARTEFACTS, attempt=1)
+    tracked = json.loads(run.tracked.read_text())
     assert (tracked["status"], tracked["attempt"]) == ("pending", 1)

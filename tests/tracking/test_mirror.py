@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from PIL import Image
 
 from dmd import journal, plan
 from dmd.errors import InputError
@@ -19,7 +20,7 @@ from dmd.tracking.store import make_store
 from tracking.mirrored import SCORES, STEPS, TERMS, free_port, mirrors, stored_points, train
 
 
-def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run):
+def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run, tmp_path):
     track_run(run, store, ["smoke/table3"])
     [mirror] = mirrors(store, run)
     client = MlflowClient(store)
@@ -63,10 +64,13 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run):
     curve = client.get_metric_history(mirror.info.run_id, "train/dice")
     assert [(point.step, point.value) for point in curve] == [(n, 1 / (n + 1)) for n in range(1, STEPS + 1)]
     files = {file.path: file.file_size for file in client.list_artifacts(mirror.info.run_id)}
+    assert files.pop("curves.png") > 10_000
     assert files == {path.name: path.stat().st_size for path in (run.spec, run.facts, run.history, run.cases)}
+    picture = client.download_artifacts(mirror.info.run_id, "curves.png", tmp_path)
+    assert Image.open(picture).size == (1080, 420)
     assert (Path(store.removeprefix("sqlite:///")).parent / "mlartifacts" / "dmd-smoke").is_dir()
     [dataset] = mirror.inputs.dataset_inputs
-    assert (dataset.dataset.name, len(dataset.dataset.digest)) == ("synthetic3d", 12)
+    assert (dataset.dataset.name, dataset.dataset.digest) == ("synthetic3d", "5eed5eed5eed")
 
 
 def test_times_are_those_of_the_journal(store, run):
@@ -165,6 +169,17 @@ def test_a_distance_that_does_not_exist_is_not_logged(store, run):
     assert (mirror.data.metrics["dice"], mirror.data.metrics["empty_predictions"]) == (0, 1)
     assert "hd95_voxel" not in mirror.data.metrics
     assert json.loads(run.tracked.read_text())["experiment"] == "dmd-paper"
+
+
+def test_a_value_that_is_no_number_is_left_out_and_nothing_is_made_again_for_it(store, run):
+    text = run.history.read_text().replace("0.1,", "nan,", 1)
+    assert "nan" in text
+    run.history.write_text(text)
+    track_run(run, store, ["table3"])
+    [mirror] = mirrors(store, run)
+    assert stored_points(store, mirror.info.run_id) == STEPS * len(TERMS) - 1 + len(SCORES)
+    track_run(run, store, ["table3"])
+    assert [again.info.run_id for again in mirrors(store, run)] == [mirror.info.run_id]
 
 
 def test_a_run_that_is_not_evaluated_is_refused(store, run):

@@ -23,6 +23,7 @@ from dmd.tracking.view import view
 from tracking.mirrored import evaluate, free_port, steps
 
 CHROMIUM = shutil.which("chromium")
+DICE = ("64.06", "65.63", "67.19", "68.75", "70.31")  # of the five runs, as MLflow writes them
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]
 
@@ -40,18 +41,22 @@ def compared(tmp_path, root) -> str:
         run.write_spec(planned.spec)
         steps(run, 0, 30, factor=1 + place)
         write_table(run.journal, run.history)
-        evaluate(run)
+        evaluate(run, dice=0.53125 + place / 32)
         track_run(run, uri, list(planned.wanted_by), planned.methods)
     return uri
 
 
 @pytest.fixture
-def shown(compared) -> Iterator[str]:
+def shown(compared, tmp_path) -> Iterator[str]:
     """The address that `dmd ui` prints."""
+    log = tmp_path / "ui.log"
     command = [sys.executable, "-m", "dmd", "ui", "smoke/table3", "--uri", compared, "--no-browser"]
     command += ["--port", str(free_port())]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, process_group=0)
-    yield server.stdout.readline().split()[-1]
+    with log.open("w") as errors:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, process_group=0)
+    said = server.stdout.readline()  # nothing, when it gives up
+    assert said, log.read_text()
+    yield said.split()[-1]
     os.killpg(server.pid, signal.SIGINT)
     server.communicate(timeout=60)
 
@@ -85,6 +90,8 @@ def test_the_runs_of_a_table_are_compared_in_a_browser(shown, tmp_path):
         page.get_by_role("button", name="Compare").click()
         page.locator("svg.main-svg").first.wait_for()
         expect(page.get_by_text("Parallel Coordinates Plot").first).to_be_visible()
+        for dice in DICE:
+            expect(page.get_by_text(dice).first).to_be_attached()
         page.screenshot(path=kept / "compare.png")
 
         page.goto("about:blank")  # a change of the fragment alone does not load the page
@@ -103,6 +110,15 @@ def _is_local(address: str) -> bool:
 def test_a_store_that_is_not_there_cannot_be_shown(tmp_path, capsys):
     assert cli.main(["ui", "--uri", f"sqlite:///{tmp_path}/none.db", "--no-browser"]) == 2
     assert "dmd track-store" in capsys.readouterr().err
+
+
+def test_the_store_of_the_configuration_is_shown(tmp_path, root, monkeypatch, capsys):
+    shutil.copytree(root / "config", tmp_path / "config")
+    own = tmp_path / "config/config.yaml"
+    own.write_text(own.read_text().replace("uri: null", "uri: sqlite:///elsewhere.db"))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["ui", "--no-browser"]) == 2
+    assert "dmd track-store sqlite:///elsewhere.db" in capsys.readouterr().err
 
 
 def test_a_table_that_nothing_was_tracked_for_is_said(store):

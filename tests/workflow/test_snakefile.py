@@ -170,6 +170,7 @@ def test_no_key_stands_in_both_profiles(root):
         ("scale=haf", "unknown scale 'haf'; did you mean 'half'?"),
         ("build=[tabel3]", "unknown artefact 'tabel3'; did you mean 'table3'?"),
         ("bild=[table3]", "unknown key 'bild'; did you mean 'build'?"),
+        ("tracking={uri: mlruns}", "The file store (a folder) is refused: it is in maintenance mode"),
         ("methods={dmd: {params: {lamda: 3}}}", "method 'dmd' has no hyper-parameter 'lamda'"),
     ],
 )

@@ -53,9 +53,6 @@ def artefacts_of(kind):
     return "|".join(names) or "(?!)"
 
 
-TRACKING_URI = CONFIG.tracking.uri or configuration.TRACKING_URI
-
-
 def run_spec(wildcards):
     return planner.canonical(PLAN.runs[wildcards.run].spec)
 
@@ -114,7 +111,7 @@ def run_tracking(wildcards, threads):
         "--methods",
         run_methods(wildcards),
     ]
-    return shlex.join(["--track", TRACKING_URI, *names])
+    return shlex.join(["--track", CONFIG.tracking.store, *names])
 
 
 def store_source(wildcards, threads):

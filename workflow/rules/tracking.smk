@@ -11,7 +11,7 @@ rule tracking_store:
     conda:
         "../../environment.yaml"
     params:
-        uri=TRACKING_URI,
+        uri=CONFIG.tracking.store,
     shell:
         "dmd track-store {params.uri:q} 2>> {log}"
 
@@ -29,7 +29,7 @@ rule track_run:
     conda:
         "../../environment.yaml"
     params:
-        uri=TRACKING_URI,
+        uri=CONFIG.tracking.store,
         artefacts=run_wanted_by,
         methods=run_methods,
         attempt=tracking_attempt,

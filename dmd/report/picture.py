@@ -1,0 +1,61 @@
+"""One run in one picture: its loss terms over the steps, and how its test cases scatter."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dmd.report.collect import read_scores
+from dmd.report.style import LINES, SETTINGS
+from dmd.rundir import RunDir
+
+POINTS = 120  # of a curve; each is the mean over as many steps as that takes
+NOT_TERMS = ("step", "learning_rate", "validation_dice")
+SIZE, WIDTHS = (7.2, 2.8), (3, 1)  # inches, shares
+SPREAD = 0.15  # of the points across their class
+
+
+def picture(run: RunDir) -> Figure:
+    """Return the picture of an evaluated run.
+
+    Raises
+    ------
+    InputError
+        Its test scores are not complete.
+    """
+    history, cases = pd.read_csv(run.history), read_scores(run)
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=WIDTHS)
+        _terms(left, history)
+        _cases(right, cases)
+        figure.suptitle(run.id)
+    return figure
+
+
+def _terms(axes: Axes, history: pd.DataFrame) -> None:
+    window = -(-len(history) // POINTS)
+    means = history.groupby((history["step"] - 1) // window).mean()
+    for index, name in enumerate(name for name in history.columns if name not in NOT_TERMS):
+        colour, dashes, _ = LINES[index % len(LINES)]
+        look = {"color": "black", "linestyle": "-"} if name == "loss" else {"color": colour, "linestyle": dashes}
+        axes.plot(means["step"], means[name], label=name, linewidth=1, **look)
+    axes.set(xlabel="step" if window == 1 else f"step (means of {window})", ylabel="loss term")
+    axes.grid(axis="y", color="#dddddd", linewidth=0.5)
+    axes.legend(frameon=False)
+
+
+def _cases(axes: Axes, cases: pd.DataFrame) -> None:
+    """Draw a point per test case, and the median of each class."""
+    for number, dice in cases.groupby("class")["dice"]:
+        # A fixed fan instead of noise: the same cases stand at the same places in every picture.
+        axes.plot(number + SPREAD * np.sin(2.4 * np.arange(len(dice))), dice, "o", markersize=3, color="#333333")
+        axes.hlines(dice.median(), number - 2 * SPREAD, number + 2 * SPREAD, color=LINES[1][0], linewidth=2)
+    classes = sorted(cases["class"].unique())
+    axes.set(
+        xticks=classes,
+        xlim=(0.5, classes[-1] + 0.5),
+        xlabel="class (line: median)",
+        ylabel="Dice (%) of each test case",
+    )
