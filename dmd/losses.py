@@ -143,6 +143,26 @@ def supervised_dice(logits: Tensor, labels: Tensor, smoothing: float = 1e-5) -> 
     return loss(predicted[:, -1], labels)
 
 
+def linear_dice(predicted: Tensor, labels: Tensor, several: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Return the linear Dice loss of the foreground of two classes; of more, the mean over all classes of ``several``.
+
+    MC-Net and SS-Net are supervised so, each with a loss of its own for several classes (ycwu1997/MC-Net and
+    ycwu1997/SS-Net:code/train_*_3d.py, code/train_*_2d.py).
+
+    Parameters
+    ----------
+    predicted : Tensor
+        Probabilities ``(B, C, *S)``.
+    labels : Tensor
+        ``(B, *S)`` integers.
+    several : callable
+        A two-class loss such as `dice_half`.
+    """
+    if predicted.shape[1] == 2:
+        return dice_linear(predicted[:, 1], labels, smoothing=1e-8)
+    return multiclass(several, predicted, labels)
+
+
 def dice_distance(logits_1: Tensor, logits_2: Tensor, temperature: float, smoothing: float = 1e-5) -> Tensor:
     """Return the squared Dice loss between two temperature-softened predictions.
 

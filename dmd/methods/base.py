@@ -144,6 +144,33 @@ class Adversarial(Method):
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
 
 
+class Pair(Method):
+    """A method whose two networks, ``first`` and ``second``, teach each other; the first one is evaluated."""
+
+    def __init__(self, params: Any, build: Build) -> None:
+        super().__init__()
+        self.params, self.clock = params, build.clock
+        # Built one after the other from one generator, so that their initial weights differ.
+        self.first = build.network(build.logit_channels)
+        self.second = build.network(build.logit_channels)
+
+    def peers(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both networks."""
+        return self.first(images), self.second(images)
+
+    def supervision(self, peers: tuple[Tensor, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Return the Dice loss of each network on the labelled cases."""
+        return {
+            f"supervised_{index}": losses.supervised_dice(logits[: len(labels)], labels)
+            for index, logits in enumerate(peers, start=1)
+        }
+
+    @property
+    def predictor(self) -> nn.Module:
+        """The first network."""
+        return Predictor(self.first)
+
+
 class Predictor(nn.Module):
     """A network with its logits turned into class probabilities ``(B, C, *S)``.
 

@@ -10,7 +10,7 @@ from dmd.data.batches import Batch
 from dmd.losses import cross_entropy, information, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build, Network
-from dmd.schedules import ramp
+from dmd.schedules import warmup
 from dmd.teacher import Teacher
 
 
@@ -57,7 +57,7 @@ class DUWM(Method):
         logits = self.student(batch.images)
         seen, _ = batch.split(logits)
         target, feature = self.teach(batch.images)
-        weight = self.params.consistency * ramp(self.clock(step) // 150, self.params.rampup)
+        weight = self.params.consistency * warmup(self.clock(step), self.params.rampup)
         inconsistency = weighted_inconsistency(probabilities(logits), target, feature, self.params.price)
         return {
             "cross_entropy": self.params.supervised * cross_entropy(seen, batch.labels),

@@ -11,7 +11,7 @@ from dmd.data.batches import Batch
 from dmd.losses import cross_entropy, information, mean_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
-from dmd.schedules import ramp
+from dmd.schedules import warmup
 from dmd.teacher import Teacher
 
 LOG_SMOOTHING = 1e-30  # inside the logarithm, fengweie/LG-ER-MT:utils/losses.py
@@ -59,7 +59,7 @@ class LGERMT(Method):
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the two supervised terms, the consistency, both structures and the entropy."""
-        weights, warmup = self.params, ramp(self.clock(step) // 150, self.params.rampup)
+        weights, rise = self.params, warmup(self.clock(step), self.params.rampup)
         logits = self.student(batch.images)
         p, q = probabilities(logits), probabilities(self.teacher(batch.images))
         own, taught = (information(x, LOG_SMOOTHING) / math.log(x.shape[1]) for x in (p, q))
@@ -69,10 +69,10 @@ class LGERMT(Method):
         return {
             "cross_entropy": weights.supervised * cross_entropy(seen, batch.labels),
             "dice": weights.supervised * supervised_dice(seen, batch.labels),
-            "consistency": weights.consistency * warmup * mean_squared(p, q) / 2,
-            "local": weights.local_structure * warmup * local_structure(cut(p, cubes), cut(q, cubes)),
-            "global": weights.global_structure * warmup * mean_squared(own, taught) / 2,
-            "entropy": weights.entropy * warmup * unseen.sum(dim=1).mean(),
+            "consistency": weights.consistency * rise * mean_squared(p, q) / 2,
+            "local": weights.local_structure * rise * local_structure(cut(p, cubes), cut(q, cubes)),
+            "global": weights.global_structure * rise * mean_squared(own, taught) / 2,
+            "entropy": weights.entropy * rise * unseen.sum(dim=1).mean(),
         }
 
     def after_step(self, step: int) -> None:

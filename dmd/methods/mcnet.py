@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from dmd.data.batches import Batch
 from dmd.errors import InputError, nearest
-from dmd.losses import dice_half, dice_linear, mean_squared, multiclass, sharpen
+from dmd.losses import dice_half, linear_dice, mean_squared, sharpen
 from dmd.methods.base import Method
 from dmd.networks.build import Build
-from dmd.schedules import ramp
+from dmd.schedules import warmup
 
 PREDICTIONS = ("mean", "first")
 
@@ -80,14 +80,14 @@ class MCNet(Method):
         """Return the two supervised terms and the consistency."""
         first, second = (torch.softmax(logits.float(), dim=1) for logits in self.peers(batch.images))
         labelled = len(batch.labels)
-        warmup = ramp(self.clock(step) // 150, self.params.rampup)
+        weight = warmup(self.clock(step), self.params.rampup)
         consistency = mean_squared(first, sharpen(second, self.params.sharpening)) + mean_squared(
             second, sharpen(first, self.params.sharpening)
         )
         return {
-            "supervised_1": self.params.supervised * _dice(first[:labelled], batch.labels),
-            "supervised_2": self.params.supervised * _dice(second[:labelled], batch.labels),
-            "consistency": self.params.consistency * warmup * consistency,
+            "supervised_1": self.params.supervised * linear_dice(first[:labelled], batch.labels, dice_half),
+            "supervised_2": self.params.supervised * linear_dice(second[:labelled], batch.labels, dice_half),
+            "consistency": self.params.consistency * weight * consistency,
         }
 
     def peers(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,9 +102,3 @@ class MCNet(Method):
     def predictor(self) -> nn.Module:
         """Both decoders, or the first, as ``prediction`` says."""
         return self.decoders
-
-
-def _dice(probabilities: Tensor, labels: Tensor) -> Tensor:
-    if probabilities.shape[1] == 2:
-        return dice_linear(probabilities[:, 1], labels.to(probabilities.dtype), smoothing=1e-8)
-    return multiclass(dice_half, probabilities, labels)

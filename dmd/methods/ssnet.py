@@ -8,11 +8,11 @@ from torch.nn import functional
 
 from dmd.data.batches import Batch
 from dmd.errors import InputError, nearest
-from dmd.losses import dice_linear, dice_squared, mean_over_classes, multiclass, probabilities
+from dmd.losses import dice_linear, dice_squared, linear_dice, mean_over_classes, probabilities
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
 from dmd.perturbation import adversarial_direction, frozen_statistics
-from dmd.schedules import ramp
+from dmd.schedules import warmup
 
 FEATURES = 32  # width of the projected features (ycwu1997/SS-Net:code/networks/VNet.py)
 RANKINGS = ("lowest", "highest")
@@ -96,10 +96,10 @@ class SSNet(Method):
         labelled, unlabelled = batch.split(feature)
         predicted, pseudo_labels = batch.split(logits.detach().argmax(dim=1))
         self._remember(labelled.detach(), predicted, batch.labels)
-        weight = self.params.consistency * ramp(self.clock(step) // 150, self.params.rampup)
+        weight = self.params.consistency * warmup(self.clock(step), self.params.rampup)
         separation = weight * self.params.separation
         return {
-            "dice": _dice(probabilities(logits[: len(batch.labels)]), batch.labels),
+            "dice": linear_dice(probabilities(logits[: len(batch.labels)]), batch.labels, _squared),
             "closeness_labelled": separation * self._closeness(labelled, batch.labels),
             "closeness_unlabelled": separation * self._closeness(unlabelled, pseudo_labels),
             "smoothness": weight * self._smoothness(batch.images),
@@ -170,12 +170,6 @@ def _weighted_distance(members: Tensor, prototypes: Tensor, scores: Tensor) -> T
     centre = functional.normalize(prototypes, dim=1).mean(dim=0)
     cosines = (functional.normalize(members.float(), dim=1) * centre).sum(dim=1)
     return (weights * (1 - cosines)).mean() / weights.mean()
-
-
-def _dice(predicted: Tensor, labels: Tensor) -> Tensor:
-    if predicted.shape[1] == 2:
-        return dice_linear(predicted[:, 1], labels.to(predicted.dtype), smoothing=1e-8)
-    return multiclass(_squared, predicted, labels)
 
 
 def _distance(predicted: Tensor, reference: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from dmd.data.batches import Batch
 from dmd.losses import cross_entropy, information, masked_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
-from dmd.schedules import ramp
+from dmd.schedules import ramp, warmup
 from dmd.teacher import Teacher
 
 
@@ -55,7 +55,7 @@ class UAMT(Method):
         seen, unseen = batch.split(self.student(batch.images))
         target = probabilities(self.teacher(images))
         certain = self.entropy(images) < self.threshold(step)
-        weight = self.params.consistency * ramp(self.clock(step) // 150, self.params.rampup)
+        weight = self.params.consistency * warmup(self.clock(step), self.params.rampup)
         return {
             "cross_entropy": self.params.supervised * cross_entropy(seen, batch.labels),
             "dice": self.params.supervised * supervised_dice(seen, batch.labels),
