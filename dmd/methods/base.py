@@ -13,7 +13,6 @@ from dmd.data.batches import Batch
 from dmd.data.store import Case
 from dmd.errors import InputError, nearest
 from dmd.networks.build import Build
-from dmd.networks.discriminator import held
 
 
 class Method(nn.Module):
@@ -99,9 +98,8 @@ class Adversarial(Method):
     """A method whose ``segmenter`` and ``discriminator`` learn in turns, each with an optimiser of its own.
 
     A subclass sets both networks and ``params.discriminator_rate``, and holds the discriminator
-    (`dmd.networks.discriminator.held`) where its `losses` ask it. The discriminator then learns from the outputs of the
-    updated segmenter in evaluation mode (kleinzcy/SASSnet:code/train_gan_sdfloss.py) with Adam at a constant rate; its
-    loss is reported among the terms.
+    (`dmd.networks.discriminator.held`) where its `losses` ask it. The discriminator then learns from what `shown` gives
+    with Adam at a constant rate; its loss is reported among the terms.
     """
 
     segmenter: nn.Module
@@ -109,11 +107,11 @@ class Adversarial(Method):
     BETAS = (0.9, 0.99)  # ibid. and hfslyc/AdvSemiSeg:train.py
 
     def shown(self, images: Tensor) -> Tensor:
-        """Return what the segmenter shows to the discriminator, ``(B, K, *S)``."""
+        """Return what the discriminator learns from, ``(B, K, *S)`` without gradient, after the segmenter's step."""
         raise NotImplementedError
 
     def discriminator_loss(self, shown: Tensor, batch: Batch) -> Tensor:
-        """Return what the discriminator minimises; ``shown`` carries no gradient."""
+        """Return what the discriminator minimises."""
         raise NotImplementedError
 
     def start_training(self, settings: dict[str, float]) -> None:
@@ -126,9 +124,7 @@ class Adversarial(Method):
     def train_step(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Train the segmenter by one step, then the discriminator."""
         terms = super().train_step(batch, step)
-        with torch.no_grad(), held(self.segmenter):
-            shown = self.shown(batch.images)
-        loss = self.discriminator_loss(shown, batch)
+        loss = self.discriminator_loss(self.shown(batch.images), batch)
         self.discriminator_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.discriminator_optimiser.step()

@@ -67,9 +67,11 @@ class SASSNet(Adversarial):
             "adversarial": self.params.adversarial * weight * adversarial,
         }
 
+    @torch.no_grad()
     def shown(self, images: Tensor) -> Tensor:
-        """Return the signed distance maps."""
-        return self.segmenter.maps_and_logits(images)[0]
+        """Return the signed distance maps of the updated segmenter in evaluation mode."""
+        with held(self.segmenter):
+            return self.segmenter.maps_and_logits(images)[0]
 
     def discriminator_loss(self, shown: Tensor, batch: Batch) -> Tensor:
         """Return the cross-entropy of which cases are labelled."""
