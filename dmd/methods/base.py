@@ -141,7 +141,10 @@ class Adversarial(Method):
 
 
 class Pair(Method):
-    """A method whose two networks, ``first`` and ``second``, teach each other; the first one is evaluated."""
+    """A method whose two networks, ``first`` and ``second``, teach each other; the first one is evaluated.
+
+    Its ``params.cross_entropy`` is the share of the cross-entropy beside Dice in the supervision, by default none.
+    """
 
     def __init__(self, params: Any, build: Build) -> None:
         super().__init__()
@@ -155,11 +158,16 @@ class Pair(Method):
         return self.first(images), self.second(images)
 
     def supervision(self, peers: tuple[Tensor, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """Return the Dice loss of each network on the labelled cases."""
-        return {
-            f"supervised_{index}": losses.supervised_dice(logits[: len(labels)], labels)
-            for index, logits in enumerate(peers, start=1)
-        }
+        """Return ``(1 - s) Dice + s CE`` of each network on the labelled cases."""
+        share = self.params.cross_entropy
+        terms = {}
+        for index, logits in enumerate(peers, start=1):
+            seen = logits[: len(labels)]
+            term = losses.supervised_dice(seen, labels)
+            if share:
+                term = torch.lerp(term, losses.cross_entropy(seen, labels), share)
+            terms[f"supervised_{index}"] = term
+        return terms
 
     @property
     def predictor(self) -> nn.Module:

@@ -1,28 +1,38 @@
 """DMD: two networks teach each other with temperature-softened probabilities (Xie et al., MICCAI 2023)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
 from dmd.data.batches import Batch
-from dmd.errors import InputError, nearest
+from dmd.errors import require_known, require_positive
 from dmd.losses import dice_distance, kl_bernoulli, kl_released
 from dmd.methods.base import Pair, class_probabilities
 from dmd.networks.build import Build
 
 # Which distance between the softened predictions: the paper's Dice, or the KL of its ablation. `kl` is what the authors
 # released (SilenceMonk/Dual-Mutual-Distillation:train_dmd.py at a5609d2): the foreground half of the two-way
-# divergence; `kl_bernoulli` is the whole of it.
-DIVERGENCES = {"dice": dice_distance, "kl": kl_released, "kl_bernoulli": kl_bernoulli}
+# divergence; `kl_bernoulli` is the whole of it. `dice_foreground` leaves out the background of several classes.
+DIVERGENCES = {
+    "dice": dice_distance,
+    "dice_foreground": partial(dice_distance, background=False),
+    "kl": kl_released,
+    "kl_bernoulli": kl_bernoulli,
+}
 
 
 @dataclass(frozen=True)
 class Params:
-    """``temperature`` T softens both predictions, ``weight`` is lambda, ``divergence`` a key of `DIVERGENCES`."""
+    """``temperature`` T softens both predictions, ``weight`` is lambda, ``divergence`` a key of `DIVERGENCES`.
+
+    ``cross_entropy`` is the share of the cross-entropy in the supervised terms, by default none.
+    """
 
     temperature: float
     weight: float
     divergence: str
+    cross_entropy: float | None
 
 
 class DMD(Pair):
@@ -36,11 +46,8 @@ class DMD(Pair):
     Params = Params
 
     def __init__(self, params: Params, build: Build) -> None:
-        if params.divergence not in DIVERGENCES:
-            raise InputError(
-                f"dmd: unknown divergence '{params.divergence}'{nearest(params.divergence, DIVERGENCES)}. "
-                f"Known: {', '.join(DIVERGENCES)}"
-            )
+        require_known(params.divergence, DIVERGENCES, "divergence")
+        require_positive("dmd", temperature=params.temperature)
         super().__init__(params, build)
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
+from dmd.errors import InputError, require_positive
 from dmd.losses import cross_entropy, information, mean_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
@@ -53,6 +54,7 @@ class LGERMT(Method):
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
+        require_positive("lgermt", cube=params.cube, cubes=params.cubes)
         self.params, self.clock = params, build.clock
         self.student = build.network(build.classes)
         self.teacher = Teacher(build.network(build.classes), params.decay, params.noise)
@@ -90,7 +92,14 @@ def draw_cubes(size: torch.Size, edge: int, count: int) -> list[tuple[slice, ...
 
     ``count`` different places (or all, where there are fewer) along each of the first two axes and one along the third:
     their product. A patch of 112 x 112 x 80 with an edge of 16 has a grid of 7 x 7 x 5 places and 4 cubes are drawn.
+
+    Raises
+    ------
+    InputError
+        The image has no room for a cube.
     """
+    if edge > min(size):
+        raise InputError(f"lgermt: expected cubes no larger than the patch {list(size)}, found an edge of {edge}")
     axes = []
     for axis, length in enumerate(size):
         places = torch.randperm(length // edge)[: count if axis < 2 else 1].tolist()

@@ -19,7 +19,9 @@ class Params:
 
     ``supervised`` weighs cross-entropy and Dice, ``consistency`` is the maximum of the warm-up over ``rampup`` units of
     150 iterations, ``decay`` and ``noise`` are the teacher's, ``forwards`` times ``copies`` the number of stochastic
-    passes (see `dmd.teacher.Teacher.passes`), ``certain`` the share of ln 2 below which the entropy must lie at first.
+    passes (see `dmd.teacher.Teacher.passes`), ``certain`` the share of the last threshold below which the entropy must
+    lie at first. That ``threshold``, in nats, is ln 2 and the ``divisor`` of the consistency 2, whatever the number of
+    classes, as released, where nothing else is given.
     """
 
     supervised: float
@@ -30,6 +32,8 @@ class Params:
     forwards: int
     copies: int
     certain: float
+    threshold: float | None
+    divisor: float | None
 
 
 class UAMT(Method):
@@ -55,11 +59,12 @@ class UAMT(Method):
         seen, unseen = batch.split(self.student(batch.images))
         target = probabilities(self.teacher(images))
         certain = self.entropy(images) < self.threshold(step)
+        consistency = masked_squared(probabilities(unseen), target, certain, self.params.divisor or 2)
         weight = self.params.consistency * warmup(self.clock(step), self.params.rampup)
         return {
             "cross_entropy": self.params.supervised * cross_entropy(seen, batch.labels),
             "dice": self.params.supervised * supervised_dice(seen, batch.labels),
-            "consistency": weight * masked_squared(probabilities(unseen), target, certain),
+            "consistency": weight * consistency,
         }
 
     def entropy(self, images: Tensor) -> Tensor:
@@ -70,12 +75,12 @@ class UAMT(Method):
         return information(mean).sum(dim=1)
 
     def threshold(self, step: int) -> float:
-        """Return the entropy below which a voxel counts, ``(c + (1 - c) * ramp(iteration, length)) * ln 2``.
+        """Return the entropy below which a voxel counts, ``(c + (1 - c) * ramp(iteration, length)) * last``.
 
-        It reaches ln 2 at the end of training: everything for two classes, still a choice for more.
+        At the end of training it is the last one: ln 2 is everything for two classes, still a choice for more.
         """
         share = self.params.certain + (1 - self.params.certain) * ramp(self.clock(step), self.length)
-        return share * math.log(2)
+        return share * (self.params.threshold or math.log(2))
 
     def after_step(self, step: int) -> None:
         """Let the teacher follow the student."""
