@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
+from dmd.errors import require_positive
 from dmd.losses import cross_entropy, information, masked_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
@@ -50,6 +51,9 @@ class UAMT(Method):
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
         self.params, self.clock, self.length = params, build.clock, build.reference_iterations
+        self.last = math.log(2) if params.threshold is None else params.threshold
+        self.divisor = 2 if params.divisor is None else params.divisor
+        require_positive("uamt", threshold=self.last, divisor=self.divisor)
         self.student = build.network(build.classes)
         self.teacher = Teacher(build.network(build.classes), params.decay, params.noise)
 
@@ -59,7 +63,7 @@ class UAMT(Method):
         seen, unseen = batch.split(self.student(batch.images))
         target = probabilities(self.teacher(images))
         certain = self.entropy(images) < self.threshold(step)
-        consistency = masked_squared(probabilities(unseen), target, certain, self.params.divisor or 2)
+        consistency = masked_squared(probabilities(unseen), target, certain, self.divisor)
         weight = self.params.consistency * warmup(self.clock(step), self.params.rampup)
         return {
             "cross_entropy": self.params.supervised * cross_entropy(seen, batch.labels),
@@ -80,7 +84,7 @@ class UAMT(Method):
         At the end of training it is the last one: ln 2 is everything for two classes, still a choice for more.
         """
         share = self.params.certain + (1 - self.params.certain) * ramp(self.clock(step), self.length)
-        return share * (self.params.threshold or math.log(2))
+        return share * self.last
 
     def after_step(self, step: int) -> None:
         """Let the teacher follow the student."""

@@ -105,6 +105,8 @@ def test_a_pair_has_as_much_cross_entropy_as_asked(made, name, dimensions):
         ("dmd", 2, {"temperature": -1.5}, "dmd: expected temperature > 0, found -1.5"),
         ("dmd", 2, {"temperature": math.nan}, "dmd: expected temperature > 0, found nan"),
         ("mcnet", 3, {"sharpening": 0}, "mcnet: expected sharpening > 0, found 0"),
+        ("uamt", 2, {"threshold": 0}, "uamt: expected threshold > 0, found 0"),
+        ("uamt", 2, {"divisor": 0}, "uamt: expected divisor > 0, found 0"),
         ("lgermt", 3, {"cube": 0}, "lgermt: expected cube > 0, found 0"),
         ("lgermt", 3, {"cubes": 0}, "lgermt: expected cubes > 0, found 0"),
         ("ssnet", 3, {"prototypes": 1}, "ssnet: expected at least 2 prototypes, found 1"),
