@@ -27,6 +27,7 @@ DEFAULT_STORE = "sqlite:///results/mlflow.db"
 FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
 
 Value = float | int | str | bool | None
+Selection = Literal["last", "validation", "oracle"]
 Empty = Literal[
     "no_distance", "as_published", "penalised"
 ]  # what an empty prediction counts as, see `dmd.metrics.treat_empty`
@@ -100,6 +101,7 @@ class Protocol(Strict):
     """What all methods of one data set share. ``iterations`` are the paper's.
 
     ``selection`` says which weights are tested: the ``last`` ones, or the best on the patients of ``validation``.
+    ``oracle`` is the best on the test patients themselves, as some released scripts choose: for comparison only.
     """
 
     network: Literal["vnet", "unet"]
@@ -107,7 +109,7 @@ class Protocol(Strict):
     iterations: PositiveInt
     optimiser: Optimiser
     schedule: Schedule
-    selection: Literal["last", "validation"]
+    selection: Selection
 
 
 class Training(Strict):
@@ -115,6 +117,7 @@ class Training(Strict):
 
     iterations: PositiveInt | None = None
     schedule: Schedule | None = None
+    selection: Selection | None = None
 
 
 class Method(Strict):

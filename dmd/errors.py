@@ -19,6 +19,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{spelt[match[0]]}'?" if match else ""
 
 
+def require_known(where: str, name: str, known: Iterable[str], what: str) -> None:
+    """Raise an `InputError` unless ``name`` is one of the ``known`` ones, which it lists with the nearest."""
+    if name not in known:
+        raise InputError(f"{where}: unknown {what} '{name}'{nearest(name, known)}. Known: {', '.join(known)}")
+
+
 def lookup(known: Mapping[str, Any], name: str, what: str, where: str) -> Any:
     """Return what ``known`` holds under a name.
 
@@ -27,6 +33,12 @@ def lookup(known: Mapping[str, Any], name: str, what: str, where: str) -> Any:
     InputError
         It holds nothing there; lists the known names and the nearest.
     """
-    if name not in known:
-        raise InputError(f"{where}: unknown {what} '{name}'{nearest(name, known)}. Known: {', '.join(known)}")
+    require_known(where, name, known, what)
     return known[name]
+
+
+def require_positive(where: str, **values: float) -> None:
+    """Raise an `InputError` unless every one of ``values`` is above 0."""
+    for name, value in values.items():
+        if not value > 0:  # so that NaN is refused as well
+            raise InputError(f"{where}: expected {name} > 0, found {value}; change it in config/methods.yaml")

@@ -143,11 +143,33 @@ def supervised_dice(logits: Tensor, labels: Tensor, smoothing: float = 1e-5) -> 
     return loss(predicted[:, -1], labels)
 
 
-def dice_distance(logits_1: Tensor, logits_2: Tensor, temperature: float, smoothing: float = 1e-5) -> Tensor:
+def linear_dice(predicted: Tensor, labels: Tensor, several: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Return the linear Dice loss of the foreground of two classes; of more, the mean over all classes of ``several``.
+
+    MC-Net and SS-Net are supervised so, each with a loss of its own for several classes (ycwu1997/MC-Net and
+    ycwu1997/SS-Net:code/train_*_3d.py, code/train_*_2d.py).
+
+    Parameters
+    ----------
+    predicted : Tensor
+        Probabilities ``(B, C, *S)``.
+    labels : Tensor
+        ``(B, *S)`` integers.
+    several : callable
+        A two-class loss such as `dice_half`.
+    """
+    if predicted.shape[1] == 2:
+        return dice_linear(predicted[:, 1], labels, smoothing=1e-8)
+    return multiclass(several, predicted, labels)
+
+
+def dice_distance(
+    logits_1: Tensor, logits_2: Tensor, temperature: float, smoothing: float = 1e-5, background: bool = True
+) -> Tensor:
     """Return the squared Dice loss between two temperature-softened predictions.
 
     Symmetric, in [0, 1], 0 for equal predictions however uncertain; T -> infinity gives 0. With several
-    channels the mean over all classes (our choice; Xie et al. 2023 leave it open).
+    channels the mean over all classes, or all but the background (our choices; Xie et al. 2023 leave it open).
 
     Notes
     -----
@@ -158,7 +180,10 @@ def dice_distance(logits_1: Tensor, logits_2: Tensor, temperature: float, smooth
     def loss(a: Tensor, b: Tensor) -> Tensor:
         return dice_squared(a, b, smoothing)
 
-    return mean_over_classes(loss, probabilities(logits_1, temperature), probabilities(logits_2, temperature))
+    first, second = (probabilities(logits, temperature) for logits in (logits_1, logits_2))
+    if not background and first.shape[1] > 1:
+        first, second = first[:, 1:], second[:, 1:]
+    return mean_over_classes(loss, first, second)
 
 
 def kl_released(logits_1: Tensor, logits_2: Tensor, temperature: float) -> Tensor:
@@ -274,11 +299,11 @@ def information(probabilities: Tensor, smoothing: float = 1e-6) -> Tensor:
     return -p * torch.log(p + smoothing)
 
 
-def masked_squared(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
-    """Return ``sum_v m_v sum_c (a_vc - b_vc)^2 / (2 sum_v m_v)``; in [0, 1] for probabilities, 0 for an empty mask.
+def masked_squared(first: Tensor, second: Tensor, mask: Tensor, divisor: float = 2) -> Tensor:
+    """Return ``sum_v m_v sum_c (a_vc - b_vc)^2 / (d sum_v m_v)``; in [0, 2 / d] for probabilities, 0 for an empty mask.
 
-    ``first`` and ``second`` are ``(B, C, *S)``, ``mask`` is ``(B, *S)`` bool. The divisor is 2 for any number of
-    classes, as in HiLab-git/SSL4MIS:code/train_uncertainty_aware_mean_teacher_2D.py.
+    ``first`` and ``second`` are ``(B, C, *S)``, ``mask`` is ``(B, *S)`` bool. The divisor d is 2 for any number of
+    classes in HiLab-git/SSL4MIS:code/train_uncertainty_aware_mean_teacher_2D.py.
 
     >>> one, none = torch.tensor([[[1.0, 0.6], [0.0, 0.4]]]), torch.zeros(1, 2, 2)
     >>> masked_squared(one, none, torch.tensor([[True, False]])).item()
@@ -287,4 +312,4 @@ def masked_squared(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
     _same_shape(first, second)
     _same_shape(first[:, 0], mask)
     squared = (first.float() - second.float()).square().sum(dim=1)
-    return (mask * squared).sum() / (2 * mask.sum()).clamp(min=1)
+    return (mask * squared).sum() / (divisor * mask.sum().clamp(min=1))

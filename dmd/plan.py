@@ -271,9 +271,10 @@ class _Planner:
         training = row.training.get(dataset) or source.training.get(dataset)
         reference = (training and training.iterations) or protocol.iterations
         schedule = (training and training.schedule) or protocol.schedule
+        selection = (training and training.selection) or protocol.selection
         batches = row.batches or source.batches or "two_stream"
         self._check_budget(where, scaled.data, labelled, batches)
-        self._check_selection(where, scaled, protocol)
+        self._check_selection(where, scaled, selection)
         spec = {
             "dataset": store.identity,
             "dimensions": dimensions,
@@ -294,8 +295,8 @@ class _Planner:
             "schedule": schedule.model_dump(),
             "precision": settings.precision,
             "stride": scaled.stride,
-            "selection": protocol.selection,
-            "validate_every": scaled.validate_every if protocol.selection == "validation" else None,
+            "selection": selection,
+            "validate_every": None if selection == "last" else scaled.validate_every,
             "seed": seed,
         }
         return json.loads(canonical(spec)), store.name
@@ -323,17 +324,17 @@ class _Planner:
                 "semi-supervised method; lower the budget or use a supervised method"
             )
 
-    def _check_selection(self, where: str, scaled: ScaledDataset, protocol: Protocol) -> None:
-        if protocol.selection != "validation":
+    def _check_selection(self, where: str, scaled: ScaledDataset, selection: str) -> None:
+        if selection == "last":
             return
-        if not self.splits[scaled.data].parts.get("validation"):
+        if selection == "validation" and not self.splits[scaled.data].parts.get("validation"):
             raise InputError(
                 f"{where}: `selection: validation` needs patients to choose on, but the split of '{scaled.data}' has "
                 "none in its part 'validation'; use `selection: last`"
             )
         if scaled.validate_every is None:
             raise InputError(
-                f"{where}: `selection: validation` needs the number of iterations between two validations; add "
+                f"{where}: `selection: {selection}` needs the number of iterations between two validations; add "
                 "`validate_every` to the data set in config/scales.yaml"
             )
 

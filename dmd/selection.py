@@ -1,4 +1,4 @@
-"""Which weights of a training are tested: the last ones, or the best on the validation patients."""
+"""Which weights of a training are tested: the last ones, or the best on the validation or even the test patients."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from dmd.metrics import mean_dice
 
 
 class Selection:
-    """Looks at the validation cases now and then and keeps the best weights; with ``selection: last`` does neither.
+    """Looks at the chosen cases now and then and keeps the best weights; with ``selection: last`` does neither.
 
     Parameters
     ----------
@@ -28,17 +28,18 @@ class Selection:
     Attributes
     ----------
     best : dict or None
-        ``step``, ``dice`` and ``weights`` of the best validation so far; the earlier one of equals.
+        ``step``, ``dice`` and ``weights`` of the best look so far; the earlier one of equals.
     """
 
     def __init__(
         self, spec: dict[str, Any], store: Store, device: torch.device, best: dict[str, Any] | None = None
     ) -> None:
         self.spec, self.device, self.best = spec, device, best
+        self.name = f"{spec['selection']}_dice"
         self.cases = [case for part in parts(spec) for case in store.cases(part)]
 
     def look(self, method: Method, step: int) -> dict[str, float]:
-        """Return what to write into the history after ``step`` steps: ``validation_dice`` where one is due.
+        """Return what to write into the history after ``step`` steps: ``<selection>_dice`` where one is due.
 
         That is every ``validate_every`` steps and after the last one.
         """
@@ -48,7 +49,7 @@ class Selection:
         if self.best is None or dice > self.best["dice"]:
             self.best = {"step": step, "dice": dice, "weights": _weights(method.predictor)}
         method.train()  # the predictor, a part of the method, was put into evaluation mode
-        return {"validation_dice": dice}
+        return {self.name: dice}
 
     def weights(self, method: Method) -> dict[str, Tensor]:
         """Return the weights of the predictor to test."""
@@ -58,18 +59,18 @@ class Selection:
         return {name: tensor.cpu() for name, tensor in self.best["weights"].items()}
 
     def facts(self) -> dict[str, Any]:
-        """Return which step the weights are of, and the validation that they were chosen by."""
+        """Return which step the weights are of, and the Dice that they were chosen by."""
         if self.best is None:
             return {"selected_step": self.spec["iterations"]}
-        return {"selected_step": self.best["step"], "validation_dice": self.best["dice"]}
+        return {"selected_step": self.best["step"], self.name: self.best["dice"]}
 
     def _due(self, step: int) -> bool:
         return step % self.spec["validate_every"] == 0 or step == self.spec["iterations"]
 
 
 def parts(spec: dict[str, Any]) -> list[str]:
-    """Return the parts of the split that the selection looks at; never "test"."""
-    return ["validation"] if spec["selection"] == "validation" else []
+    """Return the parts of the split that the selection looks at: "test" for ``oracle`` alone."""
+    return {"last": [], "validation": ["validation"], "oracle": ["test"]}[spec["selection"]]
 
 
 def _mean_dice(predictor: nn.Module, cases: list[Case], spec: dict[str, Any], device: torch.device) -> float:

@@ -19,6 +19,7 @@ from dmd.losses import (
     information,
     kl_bernoulli,
     kl_released,
+    linear_dice,
     masked_squared,
     mean_over_classes,
     mean_squared,
@@ -175,6 +176,22 @@ def test_dice_distance_of_several_channels_averages_the_classes():
     first, second = random_logits(4, 5), random_logits(4, 6)
     expected = mean_over_classes(dice_squared, torch.softmax(first / 2, 1), torch.softmax(second / 2, 1))
     assert dice_distance(first, second, 2.0) == expected
+
+
+def test_dice_distance_of_the_foreground_classes_leaves_out_the_background():
+    first, second = random_logits(4, 5), random_logits(4, 6)
+    softened = (torch.softmax(logits / 2, 1)[:, 1:] for logits in (first, second))
+    assert dice_distance(first, second, 2.0, background=False) == mean_over_classes(dice_squared, *softened)
+    first, second = random_logits(1, 5), random_logits(1, 6)
+    assert dice_distance(first, second, 2.0, background=False) == dice_distance(first, second, 2.0)
+
+
+@pytest.mark.parametrize("several", [dice_half, dice_squared])
+def test_linear_dice_is_of_the_foreground_of_two_classes_and_another_of_more(several):
+    labels = torch.randint(0, 2, (2, 4, 3, 2), generator=torch.Generator().manual_seed(1))
+    two, four = (torch.softmax(random_logits(channels, 2), dim=1) for channels in (2, 4))
+    assert linear_dice(two, labels, several) == dice_linear(two[:, 1], labels)
+    assert linear_dice(four, labels, several) == multiclass(several, four, labels)
 
 
 # Divergences.
@@ -367,6 +384,11 @@ def test_masked_squared_counts_two_per_voxel_whatever_the_classes():
     assert masked_squared(first, second, torch.tensor([[True, True, False]])).item() == 1
     first[0, :, 1] = second[0, :, 1]
     assert masked_squared(first, second, torch.tensor([[True, True, False]])).item() == 0.5
+
+
+def test_masked_squared_divides_by_another_number_if_asked():
+    first, mask = torch.ones(1, 4, 3), torch.tensor([[True, True, False]])
+    assert masked_squared(first, torch.zeros(1, 4, 3), mask, divisor=4).item() == 1
 
 
 def test_masked_squared_of_an_empty_mask_is_zero_without_gradient():

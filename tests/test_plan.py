@@ -401,14 +401,23 @@ def test_weights_are_chosen_on_validation_patients_where_the_protocol_says_so(co
 
 def test_a_number_of_validations_that_are_not_made_is_no_setting(content, root):
     before = row(planned(content, root), "table3", "dmd").runs
-    content["scales"]["paper"]["datasets"]["la"]["validate_every"] = 200
+    content["scales"]["paper"]["datasets"]["la"]["validate_every"] = 300
     assert row(planned(content, root), "table3", "dmd").runs == before
+
+
+def test_one_method_may_choose_on_the_test_patients_by_the_name_of_oracle(content, root):
+    content["methods"]["dmd"]["training"]["la"] = {"selection": "oracle"}
+    made = planned(content, root)
+    spec = made.runs[row(made, "table1", "dmd").runs[0]].spec
+    assert (spec["selection"], spec["validate_every"]) == ("oracle", 200)
+    assert made.runs[row(made, "table1", "uamt").runs[0]].spec["selection"] == "last"
 
 
 def test_a_selection_without_validation_patients_or_interval_is_refused(content, root):
     content["protocols"]["la"]["selection"] = "validation"
     assert "the split of 'la' has none in its part 'validation'" in fault(content, root)
-    content["scales"]["paper"]["datasets"]["la"] |= {"data": "acdc", "patch": [256, 256], "stride": None}
+    scaled = content["scales"]["paper"]["datasets"]["la"]
+    scaled |= {"data": "acdc", "patch": [256, 256], "stride": None, "validate_every": None}
     assert "add `validate_every` to the data set in config/scales.yaml" in fault(content, root)
 
 

@@ -170,6 +170,20 @@ def test_the_test_cases_are_never_read_in_training(tiny_store, tiny_run, monkeyp
     assert read == ["train", "validation"]
 
 
+def test_the_oracle_chooses_on_the_test_cases_and_says_so(tiny_store, tiny_run):
+    run = tiny_run(spec(2, selection="oracle"))
+    assert selection.parts(run.read_spec()) == ["test"]
+    train(run, tiny_store[2], "cpu")
+    facts = json.loads(run.facts.read_text())
+    found = {int(line["step"]): float(line["oracle_dice"]) for line in history(run) if line["oracle_dice"]}
+    assert list(found) == [4, 8, 10]
+    assert (facts["selected_step"], facts["oracle_dice"]) == max(found.items(), key=lambda item: item[1])
+    predictor, settings = load_predictor(run, run.read_spec(), CPU), run.read_spec()
+    cases = load_store(tiny_store[2]).cases("test")
+    scores = [mean_dice(predict_case(predictor, case.image, settings, CPU), case.label, 3) for case in cases]
+    assert np.mean(scores) == pytest.approx(facts["oracle_dice"], abs=1e-12)
+
+
 def test_the_mean_dice_is_that_of_the_evaluation_class_by_class():
     random = np.random.default_rng(0)
     for classes in (2, 4):

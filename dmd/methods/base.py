@@ -13,7 +13,6 @@ from dmd.data.batches import Batch
 from dmd.data.store import Case
 from dmd.errors import InputError, nearest
 from dmd.networks.build import Build
-from dmd.networks.discriminator import held
 
 
 class Method(nn.Module):
@@ -99,9 +98,8 @@ class Adversarial(Method):
     """A method whose ``segmenter`` and ``discriminator`` learn in turns, each with an optimiser of its own.
 
     A subclass sets both networks and ``params.discriminator_rate``, and holds the discriminator
-    (`dmd.networks.discriminator.held`) where its `losses` ask it. The discriminator then learns from the outputs of the
-    updated segmenter in evaluation mode (kleinzcy/SASSnet:code/train_gan_sdfloss.py) with Adam at a constant rate; its
-    loss is reported among the terms.
+    (`dmd.networks.discriminator.held`) where its `losses` ask it. The discriminator then learns from what `shown` gives
+    with Adam at a constant rate; its loss is reported among the terms.
     """
 
     segmenter: nn.Module
@@ -109,11 +107,11 @@ class Adversarial(Method):
     BETAS = (0.9, 0.99)  # ibid. and hfslyc/AdvSemiSeg:train.py
 
     def shown(self, images: Tensor) -> Tensor:
-        """Return what the segmenter shows to the discriminator, ``(B, K, *S)``."""
+        """Return what the discriminator learns from, ``(B, K, *S)`` without gradient, after the segmenter's step."""
         raise NotImplementedError
 
     def discriminator_loss(self, shown: Tensor, batch: Batch) -> Tensor:
-        """Return what the discriminator minimises; ``shown`` carries no gradient."""
+        """Return what the discriminator minimises."""
         raise NotImplementedError
 
     def start_training(self, settings: dict[str, float]) -> None:
@@ -126,9 +124,7 @@ class Adversarial(Method):
     def train_step(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Train the segmenter by one step, then the discriminator."""
         terms = super().train_step(batch, step)
-        with torch.no_grad(), held(self.segmenter):
-            shown = self.shown(batch.images)
-        loss = self.discriminator_loss(shown, batch)
+        loss = self.discriminator_loss(self.shown(batch.images), batch)
         self.discriminator_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.discriminator_optimiser.step()
@@ -142,6 +138,41 @@ class Adversarial(Method):
         """Take up what `training_state` returned."""
         super().load_training_state(state)
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+
+
+class Pair(Method):
+    """A method whose two networks, ``first`` and ``second``, teach each other; the first one is evaluated.
+
+    Its ``params.cross_entropy`` is the share of the cross-entropy beside Dice in the supervision, by default none.
+    """
+
+    def __init__(self, params: Any, build: Build) -> None:
+        super().__init__()
+        self.params, self.clock = params, build.clock
+        # Built one after the other from one generator, so that their initial weights differ.
+        self.first = build.network(build.logit_channels)
+        self.second = build.network(build.logit_channels)
+
+    def peers(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both networks."""
+        return self.first(images), self.second(images)
+
+    def supervision(self, peers: tuple[Tensor, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Return ``(1 - s) Dice + s CE`` of each network on the labelled cases."""
+        share = self.params.cross_entropy
+        terms = {}
+        for index, logits in enumerate(peers, start=1):
+            seen = logits[: len(labels)]
+            term = losses.supervised_dice(seen, labels)
+            if share:
+                term = torch.lerp(term, losses.cross_entropy(seen, labels), share)
+            terms[f"supervised_{index}"] = term
+        return terms
+
+    @property
+    def predictor(self) -> nn.Module:
+        """The first network."""
+        return Predictor(self.first)
 
 
 class Predictor(nn.Module):

@@ -60,8 +60,10 @@ class DAP(Adversarial):
         """Return the supervised term, the two adversarial ones and self-training."""
         logits = self.segmenter(batch.images).float()
         seen, unseen = batch.split(logits)
+        probabilities = torch.softmax(logits, dim=1)
+        self.predicted = probabilities.detach()
         with held(self.discriminator):
-            judged = self.discriminator(torch.softmax(logits, dim=1))
+            judged = self.discriminator(probabilities)
         judged_seen, judged_unseen = batch.split(judged)
         trusted = torch.sigmoid(judged_unseen[:, 0].detach().float()) > self.params.threshold
         started = self.clock(step) >= self.params.self_training_from
@@ -73,8 +75,8 @@ class DAP(Adversarial):
         }
 
     def shown(self, images: Tensor) -> Tensor:
-        """Return the class probabilities."""
-        return torch.softmax(self.segmenter(images).float(), dim=1)
+        """Return the class probabilities that the segmenter was trained on, those from before its step."""
+        return self.predicted
 
     def discriminator_loss(self, shown: Tensor, batch: Batch) -> Tensor:
         """Return the mean of the cross-entropies of predictions against 0 and of label maps against 1."""

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
-from dmd.data.distance import signed_distances
 from dmd.losses import cross_entropy, mean_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
 from dmd.networks.level_set import LevelSetNetwork
-from dmd.schedules import ramp
+from dmd.schedules import warmup
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,12 @@ class DTC(Method):
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
-        self.params, self.clock, self.classes = params, build.clock, build.classes
+        self.params, self.clock = params, build.clock
         self.network = LevelSetNetwork(build)
 
     def targets(self, labels: Tensor) -> dict[str, Tensor]:
-        """Return the signed distance maps ``(L, C - 1, *S)`` of the labels."""
-        return {"distances": torch.from_numpy(signed_distances(labels.numpy(), self.classes))}
+        """Return the signed distance maps of the labels."""
+        return self.network.targets(labels)
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the supervised terms of both heads and their consistency."""
@@ -57,12 +56,12 @@ class DTC(Method):
         maps, logits = self.network.maps_and_logits(batch.images)
         foreground = probabilities(logits)[:, -maps.shape[1] :]
         consistency = mean_squared(torch.sigmoid(-self.params.steepness * maps), foreground)
-        warmup = ramp(self.clock(step) // 150, self.params.rampup)
+        weight = warmup(self.clock(step), self.params.rampup)
         return {
             "cross_entropy": self.params.cross_entropy * cross_entropy(logits[:labelled], batch.labels),
             "dice": self.params.dice * supervised_dice(logits[:labelled], batch.labels),
             "distance": self.params.distance * mean_squared(maps[:labelled], batch.extras["distances"]),
-            "consistency": self.params.consistency * warmup * consistency,
+            "consistency": self.params.consistency * weight * consistency,
         }
 
     @property

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
+from dmd.errors import InputError, require_positive
 from dmd.losses import cross_entropy, information, mean_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
-from dmd.schedules import ramp
+from dmd.schedules import warmup
 from dmd.teacher import Teacher
 
 LOG_SMOOTHING = 1e-30  # inside the logarithm, fengweie/LG-ER-MT:utils/losses.py
@@ -53,13 +54,14 @@ class LGERMT(Method):
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
+        require_positive("lgermt", cube=params.cube, cubes=params.cubes)
         self.params, self.clock = params, build.clock
         self.student = build.network(build.classes)
         self.teacher = Teacher(build.network(build.classes), params.decay, params.noise)
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the two supervised terms, the consistency, both structures and the entropy."""
-        weights, warmup = self.params, ramp(self.clock(step) // 150, self.params.rampup)
+        weights, rise = self.params, warmup(self.clock(step), self.params.rampup)
         logits = self.student(batch.images)
         p, q = probabilities(logits), probabilities(self.teacher(batch.images))
         own, taught = (information(x, LOG_SMOOTHING) / math.log(x.shape[1]) for x in (p, q))
@@ -69,10 +71,10 @@ class LGERMT(Method):
         return {
             "cross_entropy": weights.supervised * cross_entropy(seen, batch.labels),
             "dice": weights.supervised * supervised_dice(seen, batch.labels),
-            "consistency": weights.consistency * warmup * mean_squared(p, q) / 2,
-            "local": weights.local_structure * warmup * local_structure(cut(p, cubes), cut(q, cubes)),
-            "global": weights.global_structure * warmup * mean_squared(own, taught) / 2,
-            "entropy": weights.entropy * warmup * unseen.sum(dim=1).mean(),
+            "consistency": weights.consistency * rise * mean_squared(p, q) / 2,
+            "local": weights.local_structure * rise * local_structure(cut(p, cubes), cut(q, cubes)),
+            "global": weights.global_structure * rise * mean_squared(own, taught) / 2,
+            "entropy": weights.entropy * rise * unseen.sum(dim=1).mean(),
         }
 
     def after_step(self, step: int) -> None:
@@ -90,7 +92,14 @@ def draw_cubes(size: torch.Size, edge: int, count: int) -> list[tuple[slice, ...
 
     ``count`` different places (or all, where there are fewer) along each of the first two axes and one along the third:
     their product. A patch of 112 x 112 x 80 with an edge of 16 has a grid of 7 x 7 x 5 places and 4 cubes are drawn.
+
+    Raises
+    ------
+    InputError
+        The image has no room for a cube.
     """
+    if edge > min(size):
+        raise InputError(f"lgermt: expected cubes no larger than the patch {list(size)}, found an edge of {edge}")
     axes = []
     for axis, length in enumerate(size):
         places = torch.randperm(length // edge)[: count if axis < 2 else 1].tolist()

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
-from dmd.errors import InputError, nearest
-from dmd.losses import dice_half, dice_linear, mean_squared, multiclass, sharpen
+from dmd.errors import require_known, require_positive
+from dmd.losses import dice_half, dice_squared, linear_dice, mean_squared, sharpen
 from dmd.methods.base import Method
 from dmd.networks.build import Build
-from dmd.schedules import ramp
+from dmd.schedules import warmup
 
 PREDICTIONS = ("mean", "first")
 
@@ -21,7 +21,8 @@ class Params:
 
     ``supervised`` weighs the Dice of each decoder, ``consistency`` is the maximum of the warm-up over ``rampup`` units
     of 150 iterations, ``sharpening`` the temperature T, ``prediction`` is ``mean`` (of both decoders' probabilities,
-    the paper) or ``first`` (decoder with transposed convolutions, the released code).
+    the paper) or ``first`` (decoder with transposed convolutions, the released code). With several classes the Dice
+    lacks its factor 2, as released, unless ``whole_dice`` is true.
     """
 
     supervised: float
@@ -29,6 +30,7 @@ class Params:
     rampup: float
     sharpening: float
     prediction: str
+    whole_dice: bool | None
 
 
 class Decoders(nn.Module):
@@ -61,18 +63,15 @@ class MCNet(Method):
     The supervised terms see the labelled cases, the consistency all of them, without stop-gradient on the sharpened
     side; ``w`` warms up as ``consistency * ramp(iteration // 150, rampup)`` (ycwu1997/MC-Net:code/train_mcnet_3d.py).
     The Dice has linear denominators on the foreground channel in 3-D and, with several classes, the released 2-D form
-    whose optimum is 0.5 (code/train_mcnet_2d.py).
+    whose optimum is 0.5 (code/train_mcnet_2d.py) or the whole one.
     """
 
     Params = Params
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
-        if params.prediction not in PREDICTIONS:
-            raise InputError(
-                f"mcnet: unknown prediction '{params.prediction}'{nearest(params.prediction, PREDICTIONS)}. "
-                f"Known: {', '.join(PREDICTIONS)}"
-            )
+        require_known("mcnet", params.prediction, PREDICTIONS, "prediction")
+        require_positive("mcnet", sharpening=params.sharpening)
         self.params, self.clock = params, build.clock
         self.decoders = Decoders(build, params.prediction)
 
@@ -80,14 +79,15 @@ class MCNet(Method):
         """Return the two supervised terms and the consistency."""
         first, second = (torch.softmax(logits.float(), dim=1) for logits in self.peers(batch.images))
         labelled = len(batch.labels)
-        warmup = ramp(self.clock(step) // 150, self.params.rampup)
+        several = dice_squared if self.params.whole_dice else dice_half
+        weight = warmup(self.clock(step), self.params.rampup)
         consistency = mean_squared(first, sharpen(second, self.params.sharpening)) + mean_squared(
             second, sharpen(first, self.params.sharpening)
         )
         return {
-            "supervised_1": self.params.supervised * _dice(first[:labelled], batch.labels),
-            "supervised_2": self.params.supervised * _dice(second[:labelled], batch.labels),
-            "consistency": self.params.consistency * warmup * consistency,
+            "supervised_1": self.params.supervised * linear_dice(first[:labelled], batch.labels, several),
+            "supervised_2": self.params.supervised * linear_dice(second[:labelled], batch.labels, several),
+            "consistency": self.params.consistency * weight * consistency,
         }
 
     def peers(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,9 +102,3 @@ class MCNet(Method):
     def predictor(self) -> nn.Module:
         """Both decoders, or the first, as ``prediction`` says."""
         return self.decoders
-
-
-def _dice(probabilities: Tensor, labels: Tensor) -> Tensor:
-    if probabilities.shape[1] == 2:
-        return dice_linear(probabilities[:, 1], labels.to(probabilities.dtype), smoothing=1e-8)
-    return multiclass(dice_half, probabilities, labels)

@@ -6,13 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
-from dmd.data.distance import signed_distances
 from dmd.losses import cross_entropy, mean_squared, supervised_dice
 from dmd.methods.base import Adversarial, Predictor
 from dmd.networks.build import Build
 from dmd.networks.discriminator import PairDiscriminator, held
 from dmd.networks.level_set import LevelSetNetwork
-from dmd.schedules import ramp
+from dmd.schedules import warmup
 
 
 @dataclass(frozen=True)
@@ -43,13 +42,13 @@ class SASSNet(Adversarial):
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
-        self.params, self.clock, self.classes = params, build.clock, build.classes
+        self.params, self.clock = params, build.clock
         self.segmenter = LevelSetNetwork(build)
         self.discriminator = PairDiscriminator(build.dimensions, build.classes - 1)
 
     def targets(self, labels: Tensor) -> dict[str, Tensor]:
-        """Return the signed distance maps ``(L, C - 1, *S)`` of the labels."""
-        return {"distances": torch.from_numpy(signed_distances(labels.numpy(), self.classes))}
+        """Return the signed distance maps of the labels."""
+        return self.segmenter.targets(labels)
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the supervised terms of both heads and the adversarial term."""
@@ -60,17 +59,19 @@ class SASSNet(Adversarial):
         with held(self.discriminator):
             judged = self.discriminator(unseen_maps, unlabelled)
         adversarial = cross_entropy(judged, judged.new_ones(len(judged), dtype=torch.int64))
-        warmup = ramp(self.clock(step) // 150, self.params.rampup)
+        weight = warmup(self.clock(step), self.params.rampup)
         return {
             "cross_entropy": self.params.cross_entropy * cross_entropy(seen, batch.labels),
             "dice": self.params.dice * supervised_dice(seen, batch.labels),
             "distance": self.params.distance * mean_squared(seen_maps, batch.extras["distances"]),
-            "adversarial": self.params.adversarial * warmup * adversarial,
+            "adversarial": self.params.adversarial * weight * adversarial,
         }
 
+    @torch.no_grad()
     def shown(self, images: Tensor) -> Tensor:
-        """Return the signed distance maps."""
-        return self.segmenter.maps_and_logits(images)[0]
+        """Return the signed distance maps of the updated segmenter in evaluation mode."""
+        with held(self.segmenter):
+            return self.segmenter.maps_and_logits(images)[0]
 
     def discriminator_loss(self, shown: Tensor, batch: Batch) -> Tensor:
         """Return the cross-entropy of which cases are labelled."""

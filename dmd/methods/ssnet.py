@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmd.data.batches import Batch
-from dmd.errors import InputError, nearest
-from dmd.losses import dice_linear, dice_squared, mean_over_classes, multiclass, probabilities
+from dmd.errors import InputError, require_known
+from dmd.losses import dice_linear, dice_squared, linear_dice, mean_over_classes, probabilities
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
 from dmd.perturbation import adversarial_direction, frozen_statistics
-from dmd.schedules import ramp
+from dmd.schedules import warmup
 
 FEATURES = 32  # width of the projected features (ycwu1997/SS-Net:code/networks/VNet.py)
 RANKINGS = ("lowest", "highest")
@@ -25,7 +25,8 @@ class Params:
     ``consistency`` is the maximum of the warm-up over ``rampup`` units of 150 iterations, ``separation`` weighs the
     class separation against the smoothness. ``probe`` (xi) and ``magnitude`` (epsilon) are the lengths of the first
     and of the adversarial noise per sample. A class has at most ``prototypes`` of them, those of ``lowest`` (the
-    released code) or ``highest`` score (its comments) as ``ranking`` says.
+    released code) or ``highest`` score (its comments) as ``ranking`` says. The closeness is divided by the number C of
+    all classes, as released, or of the foreground's if ``foreground_mean`` is true.
     """
 
     consistency: float
@@ -35,6 +36,7 @@ class Params:
     magnitude: float
     prototypes: int
     ranking: str
+    foreground_mean: bool | None
 
 
 class Memory(nn.Module):
@@ -74,11 +76,9 @@ class SSNet(Method):
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
-        if params.ranking not in RANKINGS:
-            raise InputError(
-                f"ssnet: unknown ranking '{params.ranking}'{nearest(params.ranking, RANKINGS)}. "
-                f"Known: {', '.join(RANKINGS)}"
-            )
+        require_known("ssnet", params.ranking, RANKINGS, "ranking")
+        if params.prototypes < 2:
+            raise InputError(f"ssnet: expected at least 2 prototypes, found {params.prototypes}; one adds nothing")
         self.params, self.clock = params, build.clock
         self.network = build.network(build.classes)
         self.projection = _perceptron(build.width, FEATURES, nn.ReLU(inplace=True))
@@ -96,10 +96,10 @@ class SSNet(Method):
         labelled, unlabelled = batch.split(feature)
         predicted, pseudo_labels = batch.split(logits.detach().argmax(dim=1))
         self._remember(labelled.detach(), predicted, batch.labels)
-        weight = self.params.consistency * ramp(self.clock(step) // 150, self.params.rampup)
+        weight = self.params.consistency * warmup(self.clock(step), self.params.rampup)
         separation = weight * self.params.separation
         return {
-            "dice": _dice(probabilities(logits[: len(batch.labels)]), batch.labels),
+            "dice": linear_dice(probabilities(logits[: len(batch.labels)]), batch.labels, _squared),
             "closeness_labelled": separation * self._closeness(labelled, batch.labels),
             "closeness_unlabelled": separation * self._closeness(unlabelled, pseudo_labels),
             "smoothness": weight * self._smoothness(batch.images),
@@ -131,7 +131,7 @@ class SSNet(Method):
             members = features[labels == index] if len(prototypes) > 1 else features[:0]
             if len(members) > 1:
                 total = total + _weighted_distance(members, prototypes, selector(members.detach()))
-        return total / len(self.selectors)
+        return total / (len(self.selectors) - bool(self.params.foreground_mean))
 
     def _smoothness(self, images: Tensor) -> Tensor:
         with torch.no_grad():
@@ -170,12 +170,6 @@ def _weighted_distance(members: Tensor, prototypes: Tensor, scores: Tensor) -> T
     centre = functional.normalize(prototypes, dim=1).mean(dim=0)
     cosines = (functional.normalize(members.float(), dim=1) * centre).sum(dim=1)
     return (weights * (1 - cosines)).mean() / weights.mean()
-
-
-def _dice(predicted: Tensor, labels: Tensor) -> Tensor:
-    if predicted.shape[1] == 2:
-        return dice_linear(predicted[:, 1], labels.to(predicted.dtype), smoothing=1e-8)
-    return multiclass(_squared, predicted, labels)
 
 
 def _distance(predicted: Tensor, reference: Tensor) -> Tensor:

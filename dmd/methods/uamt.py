@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
+from dmd.errors import require_positive
 from dmd.losses import cross_entropy, information, masked_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
-from dmd.schedules import ramp
+from dmd.schedules import ramp, warmup
 from dmd.teacher import Teacher
 
 
@@ -19,7 +20,9 @@ class Params:
 
     ``supervised`` weighs cross-entropy and Dice, ``consistency`` is the maximum of the warm-up over ``rampup`` units of
     150 iterations, ``decay`` and ``noise`` are the teacher's, ``forwards`` times ``copies`` the number of stochastic
-    passes (see `dmd.teacher.Teacher.passes`), ``certain`` the share of ln 2 below which the entropy must lie at first.
+    passes (see `dmd.teacher.Teacher.passes`), ``certain`` the share of the last threshold below which the entropy must
+    lie at first. That ``threshold``, in nats, is ln 2 and the ``divisor`` of the consistency 2, whatever the number of
+    classes, as released, where nothing else is given.
     """
 
     supervised: float
@@ -30,6 +33,8 @@ class Params:
     forwards: int
     copies: int
     certain: float
+    threshold: float | None
+    divisor: float | None
 
 
 class UAMT(Method):
@@ -46,6 +51,9 @@ class UAMT(Method):
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
         self.params, self.clock, self.length = params, build.clock, build.reference_iterations
+        self.last = math.log(2) if params.threshold is None else params.threshold
+        self.divisor = 2 if params.divisor is None else params.divisor
+        require_positive("uamt", threshold=self.last, divisor=self.divisor)
         self.student = build.network(build.classes)
         self.teacher = Teacher(build.network(build.classes), params.decay, params.noise)
 
@@ -55,11 +63,12 @@ class UAMT(Method):
         seen, unseen = batch.split(self.student(batch.images))
         target = probabilities(self.teacher(images))
         certain = self.entropy(images) < self.threshold(step)
-        weight = self.params.consistency * ramp(self.clock(step) // 150, self.params.rampup)
+        consistency = masked_squared(probabilities(unseen), target, certain, self.divisor)
+        weight = self.params.consistency * warmup(self.clock(step), self.params.rampup)
         return {
             "cross_entropy": self.params.supervised * cross_entropy(seen, batch.labels),
             "dice": self.params.supervised * supervised_dice(seen, batch.labels),
-            "consistency": weight * masked_squared(probabilities(unseen), target, certain),
+            "consistency": weight * consistency,
         }
 
     def entropy(self, images: Tensor) -> Tensor:
@@ -70,12 +79,12 @@ class UAMT(Method):
         return information(mean).sum(dim=1)
 
     def threshold(self, step: int) -> float:
-        """Return the entropy below which a voxel counts, ``(c + (1 - c) * ramp(iteration, length)) * ln 2``.
+        """Return the entropy below which a voxel counts, ``(c + (1 - c) * ramp(iteration, length)) * last``.
 
-        It reaches ln 2 at the end of training: everything for two classes, still a choice for more.
+        At the end of training it is the last one: ln 2 is everything for two classes, still a choice for more.
         """
         share = self.params.certain + (1 - self.params.certain) * ramp(self.clock(step), self.length)
-        return share * math.log(2)
+        return share * self.last
 
     def after_step(self, step: int) -> None:
         """Let the teacher follow the student."""

@@ -11,7 +11,7 @@ from dmd.data.batches import Batch
 from dmd.losses import cross_entropy, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
-from dmd.schedules import ramp
+from dmd.schedules import warmup
 
 # Perturbations of the side features in training (HiLab-git/SSL4MIS:code/networks/unet.py).
 DROPOUT = 0.5
@@ -77,7 +77,7 @@ class URPC(Method):
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the supervised terms and the consistency, each the mean over the scales."""
         seen, unseen = zip(*map(batch.split, self.network.scales(batch.images)), strict=True)
-        weight = self.params.consistency * ramp(self.clock(step) // 150, self.params.rampup)
+        weight = self.params.consistency * warmup(self.clock(step), self.params.rampup)
         return {
             "cross_entropy": torch.stack([cross_entropy(logits, batch.labels) for logits in seen]).mean() / 2,
             "dice": torch.stack([supervised_dice(logits, batch.labels) for logits in seen]).mean() / 2,

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from dmd.data.distance import signed_distances
 from dmd.networks.build import Build
 
 
@@ -15,7 +16,12 @@ class LevelSetNetwork(nn.Module):
 
     def __init__(self, build: Build) -> None:
         super().__init__()
+        self.classes = build.classes
         self.network = build.network(build.classes - 1, build.logit_channels)
+
+    def targets(self, labels: Tensor) -> dict[str, Tensor]:
+        """Return what the maps of ``labels (L, *S)`` should be: the signed distances ``(L, C - 1, *S)``."""
+        return {"distances": torch.from_numpy(signed_distances(labels.numpy(), self.classes))}
 
     def maps_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the maps ``(B, C - 1, *S)``, float32, and the logits ``(B, K, *S)``."""

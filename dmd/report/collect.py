@@ -250,10 +250,9 @@ def _setting(spec: dict[str, Any]) -> str:
 def _selection(spec: dict[str, Any]) -> str:
     if spec["selection"] == "last":
         return f"{spec['dataset']['name']}: last iteration"
-    return (
-        f"{spec['dataset']['name']}: best mean Dice on the validation patients, looked at every "
-        f"{spec['validate_every']} iterations"
-    )
+    patients = {"validation": "the validation patients", "oracle": "the TEST patients (oracle)"}[spec["selection"]]
+    every = f"looked at every {spec['validate_every']} iterations"
+    return f"{spec['dataset']['name']}: best mean Dice on {patients}, {every}"
 
 
 def _times(sizes: list[int]) -> str:

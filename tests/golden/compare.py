@@ -59,6 +59,13 @@ def require_outputs(case: dict[str, Any], **outputs: Tensor) -> None:
         assert rule.points(output) == pytest.approx(case["outputs"][name], rel=0, abs=1e-5), name
 
 
+def require_whole(case: dict[str, Any], **outputs: Tensor) -> None:
+    """Require the summaries of every whole output within 1e-5."""
+    assert set(outputs) == set(case["whole"])
+    for name, output in outputs.items():
+        assert rule.whole(output) == pytest.approx(case["whole"][name], rel=0, abs=1e-5), name
+
+
 def require_terms(case: dict[str, Any], terms: dict[str, Tensor]) -> None:
     """Require every term, and their sum where it is named ``total``, within 1e-5 of its size."""
     found = {name: term.item() for name, term in terms.items()}

@@ -113,6 +113,13 @@ def points(tensor: Tensor) -> list[float]:
     return flat[torch.from_numpy(places)].tolist()
 
 
+def whole(tensor: Tensor) -> dict[str, float]:
+    """Return mean, root mean square, smallest and largest of all values of a tensor."""
+    values = tensor.detach().double()
+    found = {"mean": values.mean(), "rms": values.square().mean().sqrt(), "min": values.min(), "max": values.max()}
+    return {name: value.item() for name, value in found.items()}
+
+
 def gradient_norm(network: nn.Module) -> float:
     """Return the L2 norm of all gradients of a network."""
     squares = [p.grad.double().square().sum() for p in network.parameters() if p.grad is not None]

@@ -104,6 +104,15 @@ def test_the_segmenters_losses_leave_no_gradient_in_the_discriminator(method):
     assert all(weight.grad is not None for weight in method.segmenter.parameters())
 
 
+def test_the_discriminator_learns_from_the_prediction_of_before_the_step(method):
+    made, calls = batch(), []
+    method.segmenter.register_forward_hook(lambda module, inputs, output: calls.append(output.detach()))
+    method.train_step(made, 0)
+    (logits,) = calls
+    assert torch.equal(method.shown(made.images), torch.softmax(logits, dim=1))
+    assert not method.shown(made.images).requires_grad
+
+
 @pytest.mark.parametrize("value", [0, 1])
 def test_an_absent_class_and_a_filled_patch_are_finite(method, value):
     made = batch()

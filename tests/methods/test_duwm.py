@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from dmd.data.batches import Batch
-from dmd.methods.duwm import DUWM, Params, relative_entropy, weighted_inconsistency
+from dmd.methods.duwm import DUWM, Params, mean_softmax, relative_entropy, weighted_inconsistency
 from dmd.networks.build import Build
 
 PARAMS = Params(supervised=0.5, consistency=0.1, rampup=40, price=0.1, decay=0.99, noise=0.1, forwards=4, copies=2)
@@ -81,6 +81,13 @@ def test_the_teacher_gives_mean_probabilities_of_classes_and_of_the_last_feature
     for values in (target, feature):
         torch.testing.assert_close(values.sum(dim=1), torch.ones(4, *SIZE))
         assert not values.requires_grad
+
+
+@pytest.mark.parametrize(("channels", "copies"), [(2, 1), (16, 2), (16, 8)])
+def test_the_mean_over_copies_is_that_of_whole_tensors(channels, copies):
+    outputs = 3 * torch.randn(2 * copies, channels, 4, 5, 6).bfloat16()
+    expected = torch.softmax(outputs.float(), dim=1).unflatten(0, (copies, 2)).mean(dim=0)
+    torch.testing.assert_close(mean_softmax(outputs, copies), expected)
 
 
 def test_the_teacher_without_chance_is_one_pass():

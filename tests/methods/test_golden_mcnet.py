@@ -15,6 +15,9 @@ def test_mc_net_is_that_of_its_released_code(name):
     first, second = decoders.logits(batch.images)
     compare.require_parameters(case, method)
     compare.require_outputs(case, decoder_1=first, decoder_2=second)
+    evaluated = method.eval().decoders.logits(batch.images)
+    compare.require_whole(case, decoder_1=first, decoder_2=second, evaluated_1=evaluated[0], evaluated_2=evaluated[1])
+    method.train()
 
     found = method.losses(batch, case["iteration"])
     terms = {"supervised": found["supervised_1"] + found["supervised_2"], "consistency": found["consistency"]}

@@ -11,7 +11,12 @@ def test_supervised_training_is_that_of_public_code(name):
     batch = compare.batch(case, method)
     rule.fill(method.network, lambda: method.network(batch.images), case["seed"])
     compare.require_parameters(case, method)
-    compare.require_outputs(case, logits=method.network(batch.images))
+    logits = method.network(batch.images)
+    compare.require_outputs(case, logits=logits)
+    # By the statistics of that one pass; the released rates of dropout mean nothing here.
+    evaluated = method.network.eval()(batch.images)
+    compare.require_whole(case, logits=logits, evaluated=evaluated)
+    method.network.train()
     terms = method.losses(batch, case["iteration"])
     compare.require_terms(case, terms)
     compare.require_gradients(case, terms, network=method.network)

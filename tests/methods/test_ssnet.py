@@ -95,6 +95,38 @@ def test_the_memory_is_part_of_the_state():
     assert memory.features[1, 1:].abs().sum() == 0
 
 
+def trained(method: SSNet, label: int, start: int, stop: int) -> list[dict[str, float]]:
+    """Return the terms of steps in which every labelled voxel is of one class."""
+    labels, history = torch.full((2, 16, 16, 16), label), []
+    for step in range(start, stop):
+        torch.manual_seed(step)
+        history.append({name: term.item() for name, term in method.train_step(Batch(images(), labels), step).items()})
+    return history
+
+
+def test_a_resumed_run_reads_the_prototypes_of_before_the_cut(tmp_path):
+    straight, resumed, forgetful = (made() for _ in range(3))
+    for method in (straight, resumed, forgetful):
+        method.start_training({"lr": 0.01, "momentum": 0.9, "weight_decay": 0.0001})
+    with torch.no_grad():
+        straight.network.heads[0].bias[1] += 5
+    # The object is found before the cut and absent from the labels after it, where unlabelled voxels are taken for it.
+    trained(straight, label=1, start=0, stop=3)
+    torch.save(straight.training_state(), tmp_path / "state.pt")
+    remembered = straight.memory[1].clone()
+    expected = trained(straight, label=0, start=3, stop=6)
+    assert len(remembered) > 1
+    assert torch.equal(straight.memory[1], remembered)
+    assert all(terms["closeness_unlabelled"] > 0 for terms in expected)
+
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    resumed.load_training_state(state)
+    assert trained(resumed, label=0, start=3, stop=6) == expected
+    state["modules"]["memory.counts"].zero_()
+    forgetful.load_training_state(state)
+    assert trained(forgetful, label=0, start=3, stop=6) != expected
+
+
 @pytest.mark.parametrize("labels", [torch.zeros(2, 16, 16, 16).long(), torch.ones(2, 16, 16, 16).long()])
 def test_a_patch_without_or_full_of_the_object_is_finite(labels):
     method = made()

@@ -9,7 +9,18 @@ from dmd.data.batches import Batch
 from dmd.methods.uamt import UAMT, Params
 from dmd.networks.build import Build
 
-PARAMS = Params(supervised=0.5, consistency=0.1, rampup=40, decay=0.99, noise=0.1, forwards=4, copies=2, certain=0.75)
+PARAMS = Params(
+    supervised=0.5,
+    consistency=0.1,
+    rampup=40,
+    decay=0.99,
+    noise=0.1,
+    forwards=4,
+    copies=2,
+    certain=0.75,
+    threshold=None,
+    divisor=None,
+)
 SIZES = {2: (16, 32), 3: (16, 16, 16)}
 
 

@@ -361,13 +361,15 @@ def test_a_table_says_which_weights_were_tested_on_each_data(tmp_path):
     stacks = add_run(
         tmp_path, ONE_SEED, dataset=SPEC["dataset"] | {"name": "acdc"}, selection="validation", validate_every=200
     )
-    rows = [("A", 8, [volumes], {}), ("B", 3, [stacks], {}), ("C", 8, [volumes], {})]
+    oracle = add_run(tmp_path, ONE_SEED, selection="oracle", validate_every=50)
+    rows = [("A", 8, [volumes], {}), ("B", 3, [stacks], {}), ("C", 8, [oracle], {})]
     write_table(describe(tmp_path, rows), tmp_path, tmp_path / "t.csv")
     assert (
         "Weights tested: la: last iteration; acdc: best mean Dice on the validation patients, looked at every 200 "
-        "iterations. LC" in (tmp_path / "t.md").read_text()
+        "iterations; la: best mean Dice on the TEST patients (oracle), looked at every 50 iterations. LC"
+        in (tmp_path / "t.md").read_text()
     )
-    assert [row["selection"] for row in read_csv(tmp_path / "t.csv")] == ["last", "validation", "last"]
+    assert [row["selection"] for row in read_csv(tmp_path / "t.csv")] == ["last", "validation", "oracle"]
 
 
 def test_a_reconstruction_is_marked_and_explained(tmp_path):
