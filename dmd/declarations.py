@@ -1,6 +1,7 @@
 """What the file of a method declares, read from its source so that planning needs no torch."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from dmd.errors import InputError, nearest
@@ -66,8 +67,12 @@ def _require_known(method: str) -> None:
 
 
 def _classes(module: str) -> list[ast.ClassDef]:
-    tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
-    return [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    return _parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
+
+
+@cache
+def _parse(source: str) -> list[ast.ClassDef]:
+    return [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
 
 
 def _name(statement: ast.Assign | ast.AnnAssign) -> str | None:

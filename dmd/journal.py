@@ -10,12 +10,23 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from dmd.files import write_text
+
+CHOSEN_BY = ("validation_dice", "oracle_dice")  # what weights are chosen by, where a run looks
+
+
+def loss_terms(columns: Iterable[str]) -> list[str]:
+    """Return the loss and its terms among the columns of a history.
+
+    >>> loss_terms(["step", "loss", "dice", "learning_rate", "validation_dice"])
+    ['loss', 'dice']
+    """
+    return [name for name in columns if name not in ("step", "learning_rate", *CHOSEN_BY)]
 
 
 class Journal:

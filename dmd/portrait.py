@@ -120,7 +120,7 @@ def _history(run: RunDir) -> list[dict[str, float]]:
 def _charts(history: list[dict[str, float]]) -> dict[str, list[str]]:
     """Return a chart of the loss, and of the validations where there are any."""
     charts = {}
-    for name in ("loss", "validation_dice", "oracle_dice"):
+    for name in ("loss", *journal.CHOSEN_BY):
         seen = [(int(line["step"]), line[name]) for line in history if math.isfinite(line.get(name, math.nan))]
         if seen:
             steps, values = zip(*seen, strict=True)
@@ -142,8 +142,7 @@ def _framed(steps: Sequence[int], values: Sequence[float]) -> list[str]:
 def _ends(history: list[dict[str, float]]) -> list[str]:
     """Say where the loss terms are at last: their means over the last tenth of the steps."""
     last = history[-max(1, len(history) // 10) :]
-    names = [name for name in last[-1] if name not in ("step", "learning_rate", "validation_dice", "oracle_dice")]
-    means = [(name, statistics.fmean(line[name] for line in last)) for name in names]
+    means = [(name, statistics.fmean(line[name] for line in last)) for name in journal.loss_terms(last[-1])]
     return [f"last {len(last)} steps: " + ", ".join(f"{name} {mean:.4g}" for name, mean in means)]
 
 

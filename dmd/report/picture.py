@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from dmd.report.collect import read_scores
 from dmd.report.style import LINES, SETTINGS
+from dmd.report.terms import draw_terms
 from dmd.rundir import RunDir
 
-POINTS = 120  # of a curve; each is the mean over as many steps as that takes
-NOT_TERMS = ("step", "learning_rate", "validation_dice")
+POINTS = 120  # of a curve
 SIZE, WIDTHS = (7.2, 2.8), (3, 1)  # inches, shares
 SPREAD = 0.15  # of the points across their class
 
@@ -28,22 +28,11 @@ def picture(run: RunDir) -> Figure:
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=SIZE, layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=WIDTHS)
-        _terms(left, history)
+        left.set_xlabel(draw_terms(left, history, POINTS))
+        left.legend(frameon=False)
         _cases(right, cases)
         figure.suptitle(run.id)
     return figure
-
-
-def _terms(axes: Axes, history: pd.DataFrame) -> None:
-    window = -(-len(history) // POINTS)
-    means = history.groupby((history["step"] - 1) // window).mean()
-    for index, name in enumerate(name for name in history.columns if name not in NOT_TERMS):
-        colour, dashes, _ = LINES[index % len(LINES)]
-        look = {"color": "black", "linestyle": "-"} if name == "loss" else {"color": colour, "linestyle": dashes}
-        axes.plot(means["step"], means[name], label=name, linewidth=1, **look)
-    axes.set(xlabel="step" if window == 1 else f"step (means of {window})", ylabel="loss term")
-    axes.grid(axis="y", color="#dddddd", linewidth=0.5)
-    axes.legend(frameon=False)
 
 
 def _cases(axes: Axes, cases: pd.DataFrame) -> None:

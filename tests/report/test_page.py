@@ -34,9 +34,10 @@ from dmd.report.page.readings import readings
 from dmd.report.page.runs import cost_table, list_runs
 from dmd.report.page.scores import difference, score_table
 from dmd.report.page.table import Cell, Column, Table, number
-from dmd.report.page.training import looks, training_curve
+from dmd.report.page.training import training_curve
 from dmd.report.page.write import write_page
 from dmd.report.style import publish
+from dmd.report.terms import looks
 from dmd.rundir import RunDir
 
 from .halfway import DICE, describe, evaluated_table
