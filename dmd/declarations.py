@@ -1,10 +1,12 @@
 """What the file of a method declares, read from its source so that planning needs no torch."""
 
 import ast
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from dmd.errors import InputError, nearest
+from dmd.errors import InputError, nearest, require_known
 
 FOLDER = Path(__file__).parent / "methods"
 
@@ -22,13 +24,15 @@ def hyper_parameters(method: str) -> list[str]:
     InputError
         There is no such file, or no such class in it.
     """
-    _require_known(method)
-    for node in _classes(method):
-        if node.name == "Params":
-            return [field.target.id for field in node.body if isinstance(field, ast.AnnAssign)]
-    raise InputError(
-        f"dmd/methods/{method}.py: expected a frozen dataclass Params with the hyper-parameters, found none"
-    )
+    return [field.target.id for field in _fields(method)]
+
+
+def require_choices(method: str, params: Mapping[str, Any], where: str) -> None:
+    """Raise an `InputError` where a hyper-parameter that the class declares as ``Literal`` is none of its words."""
+    for field in _fields(method):
+        words, value = _literal(field.annotation), params.get(field.target.id)
+        if words and value is not None:
+            require_known(where, value, words, field.target.id)
 
 
 def dimensions(method: str) -> tuple[int, ...]:
@@ -39,7 +43,7 @@ def dimensions(method: str) -> tuple[int, ...]:
     InputError
         There is no such file.
     """
-    _require_known(method)
+    _require_file(method)
     values = [
         ast.literal_eval(statement.value)
         for node in [*_classes(method), *_classes("base")]
@@ -59,7 +63,24 @@ def require_dimensions(method: str, found: int, where: str) -> None:
         )
 
 
-def _require_known(method: str) -> None:
+def _fields(method: str) -> list[ast.AnnAssign]:
+    _require_file(method)
+    for node in _classes(method):
+        if node.name == "Params":
+            return [field for field in node.body if isinstance(field, ast.AnnAssign)]
+    raise InputError(
+        f"dmd/methods/{method}.py: expected a frozen dataclass Params with the hyper-parameters, found none"
+    )
+
+
+def _literal(annotation: ast.expr) -> list[str]:
+    """Return the words of ``Literal["a", "b"]``, none of any other annotation."""
+    if not (isinstance(annotation, ast.Subscript) and getattr(annotation.value, "id", "") == "Literal"):
+        return []
+    return [node.value for node in ast.walk(annotation.slice) if isinstance(node, ast.Constant)]
+
+
+def _require_file(method: str) -> None:
     if method not in methods():
         raise InputError(
             f"unknown method '{method}'{nearest(method, methods())}. Files in dmd/methods: {', '.join(methods())}"

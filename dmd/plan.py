@@ -16,7 +16,7 @@ from typing import Any
 
 from dmd.config import Block, Config, Empty, Method, Protocol, ScaledDataset, Value
 from dmd.consistency import require_consistent
-from dmd.declarations import require_dimensions
+from dmd.declarations import require_choices, require_dimensions
 from dmd.errors import InputError, lookup, nearest
 from dmd.splits import Split, load_split
 
@@ -395,6 +395,7 @@ def _params(
         expected = source.params[key]
         if value is not None and expected is not None and _kind(value) != _kind(expected):
             raise InputError(f"{where}: hyper-parameter '{key}' of '{name}' expects {_kind(expected)}, found {value!r}")
+    require_choices(row.implementation or name, resolved, f"{where}, method '{name}'")
     return resolved
 
 

@@ -369,6 +369,20 @@ def test_a_hyper_parameter_of_the_wrong_kind_is_refused(content, root):
 
 
 @pytest.mark.parametrize(
+    ("method", "params", "message"),
+    [
+        ("dmd", {"divergence": "dicee"}, "method 'dml': unknown divergence 'dicee'; did you mean 'dice'?"),
+        ("ssnet", {"ranking": "higest"}, "unknown ranking 'higest'; did you mean 'highest'?"),
+        ("mcnet", {"prediction": "frist"}, "unknown prediction 'frist'; did you mean 'first'?"),
+    ],
+)
+def test_a_word_that_a_hyper_parameter_does_not_know_is_refused(content, root, method, params, message):
+    row = "dml" if method == "dmd" else method
+    content["artefacts"]["table3"]["runs"][0] = {"dataset": "la", "labelled": 8, "method": row, "params": params}
+    assert message in fault(content, root)
+
+
+@pytest.mark.parametrize(
     ("key", "value", "message"),
     [
         ("method", "supervized", "unknown method 'supervized'; did you mean 'supervised'?"),

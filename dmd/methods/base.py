@@ -222,7 +222,8 @@ def make(settings: dict[str, Any], build: Build) -> Method:
     Raises
     ------
     InputError
-        The method is unknown, lacks a hyper-parameter or is not for images of so many dimensions.
+        The method is unknown, lacks a hyper-parameter, has one that is no word of it, or is not for images of so many
+        dimensions.
     """
     method = load(settings["implementation"])
     declarations.require_dimensions(settings["implementation"], build.dimensions, "the settings of the run")
@@ -233,6 +234,7 @@ def make(settings: dict[str, Any], build: Build) -> Method:
                 f"method '{settings['implementation']}' has no hyper-parameter '{name}'{nearest(name, known_params)}. "
                 f"Its class has: {', '.join(known_params)}"
             )
+    declarations.require_choices(settings["implementation"], settings["params"], "the settings of the run")
     # The settings leave out hyper-parameters that are null.
     params = {name: settings["params"].get(name) for name in known_params}
     return method(method.Params(**params), build)

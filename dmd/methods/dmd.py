@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from torch import Tensor
 
 from dmd.data.batches import Batch
-from dmd.errors import require_known, require_positive
+from dmd.errors import require_positive
 from dmd.losses import dice_distance, kl_bernoulli, kl_released
 from dmd.methods.base import Pair, class_probabilities
 from dmd.networks.build import Build
@@ -31,7 +32,7 @@ class Params:
 
     temperature: float
     weight: float
-    divergence: str
+    divergence: Literal["dice", "dice_foreground", "kl", "kl_bernoulli"]
     cross_entropy: float | None
 
 
@@ -46,7 +47,6 @@ class DMD(Pair):
     Params = Params
 
     def __init__(self, params: Params, build: Build) -> None:
-        require_known("dmd", params.divergence, DIVERGENCES, "divergence")
         require_positive("dmd", temperature=params.temperature)
         super().__init__(params, build)
 

@@ -1,18 +1,17 @@
 """MC-Net: one encoder, two decoders, each taught by the other's sharpened output (Wu et al., MICCAI 2021)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
-from dmd.errors import require_known, require_positive
+from dmd.errors import require_positive
 from dmd.losses import dice_half, dice_squared, linear_dice, mean_squared, sharpen
 from dmd.methods.base import Method
 from dmd.networks.build import Build
 from dmd.schedules import warmup
-
-PREDICTIONS = ("mean", "first")
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Params:
     consistency: float
     rampup: float
     sharpening: float
-    prediction: str
+    prediction: Literal["mean", "first"]
     whole_dice: bool | None
 
 
@@ -70,7 +69,6 @@ class MCNet(Method):
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
-        require_known("mcnet", params.prediction, PREDICTIONS, "prediction")
         require_positive("mcnet", sharpening=params.sharpening)
         self.params, self.clock = params, build.clock
         self.decoders = Decoders(build, params.prediction)

@@ -1,13 +1,14 @@
 """SS-Net: predictions smooth under adversarial noise, features near the prototypes of their class (Wu et al. 2022)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dmd.data.batches import Batch
-from dmd.errors import InputError, require_known
+from dmd.errors import InputError
 from dmd.losses import dice_linear, dice_squared, linear_dice, mean_over_classes, probabilities
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
@@ -15,7 +16,6 @@ from dmd.perturbation import adversarial_direction, frozen_statistics
 from dmd.schedules import warmup
 
 FEATURES = 32  # width of the projected features (ycwu1997/SS-Net:code/networks/VNet.py)
-RANKINGS = ("lowest", "highest")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Params:
     probe: float
     magnitude: float
     prototypes: int
-    ranking: str
+    ranking: Literal["lowest", "highest"]
     foreground_mean: bool | None
 
 
@@ -76,7 +76,6 @@ class SSNet(Method):
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
-        require_known("ssnet", params.ranking, RANKINGS, "ranking")
         if params.prototypes < 2:
             raise InputError(f"ssnet: expected at least 2 prototypes, found {params.prototypes}; one adds nothing")
         self.params, self.clock = params, build.clock
