@@ -177,7 +177,7 @@ def require_the_same(project: Path, local: Path) -> None:
 
 
 def said(project: Path, run: Path) -> str:
-    """Return the training's log; Snakemake takes the old one away before a job that is submitted again makes its own."""
+    """Return the training's log; Snakemake takes the old one away before a job submitted again makes its own."""
     log = project / f"results/logs/train/{run.name}.log"
     try:
         return log.read_text()
