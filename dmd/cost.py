@@ -1,10 +1,16 @@
-"""What a submission to a cluster would cost: jobs, hours and the longest chain, from step times that were measured."""
+"""What a submission to a cluster would cost: jobs, hours and the longest chain, from step times that were measured.
+
+Where a step was measured at another scale only, it is scaled by the voxels of a patch and the width of the network, and
+said to be an estimate.
+"""
 
 import csv
 import json
+import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +25,17 @@ StepTimes = dict[Key, dict[str, float]]  # seconds per step by device
 MEASURED = Path("config/step_times.csv")
 
 
+@dataclass(frozen=True)
+class Pace:
+    """Seconds per step on a device; ``scale`` is where it was measured if not at the run's own, and then a guess."""
+
+    seconds: float
+    device: str
+    scale: str | None = None
+
+
 def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path = MEASURED) -> None:
-    """Print, for each scale of ``runs``, what is left to do; "unknown" where no step was measured.
+    """Print, for each scale of ``runs``, what is left to do; "unknown" where no step of the method was measured.
 
     Parameters
     ----------
@@ -34,13 +49,16 @@ def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path
         Table of step times for what no finished run has measured.
     """
     times = step_times(results / "runs", facts)
+    known = {key(run.spec): _scale(run, plan) for run in plan.runs.values()}
     scales = defaultdict(list)
     for run in runs:
-        scales[plan.artefacts[run.wanted_by[0]].scale].append(run)
+        scales[_scale(run, plan)].append(run)
     for scale, of_scale in scales.items():
+        paces = {run.id: pace(run.spec, times, known) for run in of_scale}
         limits = config.scales[scale].jobs
+        minutes = limits.train_minutes + limits.predict_minutes + limits.evaluate_minutes
         print(f"{scale}:")
-        for line in _lines(of_scale, results, times, limits.train_minutes + limits.predict_minutes):
+        for line in _lines(of_scale, results, paces, minutes):
             print(f"  {line}")
 
 
@@ -70,37 +88,65 @@ def fastest(seconds: dict[str, float]) -> str:
     return min(seconds, key=lambda name: (name == "cpu", seconds[name]))
 
 
-def _lines(runs: list[Run], results: Path, times: StepTimes, limit_minutes: int) -> Iterable[str]:
+def pace(spec: dict[str, Any], times: StepTimes, scales: dict[Key, str]) -> Pace | None:
+    """Return how long a step of a run takes: as measured, else scaled from the most similar run of its method.
+
+    A GPU goes before a CPU. ``scales`` names the scale of every planned run.
+    """
+    mine = key(spec)
+    if mine in times:
+        device = fastest(times[mine])
+        return Pace(times[mine][device], device)
+    alike = [other for other in times if other[0] == mine[0] and other[3].count("x") == mine[3].count("x")]
+    if not alike:
+        return None
+    growth = {other: _work(mine) / _work(other) for other in alike}
+    nearest = min(alike, key=lambda other: (fastest(times[other]) == "cpu", abs(math.log(growth[other]))))
+    device = fastest(times[nearest])
+    return Pace(times[nearest][device] * growth[nearest], device, scales.get(nearest, "of another configuration"))
+
+
+def _work(what: Key) -> int:
+    """Return voxels of a patch times channels; batches of one method and dimension are equal at every scale."""
+    _, _, _, patch, width, _ = what
+    return math.prod(int(length) for length in patch.split("x")) * int(width)
+
+
+def _scale(run: Run, plan: Plan) -> str:
+    return plan.artefacts[run.wanted_by[0]].scale
+
+
+def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limit_minutes: int) -> Iterable[str]:
     folders = {run.id: RunDir(results / "runs" / run.id) for run in runs}
     train = [run for run in runs if not folders[run.id].weights.exists()]
-    score = [run for run in runs if not folders[run.id].cases.exists()]
+    left = [run for run in runs if not folders[run.id].cases.exists()]
     stores = {run.store for run in train if not (results / "data" / f"{run.store}.check.json").exists()}
-    chain = [name for name, jobs in (("data", stores), ("train", train), ("score", score)) if jobs]
-    yield (
-        f"{len(stores) + len(train) + len(score)} jobs: {len(stores)} of data, {len(train)} trainings, "
-        f"{len(score)} predictions with their evaluation"
-    )
-    if not chain:
+    yield f"{len(stores) + len(left)} jobs: {len(stores)} of data, {len(left)} of runs, {len(train)} of these train"
+    if not left:
         return
-    yield f"longest chain: {', '.join(chain)}; the time limits of a run add up to {limit_minutes / 60:.1f} h"
-    hours: dict[str, list[float]] = defaultdict(list)
+    hours: dict[tuple[str, str | None], list[float]] = defaultdict(list)
     unknown: Counter[str] = Counter()
     for run in train:
-        seconds = times.get(key(run.spec))
-        if not seconds:
+        found = paces[run.id]
+        if found is None:
             unknown[run.spec["method"]["implementation"]] += 1
-            continue
-        device = fastest(seconds)
-        hours[device].append(seconds[device] * run.spec["iterations"] / 3600)
-    for device, each in hours.items():
-        kind = "CPU" if device == "cpu" else "GPU"
+        else:
+            hours[found.device, found.scale].append(found.seconds * run.spec["iterations"] / 3600)
+    longest = f" with {max(map(max, hours.values())):.2f} h of training" if hours else ""
+    limit = f"the time limit of a run is {limit_minutes / 60:.1f} h"
+    yield f"longest chain: {'data, ' if stores else ''}a run{longest}; {limit}"
+    for (device, scale), each in hours.items():
+        about, kind = "about " if scale else "", "CPU" if device == "cpu" else "GPU"
+        origin = f"estimated from steps at scale {scale}" if scale else "at the step times measured"
         yield (
-            f"{len(each)} of {len(train)} trainings: {sum(each):.2f} {kind}-hours, the longest {max(each):.2f} h, "
-            f"at the step times measured on {device}"
+            f"{len(each)} of {len(train)} trainings: {about}{sum(each):.2f} {kind}-hours, "
+            f"the longest {about}{max(each):.2f} h, {origin} on {device}"
         )
     if unknown:
         names = ", ".join(f"{name} ({count})" for name, count in unknown.items())
         yield f"{unknown.total()} of {len(train)} trainings: hours unknown, no step was measured: {names}"
+    if train and all(device == "cpu" for device, _ in hours):
+        yield "GPU-hours: unknown until a run has finished on a GPU"
 
 
 def _read(path: Path) -> dict[str, Any] | None:

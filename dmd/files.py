@@ -50,7 +50,13 @@ def write_json(path: Path, content: Any) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Wait for a lock that one process at a time has; a file system that has no locks gives it to all."""
-    with path.open("ab") as file:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        file = os.open(path, os.O_RDONLY)  # another user's, who let nobody else write
+    try:
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(file)

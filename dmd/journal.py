@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dmd.files import write_text
+from dmd.files import replacing, write_text
 
 CHOSEN_BY = ("validation_dice", "oracle_dice")  # what weights are chosen by, where a run looks
 
@@ -30,12 +30,17 @@ def loss_terms(columns: Iterable[str]) -> list[str]:
 
 
 class Journal:
-    """Appends steps to a file that was first cut back to the ``size`` in bytes of the last saved state."""
+    """Appends steps to a file that was first cut back to the ``size`` in bytes of the last saved state.
+
+    The part that stays is copied to a new file, which takes the place of the old: a process that slept while its run
+    was taken over goes on writing where nobody reads, and the old file may be another user's.
+    """
 
     def __init__(self, path: Path, size: int = 0) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = path.open("ab")
-        self.file.truncate(size)
+        with replacing(path) as aside:
+            self.file = aside.open("wb")
+            self.file.write(_head(path, size))
+            self.file.flush()
 
     def __enter__(self) -> "Journal":
         return self
@@ -56,6 +61,13 @@ class Journal:
         self.file.flush()
         os.fsync(self.file.fileno())
         return os.fstat(self.file.fileno()).st_size
+
+
+def _head(path: Path, size: int) -> bytes:
+    if not size:
+        return b""
+    with path.open("rb") as file:
+        return file.read(size)
 
 
 def lines(path: Path, size: int | None = None) -> Iterator[dict[str, Any]]:

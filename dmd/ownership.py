@@ -85,7 +85,8 @@ class Owner:
 
     def _beat(self, count: int) -> None:
         with suppress(OSError):  # a disk that is full or away for a while; the training decides what that means
-            os.pwrite(self.file, json.dumps(self.card | {"beats": count}).encode(), 0)
+            # As many digits every time: the file never grows, so a disk that fills up cannot tear it.
+            os.pwrite(self.file, json.dumps(self.card | {"beats": f"{count:09}"}).encode(), 0)
             os.fsync(self.file)
         self.beaten = time.monotonic()
 
@@ -118,11 +119,19 @@ def alive(path: Path) -> bool:
 
 def describe(content: bytes | None) -> str:
     """Say who an owner's file speaks of, e.g. ``job 17 of alice on node3 (process 4711)``."""
-    if not content:
+    card = _parse(content)
+    if not card:
         return "another process"
-    card = json.loads(content)
     what = f"job {card['job']}" if card["job"] else "a process"
     return f"{what} of {card['user']} on {card['host']} (process {card['pid']})"
+
+
+def _parse(content: bytes | None) -> dict[str, Any]:
+    """Return what an owner's file says: nothing where it is torn, as after a loss of power."""
+    try:
+        return json.loads(content or b"{}")
+    except ValueError:
+        return {}
 
 
 def _card() -> dict[str, Any]:
@@ -175,7 +184,7 @@ def _claim(path: Path, name: str, beat: float) -> int:
 
 def _process_ended(content: bytes) -> bool:
     """Say whether the owner was a process of this very machine and is no more: no need to wait for missed beats."""
-    card = json.loads(content) if content else {}
+    card = _parse(content)
     if card.get("machine") != _machine():
         return False
     try:
@@ -188,14 +197,17 @@ def _process_ended(content: bytes) -> bool:
 
 
 def _bury(path: Path, content: bytes) -> None:
-    """Take away the file of a dead owner, unless another did so first: then what stands there now goes back."""
+    """Take away the file of a dead owner, unless another did so first: then what stands there now goes back.
+
+    It does not go back over the file of a third, who claimed meanwhile: who was taken away finds out and leaves.
+    """
     grave = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     with suppress(FileNotFoundError):
         path.rename(grave)
-        if _read(grave) == content:
-            grave.unlink()
-        else:
-            grave.rename(path)
+        if _read(grave) != content:
+            with suppress(OSError):
+                os.link(grave, path)
+        grave.unlink()
 
 
 def _read(path: Path) -> bytes | None:

@@ -95,6 +95,7 @@ def _train(
     chooser = Selection(spec, data, chosen, state.best)
 
     method.train()
+    owner.require()
     with Journal(run.journal, state.journal_size) as history, _signals() as received:
         progress = Progress(run.id, spec["iterations"], state.step)
         started = time.monotonic() - state.seconds
@@ -122,11 +123,13 @@ def _train(
             snapshots.keep(run, method, state.step, spec["iterations"])
             if due:
                 state.journal_size, state.training, state.best = history.commit(), method.training_state(), chooser.best
+                owner.require()
                 save_state(run.state, state)
                 saved(state.journal_size)
             if signal.SIGTERM in asked:
                 print(f"{run.id}: stopped by SIGTERM, saved at step {state.step}", file=sys.stderr)
                 raise SystemExit(128 + signal.SIGTERM)
+    owner.require()
     _finish(run, chooser.weights(method), chooser.facts() | trained_on, state, chosen)
 
 

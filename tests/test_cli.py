@@ -125,7 +125,12 @@ def test_run_folders_that_no_artefact_wants_are_orphans(made, tmp_path):
     assert orphans(made, tmp_path) == ["la-8-dmd-00000000"]
 
 
-def test_plan_starts_in_a_second_without_torch(root):
-    code = "import sys; from dmd.cli import main; main(['plan']); sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize("options", [[], ["--slurm"]])
+def test_plan_imports_nothing_that_takes_seconds(root, options):
+    """Login nodes stay idle."""
+    heavy = "{'torch', 'mlflow', 'numpy', 'pandas', 'scipy'}"
+    code = (
+        f"import sys; from dmd import cli; sys.exit(cli.main(['plan', *{options}]) or bool({heavy} & set(sys.modules)))"
+    )
     environment = os.environ | {"PYTHONPATH": str(root)}
     assert subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True).returncode == 0

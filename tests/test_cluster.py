@@ -16,9 +16,26 @@ def commands(tmp_path, monkeypatch):
     return put
 
 
-def test_without_sbatch_it_says_where_to_go(commands):
-    with pytest.raises(InputError, match="expected SLURM's `sbatch` on the path, found none"):
+@pytest.mark.parametrize(("there", "missing"), [([], "sbatch"), (["sbatch"], "sinfo")])
+def test_without_slurms_commands_it_says_where_to_go(commands, there, missing):
+    for name in there:
+        commands(name, "")
+    with pytest.raises(InputError, match=f"expected SLURM's `{missing}` on the path, found none"):
         cluster.check({"gpu"})
+
+
+def test_a_controller_that_never_answers_is_not_waited_for(commands, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE", 0.2)
+    commands("sbatch", "")
+    commands("sinfo", "exec /bin/sleep 60")
+    with pytest.raises(InputError, match=r"`sinfo` took more than 0\.2 s"):
+        cluster.check({"gpu"})
+
+
+def test_a_hidden_partition_counts(commands):
+    commands("sbatch", "")
+    commands("sinfo", 'echo cpu; [ "$1" = --all ] && echo secret')
+    cluster.check({"secret"})
 
 
 def test_a_controller_that_does_not_answer_is_quoted(commands):

@@ -16,6 +16,21 @@ def test_a_journal_is_cut_back_to_the_saved_size_so_that_every_step_stands_once(
     assert [line["step"] for line in journal.lines(path)] == [1, 2]
 
 
+def test_a_process_that_was_replaced_writes_where_nobody_reads(tmp_path):
+    path = tmp_path / "history.jsonl"
+    with Journal(path) as old:
+        old.append(1, {"loss": 0.5})
+        saved = old.commit()
+        old.append(2, {"loss": 0.4})
+        with Journal(path, saved) as new:
+            old.append(3, {"loss": -1.0})
+            new.append(2, {"loss": 0.4})
+            old.append(4, {"loss": -1.0})
+            size = new.commit()
+    assert [line["values"]["loss"] for line in journal.lines(path, size)] == [0.5, 0.4]
+    assert path.stat().st_size == size
+
+
 def test_a_line_that_is_still_being_written_is_left_out(tmp_path):
     path = tmp_path / "history.jsonl"
     with Journal(path) as writer:

@@ -10,6 +10,7 @@ import torch
 from conftest import tiny_spec
 
 from dmd.errors import InputError
+from dmd.journal import Journal, lines
 from dmd.rundir import RunDir
 from dmd.training import DivergedError, noise_seed, train
 
@@ -139,25 +140,39 @@ def test_of_two_jobs_for_one_run_the_second_waits_and_finds_the_work_done(traine
     require_equal(run, trained)
 
 
-def test_a_training_that_was_replaced_while_it_slept_writes_nothing_more(tiny_store, tiny_run, monkeypatch):
+@pytest.mark.parametrize(
+    ("place", "call", "saved"),
+    [("_resume", 1, 0), ("save_state", 4, 4), ("Journal.commit", 4, 3), ("save_state", 10, 10)],
+)
+def test_a_training_that_was_replaced_while_it_slept_writes_nothing_more(
+    tiny_store, tiny_run, monkeypatch, place, call, saved
+):
+    """It falls asleep after the ``call``-th call of a function, with ``saved`` steps saved."""
     from dmd import ownership, training
 
     run = tiny_run(tiny_spec(3, "dmd", DMD), "asleep")
-    save, awake = training.save_state, time.monotonic()
+    *holder, name = place.split(".")
+    holder = getattr(training, holder[0]) if holder else training
+    do, awake, calls = getattr(holder, name), time.monotonic(), []
 
-    def save_and_sleep(path, state):
-        save(path, state)
-        if state.step == 4:
+    def do_and_sleep(*arguments):
+        done = do(*arguments)
+        calls.append(name)
+        if len(calls) == call:
             card = json.loads(run.owner.read_text())
             run.owner.unlink()
             run.owner.write_text(json.dumps(card | {"host": "n7", "token": "another"}))
+            with Journal(run.journal) as journal:
+                journal.append(1, {"loss": 7})
             monkeypatch.setattr(ownership.time, "monotonic", lambda: 2 * awake + 3600)
+        return done
 
-    monkeypatch.setattr(training, "save_state", save_and_sleep)
+    monkeypatch.setattr(holder, name, do_and_sleep)
     with pytest.raises(InputError, match=r"on n7 .* has taken the run over"):
         train(run, tiny_store[3], "cpu", save_every=1)
-    assert run.journal.read_bytes().count(b"\n") == 4
-    assert torch.load(run.state, weights_only=True)["step"] == 4
+    assert [line["values"] for line in lines(run.journal)] == [{"loss": 7}]
+    assert (torch.load(run.state, weights_only=True)["step"] if run.state.exists() else 0) == saved
+    assert not run.weights.exists()
     assert run.owner.exists()
 
 

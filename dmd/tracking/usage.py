@@ -6,7 +6,7 @@ import subprocess
 
 import psutil
 
-from dmd.journal import Journal, lines
+from dmd.journal import Journal
 from dmd.rundir import RunDir
 
 QUERY = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
@@ -24,10 +24,11 @@ class Usage:
     """
 
     def __init__(self, run: RunDir, process: int) -> None:
-        self.path = run.usage
         self.process = psutil.Process(process)
         self.process.cpu_percent()  # percent are of the time since the call before
-        self.looks = sum(1 for _ in lines(self.path)) if self.path.exists() else 0
+        earlier = run.usage.read_bytes() if run.usage.exists() else b""
+        self.looks = earlier.count(b"\n")
+        self.journal = Journal(run.usage, earlier.rfind(b"\n") + 1)
 
     def look(self) -> None:
         """Note processor (100 is one core), resident memory, and of each GPU load and memory (of all processes)."""
@@ -36,9 +37,7 @@ class Usage:
                 "cpu_percent": self.process.cpu_percent(),
                 "memory_mb": round(self.process.memory_info().rss / 2**20, 1),
             }
-        size = self.path.stat().st_size if self.path.exists() else 0
-        with Journal(self.path, size) as journal:
-            journal.append(self.looks + 1, values | _gpus())
+        self.journal.append(self.looks + 1, values | _gpus())
         self.looks += 1
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dmd import config, plan
+from dmd import config, cost, plan
 from workflow.project import BIN, clone, jobs, snakemake
 
 
@@ -122,23 +122,38 @@ def test_the_slurm_profile_resolves_from_the_root(copy):
 
 def test_small_jobs_ride_with_others_and_what_needs_network_stays_here(copy):
     said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table1.csv").stdout
-    assert said.count("Group job score") == 60
+    assert said.count("Group job run") == 60
     assert said.count("Group job store") == 1
-    submitted = set(re.findall(r"^rule (\w+):", said, flags=re.MULTILINE))
+    alone = set(re.findall(r"^rule (\w+):", said, flags=re.MULTILINE))
     here = {"describe_artefact", "describe_run", "describe_store", "download", "table", "track_run", "tracking_store"}
-    assert submitted - here == {"train"}
+    assert alone == here
+
+
+def test_the_plan_counts_the_jobs_that_are_submitted(copy, content, tmp_path, capsys):
+    said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table1.csv").stdout
+    checked = config.check(content)
+    made = plan.make(checked, copy)
+    runs = [made.runs[name] for name in made.artefacts["table1"].runs]
+    cost.show(runs, made, checked, tmp_path, copy / cost.MEASURED)
+    assert f"{said.count('Group job')} jobs: 1 of data, 60 of runs" in capsys.readouterr().out
+
+
+def test_the_time_limits_of_a_run_add_up_to_a_day_at_most(content):
+    """Many partitions allow no more."""
+    for scale in config.check(content).scales.values():
+        assert scale.jobs.train_minutes + scale.jobs.predict_minutes + scale.jobs.evaluate_minutes <= 24 * 60
 
 
 @pytest.mark.parametrize(
     ("target", "asked"),
     [
-        ("results/table3.csv", {"mem_mb=16000", "runtime=1440", "cpus_per_task=4", "gpu=1", "slurm_partition=gpu"}),
+        ("results/table3.csv", {"mem_mb=16000", "runtime=1290", "cpus_per_task=4", "gpu=1", "slurm_partition=gpu"}),
         ("results/smoke/table3.csv", {"mem_mb=2000", "runtime=10", "cpus_per_task=1", "gpu=1", "slurm_partition=gpu"}),
     ],
 )
 def test_a_training_asks_for_what_its_scale_says(copy, target, asked):
     said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", target).stdout
-    resources = re.findall(r"^rule train:.*?resources: (.*?)$", said, flags=re.MULTILINE | re.DOTALL)
+    resources = re.findall(r"^ +rule train:.*?resources: (.*?)$", said, flags=re.MULTILINE | re.DOTALL)
     assert resources
     assert all(asked <= set(line.split(", ")) for line in resources)
 
@@ -179,6 +194,13 @@ def test_a_mistake_in_the_configuration_stops_with_its_place(copy, setting, mess
     assert done.returncode != 0
     assert message in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_what_a_failed_rule_said_is_shown_on_the_terminal(tmp_path):
+    folder = clone(tmp_path)
+    done = snakemake(folder, "--config", "data={la: /no/where}", "--", "results/data/la-2x2x2.h5")
+    assert done.returncode != 0
+    assert "dmd prepare: expected the file /no/where/" in done.stderr
 
 
 def readme_commands() -> list[str]:

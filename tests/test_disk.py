@@ -1,0 +1,169 @@
+"""Disks as they are met: full, not to be written to, and shared by two users."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import tiny_spec
+
+from dmd import cli
+from dmd.files import locked, write_json
+from dmd.journal import Journal, lines
+from dmd.ownership import owned
+from dmd.plan import run_id
+from dmd.rundir import RunDir
+from dmd.tracking.usage import Usage
+
+NOBODY = 65534
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a file system or become another user")
+SPEC = tiny_spec(3, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"})
+
+
+def train(run: RunDir, store: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store), "--save-every", "1"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Path]:
+    """A file system of 64 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(folder)], capture_output=True, text=True
+    )
+    if mount.returncode:
+        pytest.skip(f"no file system can be mounted here: {mount.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@as_root
+@pytest.mark.slow
+def test_a_disk_that_fills_up_ends_the_training_with_status_4_and_costs_nothing(disk, tiny_store):
+    run = RunDir(disk / run_id(SPEC))
+    run.write_spec(SPEC)
+    first = train(run, tiny_store[3])
+    while not run.state.exists():
+        assert first.poll() is None
+        time.sleep(0.01)
+    first.send_signal(signal.SIGTERM)
+    first.communicate()
+    before = run.state.read_bytes(), torch.load(run.state, weights_only=True)["step"]
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    (disk / "others").write_bytes(bytes(free - len(before[0]) // 2))  # room for steps, none for a second state
+
+    full = train(run, tiny_store[3])
+    said = full.communicate()[1]
+    assert full.returncode == 4, said
+    assert "dmd train: No space left on device: " in said
+    assert "Make room" in said
+    assert "Traceback" not in said
+    assert run.state.read_bytes() == before[0]
+    assert not list(run.path.glob(".*.part"))
+
+    (disk / "others").unlink()
+    again = train(run, tiny_store[3])
+    said = again.communicate()[1]
+    assert again.returncode == 0, said
+    assert f"going on from step {before[1]}" in said
+
+
+@pytest.fixture
+def shared() -> Iterator[RunDir]:
+    """The folder of a run that everybody can write to; pytest's own is private."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        run = RunDir(Path(folder) / run_id(SPEC))
+        run.write_spec(SPEC)
+        run.path.chmod(0o2777)
+        yield run
+
+
+def as_another(what: Callable[[], None]) -> None:
+    """Call a function in a process of another user."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            what()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@as_root
+def test_a_second_user_goes_on_where_the_first_one_was_stopped(shared):
+    with owned(shared.owner, "run"), Journal(shared.journal) as journal:
+        journal.append(1, {"loss": 0.5})
+        size = journal.commit()
+        journal.append(2, {"loss": 0.4})
+    write_json(shared.facts, {"step": 1})
+
+    def go_on() -> None:
+        with owned(shared.owner, "run"), Journal(shared.journal, size) as journal:
+            journal.append(2, {"loss": 0.3})
+        write_json(shared.facts, {"step": 2})
+
+    as_another(go_on)
+    assert [line["values"]["loss"] for line in lines(shared.journal)] == [0.5, 0.3]
+    assert shared.journal.stat().st_uid == NOBODY
+
+
+@as_root
+def test_a_second_user_takes_over_from_a_dead_first_one(shared):
+    shared.owner.write_text("{")
+
+    def take_over() -> None:
+        with owned(shared.owner, "run", beat=0.1) as owner:
+            owner.require()
+
+    as_another(take_over)
+    assert not shared.owner.exists()
+
+
+@as_root
+def test_a_second_user_adds_to_the_use_of_the_machine_that_the_first_one_noted(shared):
+    Usage(shared, os.getpid()).look()
+    as_another(lambda: Usage(shared, os.getpid()).look())
+    assert [look["step"] for look in lines(shared.usage)] == [1, 2]
+
+
+@as_root
+def test_a_second_user_has_the_same_lock(shared):
+    with locked(shared.tracking_lock):
+        pass
+    assert shared.tracking_lock.stat().st_mode & 0o022 == 0
+
+    def lock_twice() -> None:
+        with locked(shared.tracking_lock), shared.tracking_lock.open() as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    as_another(lock_twice)
+
+
+@as_root
+def test_a_folder_of_somebody_else_is_a_message_and_status_4(shared, capfd):
+    cli.main(["train", "nowhere", "--store", "none.h5"])  # imports; the other user may not read where Python lies
+    shared.path.chmod(0o755)
+    before = sorted(shared.path.iterdir())
+
+    def refused() -> None:
+        assert cli.main(["train", str(shared.path), "--store", "none.h5"]) == 4
+
+    as_another(refused)
+    assert f"dmd train: Permission denied: {shared.owner}. What was written before is whole" in capfd.readouterr().err
+    assert sorted(shared.path.iterdir()) == before
