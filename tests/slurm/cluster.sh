@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A private SLURM on this machine: munged, slurmctld and three slurmd, all of it under DIR. /etc is not touched.
 #
-#   cluster.sh up DIR       start; partitions gpu (n1, n2: a two fake GPUs each) and cpu (n3)
+#   cluster.sh up DIR       start; partitions gpu (n1, n2: two fake GPUs each) and cpu (n3)
 #   cluster.sh node DIR N   start the slurmd of node N again
 #   cluster.sh down DIR     stop what `up DIR` started
 #
@@ -56,7 +56,7 @@ SchedulerParameters=sched_min_interval=200000,batch_sched_delay=0,bf_interval=2,
 # A node that was set down stays down, even if an answer of its dead daemon was still on its way.
 ReturnToService=1
 MinJobAge=600
-KillWait=10
+KillWait=30
 SlurmctldTimeout=30
 SlurmdTimeout=60
 JobRequeue=1
@@ -108,7 +108,7 @@ node)
     ;;
 down)
     timeout 10 "$dir/bin/scancel" --quiet --user "$(id -un)" || true
-    until_true 13 nothing_queued || true
+    until_true 33 nothing_queued || true
     for file in "$dir"/run/slurmd.*.pid "$dir/run/slurmctld.pid" "$dir/run/munged.pid"; do
         [ -s "$file" ] || continue
         pid=$(cat "$file")

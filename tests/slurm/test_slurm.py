@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,12 +57,14 @@ class Cluster:
     def finish(self, process: subprocess.Popen, project: Path) -> None:
         assert process.wait(PATIENCE) == 0, (project / "snakemake.log").read_text()[-5000:]
 
-    def job(self, run: Path) -> str:
-        """Return the id of the job that trains a run."""
-        return json.loads((run / "owner.json").read_text())["job"]
-
     def node(self, job: str) -> str:
         return self.call("squeue", "-h", "-j", job, "-o", "%N").strip()
+
+    def asked(self, project: Path) -> list[tuple[str, ...]]:
+        """Return partition, GPUs and time limit of the jobs that a project has submitted."""
+        columns = "Partition:10,tres-per-job:20,TimeLimit:20,WorkDir:500"
+        jobs = [line.split() for line in self.call("squeue", "-h", "--states=all", "-O", columns).splitlines()]
+        return sorted(tuple(asked) for *asked, folder in jobs if folder == str(project))
 
 
 def free_ports(count: int) -> int:
@@ -109,16 +112,26 @@ def project(tmp_path, local) -> Path:
 
 
 @pytest.fixture(scope="module")
-def limited(cluster, local, tmp_path_factory):
-    """A training with a limit of a minute, frozen until SLURM wakes it to say that its time is over.
+def interrupted(cluster, local, tmp_path_factory):
+    """Two trainings in jobs: one frozen until SLURM wakes it to say that its time is over, one put back into the queue.
 
-    It is started before the first test, so that the minute passes meanwhile.
+    They are started before the first test, so that the minute that is left to the one passes meanwhile.
     """
-    folder = prepared(tmp_path_factory.mktemp("limited"), local)
-    process = cluster.start(folder, "--config", "scales={smoke: {jobs: {train_minutes: 1}}}", *THIN)
-    frozen, other = caught_in_mid_training(folder)
-    os.kill(process_of(other), signal.SIGCONT)
-    return process, folder, frozen
+    folder = prepared(tmp_path_factory.mktemp("interrupted"), local)
+    edit(folder, "# gpu_model: h100", "gpu_model: fake")
+    process = cluster.start(folder, *THIN)
+    runs = caught_in_mid_training(folder, process)
+    limited, requeued = (owner(run)["job"] for run in runs)
+    cluster.call("scontrol", "update", f"jobid={limited}", "timelimit=1")
+    cluster.call("scontrol", "requeue", requeued)
+    return process, folder, runs, limited, requeued
+
+
+def edit(project: Path, old: str, new: str) -> None:
+    """Fill in a line of the profile."""
+    profile = project / "profiles/slurm/config.yaml"
+    assert old in profile.read_text()
+    profile.write_text(profile.read_text().replace(old, new))
 
 
 def prepared(folder: Path, local: Path) -> Path:
@@ -136,10 +149,12 @@ def clone(folder: Path) -> Path:
     return folder
 
 
-def wait_until(what: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until(what: Callable[[], bool], process: subprocess.Popen, project: Path) -> None:
+    """Wait while Snakemake runs."""
+    deadline = time.monotonic() + PATIENCE
     while not what():
         assert time.monotonic() < deadline, "waited in vain"
+        assert process.poll() is None, (project / "snakemake.log").read_text()[-5000:]
         time.sleep(0.1)
 
 
@@ -148,23 +163,28 @@ def steps(run: Path) -> int:
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
-def caught_in_mid_training(project: Path) -> list[Path]:
+def owner(run: Path) -> dict:
+    """Return who trains a run; nothing while the file comes or goes."""
+    try:
+        return json.loads((run / "owner.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def caught_in_mid_training(project: Path, process: subprocess.Popen) -> list[Path]:
     """Freeze the two trainings after some steps each, and return their folders by name: DMD first."""
     caught: set[Path] = set()
 
     def both() -> bool:
         for card in (project / "results/runs").glob("*/owner.json"):
-            if card.parent not in caught and steps(card.parent) >= 5:
-                os.kill(process_of(card.parent), signal.SIGSTOP)
-                caught.add(card.parent)
+            if card.parent not in caught and steps(card.parent) >= 5 and (found := owner(card.parent)):
+                with suppress(ProcessLookupError):
+                    os.kill(found["pid"], signal.SIGSTOP)
+                    caught.add(card.parent)
         return len(caught) == 2
 
-    wait_until(both)
+    wait_until(both, process, project)
     return sorted(caught)
-
-
-def process_of(run: Path) -> int:
-    return json.loads((run / "owner.json").read_text())["pid"]
 
 
 def require_the_same(project: Path, local: Path) -> None:
@@ -191,30 +211,30 @@ def saved_in_mid_training(project: Path, run: Path) -> bool:
     return found is not None and 5 <= int(found[1]) < 60
 
 
-@pytest.mark.usefixtures("limited")
+@pytest.mark.usefixtures("interrupted")
 def test_the_table_made_by_jobs_is_the_one_made_here(cluster, local, tmp_path):
     project = clone(tmp_path)
     cluster.finish(cluster.start(project, *THIN), project)
     require_the_same(project, local)
-    columns = "Partition:10,tres-per-job:20,WorkDir:500"
-    jobs = [line.split() for line in cluster.call("squeue", "-h", "--states=all", "-O", columns).splitlines()]
-    asked = sorted((partition, gpus) for partition, gpus, folder in jobs if folder == str(project))
-    assert asked == [("cpu", "N/A"), *[("gpu", "gres:gpu:1")] * 4], "one job of data and two per run"
+    data, run = ("cpu", "N/A", "1:00:00"), ("gpu", "gres:gpu:1", "20:00")
+    assert cluster.asked(project) == [data, run, run], "one job of data and one per run"
 
 
-def test_a_time_limit_that_is_too_short_saves_and_goes_on(cluster, local, limited):
-    process, project, run = limited
+def test_a_time_limit_and_a_requeue_save_and_go_on(cluster, local, interrupted):
+    process, project, runs, limited, requeued = interrupted
     cluster.finish(process, project)
     require_the_same(project, local)
-    assert saved_in_mid_training(project, run)
-    assert "TIMEOUT" in (project / "snakemake.log").read_text()
+    assert all(saved_in_mid_training(project, run) for run in runs)
+    assert "JobState=TIMEOUT" in cluster.call("scontrol", "show", "job", limited)
+    assert "Restarts=1" in cluster.call("scontrol", "show", "job", requeued)
+    assert {gpus for _, gpus, _ in cluster.asked(project)} == {"gres:gpu:fake:1"}
 
 
 def test_a_cancelled_job_and_a_lost_node_go_on_from_their_state(cluster, local, project):
     process = cluster.start(project, *THIN)
-    cancelled, lost = caught_in_mid_training(project)
-    cluster.call("scancel", cluster.job(cancelled))
-    job = cluster.job(lost)
+    cancelled, lost = caught_in_mid_training(project, process)
+    cluster.call("scancel", owner(cancelled)["job"])
+    job = owner(lost)["job"]
     node = cluster.node(job)
     lose(cluster, node, job)
     try:
@@ -252,8 +272,9 @@ def descendants(pids: list[int]) -> list[int]:
 
 
 def test_a_killed_snakemake_leaves_jobs_that_nobody_trains_beside(cluster, local, project):
+    edit(project, "# gpu: 0", "gpu: 0")  # which is how a cluster without GPUs is used
     process = cluster.start(project, *THIN)
-    runs = caught_in_mid_training(project)
+    runs = caught_in_mid_training(project, process)
     process.kill()
     process.wait()
     assert cluster.start(project, *THIN).wait(PATIENCE) != 0
@@ -264,22 +285,22 @@ def test_a_killed_snakemake_leaves_jobs_that_nobody_trains_beside(cluster, local
 
     def all_thawed() -> bool:
         for run in [run for run in frozen if "waiting for job" in said(project, run)]:
-            os.kill(process_of(run), signal.SIGCONT)
+            os.kill(owner(run)["pid"], signal.SIGCONT)
             frozen.remove(run)
         return not frozen
 
-    wait_until(all_thawed)
+    wait_until(all_thawed, process, project)
     cluster.finish(process, project)
     require_the_same(project, local)
     for run in runs:
         assert "ended without a word" not in said(project, run)
         assert steps(run) == 60
+    assert {gpus for _, gpus, _ in cluster.asked(project)} == {"N/A"}
 
 
 def test_an_unknown_partition_is_said_before_anything_is_submitted(cluster, tmp_path):
     project = clone(tmp_path)
-    profile = project / "profiles/slurm/config.yaml"
-    profile.write_text(profile.read_text().replace("slurm_partition: gpu ", "slurm_partition: gpus "))
+    edit(project, "slurm_partition: gpu ", "slurm_partition: gpus ")
     assert cluster.start(project, *THIN).wait(PATIENCE) != 0
     log = (project / "snakemake.log").read_text()
     assert "profiles/slurm/config.yaml: the cluster has no partition 'gpus'; did you mean 'gpu'?" in log
