@@ -40,7 +40,9 @@ def test_the_readme_shows_the_committed_table(root):
 def test_what_is_committed_is_made_again_from_the_cases_beside_it(root, tmp_path, name):
     """Every number, byte for byte, of the runs that the configuration plans today."""
     folder = root / "docs/results/half"
-    artefact = plan.make(config.check(config.read(root / "config", folder / "grid.yaml")), root).artefacts[f"half/{name}"]
+    artefact = plan.make(config.check(config.read(root / "config", folder / "grid.yaml")), root).artefacts[
+        f"half/{name}"
+    ]
     (tmp_path / "description.json").write_text(plan.describe_artefact(artefact))
     command = "table" if artefact.kind == "table" else "curve"
     output = tmp_path / ("a.csv" if command == "table" else "a.png")

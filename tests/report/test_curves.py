@@ -1,13 +1,13 @@
 import csv
 import dataclasses
 
-import matplotlib as mpl
 import pytest
 
 from dmd import plan
 from dmd.errors import InputError
 from dmd.report.collect import collect
 from dmd.report.curves import draw, write_curve
+from dmd.report.style import GREY
 
 from .test_tables import SPEC, add_run, line
 
@@ -77,7 +77,7 @@ def test_the_axis_is_to_scale_and_the_papers_line_lies_behind(artefact, tmp_path
     assert sorted(names) == ["Dice, λ = 4", "Dice, λ = 4 (paper)", "KL, λ = 1"]
     drawn = {plotted.get_label(): plotted for plotted in left.lines if not plotted.get_label().startswith("_")}
     behind = drawn["Dice, λ = 4 (paper)"]
-    assert mpl.colors.to_hex(behind.get_color()) == "#999999"
+    assert behind.get_color() == GREY
     ours = [bars.lines[0] for bars in left.containers]
     assert [one.get_linestyle() for one in ours] == ["-", ":"]
     assert all(one.get_zorder() > behind.get_zorder() for one in ours)

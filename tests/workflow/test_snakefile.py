@@ -251,7 +251,8 @@ def require_tracking_alone_repeats(copy: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_pipeline_at_scale_smoke(copy):
+def test_the_whole_pipeline_at_scale_smoke(tmp_path):
+    copy = clone(tmp_path)  # of its own: what it makes is not there for others
     settings = ["--config", "scale=smoke", "--"]
     done = snakemake(copy, *settings, "results/smoke/table3.csv")
     assert done.returncode == 0, done.stderr[-3000:]
