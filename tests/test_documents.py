@@ -1,6 +1,7 @@
 """The documentation: every relative link leads somewhere, and the README shows the table that was measured."""
 
 import re
+import shlex
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -50,3 +51,19 @@ def test_what_is_committed_is_made_again_from_the_cases_beside_it(root, tmp_path
     assert cli.main(call) == 0
     for ending in (".csv", ".md", ".tex", ".comparison.csv") if command == "table" else (".csv",):
         assert (tmp_path / f"a{ending}").read_bytes() == (folder / f"{name}{ending}").read_bytes()
+
+
+def commands() -> list[str]:
+    """Return the `dmd` commands of the README and the guide that stand in blocks of code."""
+    blocks = [
+        block
+        for page in ("README.md", "docs/commands.md", "docs/tracking.md", "docs/statistics.md", "docs/slurm.md")
+        for block in re.findall(r"^```\n(.*?)^```|((?:^    .*\n)+)", (ROOT / page).read_text("utf-8"), re.M | re.S)
+    ]
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in "".join(block).splitlines()]
+    return sorted({line.partition("  #")[0] for line in lines if line.startswith("dmd ")})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_the_commands_of_the_documentation_are_ones(command):
+    cli.parser().parse_args(shlex.split(command)[1:])
