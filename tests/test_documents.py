@@ -10,7 +10,7 @@ import pytest
 from dmd import cli, config, plan
 
 ROOT = Path(__file__).parents[1]
-COMMITTED = sorted(path.stem for path in (ROOT / "docs/results/half").glob("*[0-9ab].csv"))
+COMMITTED = ("table3", "fig3b", "fig4")  # panels need the networks, which are not committed
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "results/README.md", *(ROOT / "docs").rglob("*.md")])
 
 
