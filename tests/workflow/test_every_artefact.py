@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from PIL import Image
 
 from workflow.project import clone, snakemake
 
+CHROMIUM = shutil.which("chromium")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync"]
 TABLES = {"table1": 20, "table2": 10, "table3": 5}  # with the supervised row that ours has beside the paper's four
 FIGURES = ("fig2", "fig3a", "fig3b", "fig4", "entropy")
 STEPS = {"la": {"iterations": 4}, "acdc": {"iterations": 4, "validate_every": 2}}
@@ -72,6 +76,35 @@ def test_the_page_has_all_of_it_and_nothing_is_missing(made):
     assert "Nothing." in missing
     for name in FIGURES:
         assert f'id="{name}"' in page
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium (Debian: apt-get install chromium)")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_every_figure_with_its_runs(made, width):
+    require_figures_in_browser(made / "report.html", width)
+
+
+def require_figures_in_browser(page_file: Path, width: int) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        page = browser.new_page(viewport={"width": width, "height": 850})
+        said, asked = [], []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(page_file.as_uri())
+        for name in FIGURES:
+            image = page.locator(f"#{name} figure img").first
+            image.scroll_into_view_if_needed()
+            assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+            caption = page.locator(f"#{name} figcaption").first.inner_text()
+            assert "Runs:" in caption
+            assert "cale 'smoke'" in caption
+        browser.close()
+    assert said == []
+    assert all(url.startswith("data:") or url.partition("#")[0] == page_file.as_uri() for url in asked)
 
 
 def test_nothing_is_made_twice(made):
