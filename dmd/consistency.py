@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from dmd.config import Config, Dataset, Method, ScaledDataset
-from dmd.declarations import hyper_parameters
-from dmd.errors import InputError, lookup, nearest
+from dmd.declarations import hyper_parameters, require_declared
+from dmd.errors import InputError, lookup
 
 AXES = 3  # of what is prepared: volumes, and stacks of slices
-HALVED = 16  # networks halve their input four times (methods.md 2.1 and 2.2)
+HALVED = 16  # dmd/networks: both kinds halve their input four times
 
 
 def require_consistent(config: Config, patients: Mapping[str, int]) -> None:
@@ -58,7 +58,6 @@ def _require_method(config: Config, name: str, method: Method, patients: Mapping
     where = f"config: methods.{name}"
     implementation = method.implementation or name
     source = lookup(config.methods, implementation, "method", where)
-    declared = hyper_parameters(implementation)
     places = [method.labels, method.adapted, method.tuned, method.reconstructed, method.training]
     for dataset in (dataset for place in places for dataset in place):
         lookup(config.protocols, dataset, "data set", where)
@@ -69,13 +68,8 @@ def _require_method(config: Config, name: str, method: Method, patients: Mapping
                 f"{where}.tuned.{dataset}: expected budgets of up to {patients[dataset]} patients, found {budget}"
             )
     for layer in [method.params, *method.adapted.values(), *(params for *_, params in tuned)]:
-        for key in layer:
-            if key not in declared:
-                raise InputError(
-                    f"{where}: method '{name}' has no hyper-parameter '{key}'{nearest(key, declared)}. "
-                    f"Its class has: {', '.join(declared)}"
-                )
-    missing = [key for key in declared if key not in source.params]
+        require_declared(implementation, layer, f"{where}: method '{name}'")
+    missing = [key for key in hyper_parameters(implementation) if key not in source.params]
     if missing:
         raise InputError(
             f"config: methods.{implementation}.params: expected a value for every hyper-parameter, found none for "

@@ -1,7 +1,7 @@
 """What the file of a method declares, read from its source so that planning needs no torch."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,17 @@ def hyper_parameters(method: str) -> list[str]:
         There is no such file, or no such class in it.
     """
     return [field.target.id for field in _fields(method)]
+
+
+def require_declared(method: str, params: Iterable[str], where: str) -> None:
+    """Raise an `InputError` for a name in ``params`` that is no hyper-parameter of dmd/methods/<method>.py."""
+    declared = hyper_parameters(method)
+    for name in params:
+        if name not in declared:
+            raise InputError(
+                f"{where} has no hyper-parameter '{name}'{nearest(name, declared)}. "
+                f"Its class has: {', '.join(declared)}"
+            )
 
 
 def require_choices(method: str, params: Mapping[str, Any], where: str) -> None:

@@ -5,7 +5,6 @@ Its name is a readable prefix and a short hash over the canonical JSON of the se
 that decides the result makes another run, and labels, paths or devices make none.
 """
 
-import csv
 import hashlib
 import itertools
 import json
@@ -16,8 +15,9 @@ from typing import Any
 
 from dmd.config import Block, Config, Empty, Method, Protocol, ScaledDataset, Value
 from dmd.consistency import require_consistent
-from dmd.declarations import require_choices, require_dimensions
-from dmd.errors import InputError, lookup, nearest
+from dmd.declarations import require_choices, require_declared, require_dimensions
+from dmd.errors import InputError, lookup
+from dmd.paper import plotted_values, printed_values
 from dmd.splits import Split, load_split
 
 
@@ -166,8 +166,8 @@ class _Planner:
         self.splits: dict[str, Split] = {
             name: load_split(root / dataset.split) for name, dataset in config.datasets.items()
         }
-        self.paper = _paper_values(root / "config" / "paper.csv")
-        self.plotted = _plotted_values(root / "config" / "paper_figures.csv")
+        self.paper = printed_values(root / "config" / "paper.csv")
+        self.plotted = plotted_values(root / "config" / "paper_figures.csv")
         self.runs: dict[str, Run] = {}
         self.stores: dict[str, Store] = {}
 
@@ -259,11 +259,11 @@ class _Planner:
     ) -> tuple[dict[str, Any], str]:
         settings = self.config.scales[scale]
         scaled = lookup(settings.datasets, dataset, "data set", where)
-        protocol = lookup(self.config.protocols, dataset, "protocol", where)
+        protocol = self.config.protocols[dataset]
         row = lookup(self.config.methods, method, "method", where)
-        store = self._store(where, scaled)
+        store = self._store(scaled)
         implementation = row.implementation or method
-        source = lookup(self.config.methods, implementation, "method", where)
+        source = self.config.methods[implementation]
         dimensions = self.config.datasets[scaled.data].dimensions
         require_dimensions(implementation, dimensions, where)
         if source.revision is None:
@@ -301,8 +301,8 @@ class _Planner:
         }
         return json.loads(canonical(spec)), store.name
 
-    def _store(self, where: str, scaled: ScaledDataset) -> Store:
-        facts = lookup(self.config.datasets, scaled.data, "data set", where)
+    def _store(self, scaled: ScaledDataset) -> Store:
+        facts = self.config.datasets[scaled.data]
         identity = {
             "name": scaled.data,
             "revision": facts.revision,
@@ -382,20 +382,16 @@ def _params(
     layers = _of_dataset(source, dataset, labelled)
     if row is not source:
         layers += [row.params, *_of_dataset(row, dataset, labelled)]
+    implementation = row.implementation or name
+    require_declared(implementation, asked, f"{where}: method '{name}'")
     resolved = dict(source.params)
     for layer in [*layers, asked]:
-        for key, value in layer.items():
-            if key not in source.params:
-                raise InputError(
-                    f"{where}: method '{name}' has no hyper-parameter '{key}'{nearest(key, source.params)}. "
-                    f"It has: {', '.join(source.params)}"
-                )
-            resolved[key] = value
+        resolved |= layer
     for key, value in resolved.items():
         expected = source.params[key]
         if value is not None and expected is not None and _kind(value) != _kind(expected):
             raise InputError(f"{where}: hyper-parameter '{key}' of '{name}' expects {_kind(expected)}, found {value!r}")
-    require_choices(row.implementation or name, resolved, f"{where}, method '{name}'")
+    require_choices(implementation, resolved, f"{where}, method '{name}'")
     return resolved
 
 
@@ -412,21 +408,3 @@ def _kind(value: Value) -> str:
 def _batch(protocol: Protocol, batches: str) -> dict[str, int]:
     size = protocol.batch.size
     return {"size": size, "labelled": size if batches == "labelled" else protocol.batch.labelled}
-
-
-def _paper_values(path: Path) -> dict[tuple[str, str, str, int], dict[str, float]]:
-    values: dict[tuple[str, str, str, int], dict[str, float]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            key = (line["artefact"], line["method"], line["dataset"], int(line["labelled"]))
-            values.setdefault(key, {})[line["metric"]] = float(line["value"])
-    return values
-
-
-def _plotted_values(path: Path) -> dict[tuple[str, str, float], dict[str, float]]:
-    values: dict[tuple[str, str, float], dict[str, float]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            key = (line["artefact"], line["line"], float(line["x"]))
-            values.setdefault(key, {})[line["metric"]] = float(line["value"])
-    return values

@@ -15,6 +15,7 @@ ROWS = [
         "declarations",
         "config",
         "consistency",
+        "paper",
         "plan",
         "rundir",
         "journal",

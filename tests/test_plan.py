@@ -223,7 +223,8 @@ def test_tuned_values_apply_to_their_budget_only(content, root):
 
 def test_an_optional_parameter_left_null_keeps_every_id(content, root, monkeypatch):
     before = set(planned(content, root).runs)
-    monkeypatch.setattr(consistency, "hyper_parameters", lambda method: [*hyper_parameters(method), "new"])
+    for module in (declarations, consistency):
+        monkeypatch.setattr(module, "hyper_parameters", lambda method: [*hyper_parameters(method), "new"])
     for method in methods():
         content["methods"][method]["params"]["new"] = None
     assert set(planned(content, root).runs) == before

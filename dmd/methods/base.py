@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dmd import declarations, losses
 from dmd.data.batches import Batch
 from dmd.data.store import Case
-from dmd.errors import InputError, nearest
+from dmd.errors import InputError
 from dmd.networks.build import Build
 
 
@@ -227,14 +227,10 @@ def make(settings: dict[str, Any], build: Build) -> Method:
     """
     method = load(settings["implementation"])
     declarations.require_dimensions(settings["implementation"], build.dimensions, "the settings of the run")
-    known_params = [field.name for field in dataclasses.fields(method.Params)]
-    for name in settings["params"]:
-        if name not in known_params:
-            raise InputError(
-                f"method '{settings['implementation']}' has no hyper-parameter '{name}'{nearest(name, known_params)}. "
-                f"Its class has: {', '.join(known_params)}"
-            )
+    declarations.require_declared(
+        settings["implementation"], settings["params"], f"method '{settings['implementation']}'"
+    )
     declarations.require_choices(settings["implementation"], settings["params"], "the settings of the run")
     # The settings leave out hyper-parameters that are null.
-    params = {name: settings["params"].get(name) for name in known_params}
+    params = {field.name: settings["params"].get(field.name) for field in dataclasses.fields(method.Params)}
     return method(method.Params(**params), build)

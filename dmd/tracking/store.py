@@ -37,7 +37,7 @@ def make_store(uri: str) -> None:
     Parameters
     ----------
     uri : str
-        ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``http(s)://server``.
+        As `dmd.address.database` takes it.
 
     Raises
     ------

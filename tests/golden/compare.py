@@ -1,6 +1,7 @@
 """A method beside the numbers of public code: the same batch, and how close is close enough."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from dmd import config
 from dmd.data.batches import Batch
-from dmd.methods.base import Method, load
+from dmd.methods.base import Method, Pair, load
 from dmd.networks.build import Build
 
 FOLDER = Path(__file__).parent
@@ -64,6 +65,15 @@ def require_whole(case: dict[str, Any], **outputs: Tensor) -> None:
     assert set(outputs) == set(case["whole"])
     for name, output in outputs.items():
         assert rule.whole(output) == pytest.approx(case["whole"][name], rel=0, abs=1e-5), name
+
+
+def require_pair(case: dict[str, Any], made: Pair, images: Tensor) -> None:
+    """Fill the two networks, the second from the next seed, and require their parameters and outputs."""
+    networks = (made.first, made.second)
+    for place, network in enumerate(networks):
+        rule.fill(network, partial(network, images), case["seed"] + place)
+    require_parameters(case, made)
+    require_outputs(case, **{f"network_{place}": network(images) for place, network in enumerate(networks, start=1)})
 
 
 def require_terms(case: dict[str, Any], terms: dict[str, Tensor]) -> None:

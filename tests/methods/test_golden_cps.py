@@ -1,17 +1,14 @@
 """CPS beside a public code of its cross supervision (numbers in tests/golden/cps.json)."""
 
 import pytest
-from golden import compare, rule
+from golden import compare
 
 
 @pytest.mark.parametrize("case", compare.read("cps"), ids=["3d", "2d"])
 def test_cps_is_that_of_public_code(case):
     method = compare.method(case, "cps")
     batch = compare.batch(case, method)
-    rule.fill(method.first, lambda: method.first(batch.images), case["seed"])
-    rule.fill(method.second, lambda: method.second(batch.images), case["seed"] + 1)
-    compare.require_parameters(case, method)
-    compare.require_outputs(case, network_1=method.first(batch.images), network_2=method.second(batch.images))
+    compare.require_pair(case, method, batch.images)
     terms = method.losses(batch, case["iteration"])
     compare.require_terms(case, terms)
     compare.require_gradients(case, terms, network_1=method.first, network_2=method.second)

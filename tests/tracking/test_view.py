@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import LAUNCH, needed
 
 from dmd import cli, config, plan
 from dmd.errors import InputError
@@ -22,10 +23,7 @@ from dmd.tracking.store import make_store
 from dmd.tracking.view import view
 from tracking.mirrored import evaluate, free_port, steps
 
-CHROMIUM = shutil.which("chromium")
 DICE = ("64.06", "65.63", "67.19", "68.75", "70.31")  # of the five runs, as MLflow writes them
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-QUIET += ["--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture
@@ -62,18 +60,14 @@ def shown(compared, tmp_path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium (Debian: apt-get install chromium)")
+@needed
 def test_the_runs_of_a_table_are_compared_in_a_browser(shown, tmp_path):
     from playwright.sync_api import expect, sync_playwright
 
     kept = Path(os.environ.get("DMD_SCREENSHOTS", tmp_path))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            str(tmp_path / "profile"),
-            executable_path=CHROMIUM,
-            args=QUIET,
-            viewport={"width": 1500, "height": 800},
-        )
+        size = {"width": 1500, "height": 800}
+        browser = playwright.chromium.launch_persistent_context(str(tmp_path / "profile"), viewport=size, **LAUNCH)
         page = browser.new_page()
         page.set_default_timeout(60_000)
         expect.set_options(timeout=60_000)

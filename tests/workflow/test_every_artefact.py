@@ -2,19 +2,17 @@
 
 import csv
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from browser import CHROMIUM, LAUNCH, REASON
 from PIL import Image
 
 from workflow.project import clone, snakemake
 
-CHROMIUM = shutil.which("chromium")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-QUIET += ["--disable-component-update", "--disable-sync"]
 TABLES = {"table1": 20, "table2": 10, "table3": 5}  # with the supervised row that ours has beside the paper's four
+STARRED = {"table1": {"dap", "duwm"}, "table2": {"sassnet", "dtc", "dmd"}, "table3": {"cps", "dml"}}
 FIGURES = ("fig2", "fig3a", "fig3b", "fig4", "entropy")
 STEPS = {"la": {"iterations": 4}, "acdc": {"iterations": 4, "validate_every": 2}}
 # Two points of each line stand for the grids, whose whole is planned in test_snakefile.py.
@@ -26,12 +24,28 @@ GRIDS = {
     ],
 }
 
-pytestmark = pytest.mark.slow
+
+@pytest.mark.slow
+def test_all_that_the_paper_prints(tmp_path):
+    """One test, since two workers would each make it all."""
+    folder = clone(tmp_path)
+    make(folder)
+    results = folder / "results/smoke"
+    for name in TABLES:
+        require_table(results, name)
+    for name in FIGURES:
+        require_figure(results, name)
+    require_page(results / "report.html")
+    again = snakemake(folder, "--dry-run", "--configfile", "own.yaml")
+    assert "Nothing to be done" in again.stdout + again.stderr
+    require_own_report(folder)
+    if CHROMIUM is None:
+        pytest.skip(f"all but the look in a browser is done: {REASON}")
+    for width in (1280, 390):
+        require_figures_in_browser(results / "report.html", width)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    folder = clone(tmp_path_factory.mktemp("all"))
+def make(folder: Path) -> None:
     grid = {"dataset": "la", "labelled": 8, "method": "dmd"}
     own = {
         "scale": "smoke",
@@ -42,7 +56,6 @@ def made(tmp_path_factory) -> Path:
     (folder / "own.yaml").write_text(yaml.safe_dump(own))
     done = snakemake(folder, "--configfile", "own.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
-    return folder / "results/smoke"
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -50,45 +63,44 @@ def lines(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_a_table_has_every_row_of_the_paper_and_its_numbers(made, name):
-    rows = lines(made / f"{name}.csv")
+def require_table(results: Path, name: str) -> None:
+    """Require every row of the paper, with its numbers."""
+    rows = lines(results / f"{name}.csv")
     assert len(rows) == TABLES[name]
     assert all(0 <= float(row["dice_mean"]) <= 100 and row["runs"] for row in rows)
-    printed = [row for row in rows if row["dice_paper"]]
-    assert len(printed) == TABLES[name]
-    assert (made / f"{name}.md").read_text().count("\n| ") == TABLES[name] + 2  # headings and their line
-    starred = {row["method"] for row in rows if row["reconstructed"] == "True"}
-    assert starred == {"table1": {"dap", "duwm"}, "table2": {"sassnet", "dtc", "dmd"}, "table3": {"cps", "dml"}}[name]
+    assert all(row["dice_paper"] for row in rows)
+    assert (results / f"{name}.md").read_text().count("\n| ") == TABLES[name] + 2  # headings and their line
+    assert {row["method"] for row in rows if row["reconstructed"] == "True"} == STARRED[name]
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_is_drawn_in_both_forms_with_its_values(made, name):
-    with Image.open(made / f"{name}.png") as picture:
+def require_figure(results: Path, name: str) -> None:
+    """Require both pictures, and the plotted values."""
+    with Image.open(results / f"{name}.png") as picture:
         assert picture.width >= 1000
-    assert (made / f"{name}.svg").read_text().startswith("<?xml")
-    assert lines(made / f"{name}.csv")
+    assert (results / f"{name}.svg").read_text().startswith("<?xml")
+    assert lines(results / f"{name}.csv")
 
 
-def test_the_page_has_all_of_it_and_nothing_is_missing(made):
-    page = (made / "report.html").read_text()
+def require_page(path: Path) -> None:
+    page = path.read_text()
     (missing,) = re.findall(r'<section id="missing".*?</section>', page, re.DOTALL)
     assert "Nothing." in missing
-    for name in FIGURES:
-        assert f'id="{name}"' in page
+    assert all(f'id="{name}"' in page for name in FIGURES)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium (Debian: apt-get install chromium)")
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_shows_every_figure_with_its_runs(made, width):
-    require_figures_in_browser(made / "report.html", width)
+def require_own_report(folder: Path) -> None:
+    """Require Snakemake's report with the figures."""
+    done = snakemake(folder, "--report", "results/own.html", "--configfile", "own.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    own = (folder / "results/own.html").read_text()
+    assert all(category in own for category in ('"Tables"', '"Figures"', '"Report"', '"Data"'))
 
 
 def require_figures_in_browser(page_file: Path, width: int) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = playwright.chromium.launch(**LAUNCH)
         page = browser.new_page(viewport={"width": width, "height": 850})
         said, asked = [], []
         page.on("console", lambda message: said.append(message.text))
@@ -105,16 +117,3 @@ def require_figures_in_browser(page_file: Path, width: int) -> None:
         browser.close()
     assert said == []
     assert all(url.startswith("data:") or url.partition("#")[0] == page_file.as_uri() for url in asked)
-
-
-def test_nothing_is_made_twice(made):
-    again = snakemake(made.parents[1], "--dry-run", "--configfile", "own.yaml")
-    assert "Nothing to be done" in again.stdout + again.stderr
-
-
-def test_snakemakes_own_report_has_the_figures(made):
-    folder = made.parents[1]
-    done = snakemake(folder, "--report", "results/own.html", "--configfile", "own.yaml")
-    assert done.returncode == 0, done.stderr[-3000:]
-    own = (folder / "results/own.html").read_text()
-    assert all(category in own for category in ('"Tables"', '"Figures"', '"Report"', '"Data"'))

@@ -21,7 +21,7 @@ DEVIATIONS = Path("docs/deviations.md")
 
 @dataclass(frozen=True)
 class Section:
-    """A table or figure with all that is known of it; ``command`` makes it, ``made`` where it did."""
+    """A table or figure with all that is known of it, the ``command`` that makes it, and whether it is ``made``."""
 
     id: str
     title: str
