@@ -15,14 +15,14 @@ from pathlib import Path
 
 import torch
 
-from dmd import config, plan
 from dmd.data.store import Case, load_store
-from dmd.inference import predict_case
 from dmd.methods.base import make
-from dmd.metrics import evaluate
 from dmd.networks.build import Build
-from dmd.prediction import load_predictor
-from dmd.rundir import RunDir
+from dmd.planning import config, plan
+from dmd.runs.folder import RunFolder
+from dmd.testing.inference import predict_case
+from dmd.testing.metrics import evaluate
+from dmd.testing.prediction import load_predictor
 
 CPU = torch.device("cpu")
 
@@ -49,7 +49,7 @@ def dice(predictor: torch.nn.Module, cases: list[Case], spec: dict) -> float:
 
 def line(spec: dict, name: str, store: Path, folder: Path, cases: int) -> str:
     """Train one method and return its line of the table."""
-    run = RunDir(folder / plan.run_id(spec))
+    run = RunFolder(folder / plan.run_id(spec))
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_spec(spec)
     subprocess.run([sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store)], check=True)

@@ -1,4 +1,4 @@
-"""Time `dmd.metrics.evaluate` against the four MedPy calls it replaces, on full-resolution left-atrium masks.
+"""Time `dmd.testing.metrics.evaluate` against the four MedPy calls it replaces, on full-resolution left-atrium masks.
 
     python benchmarks/metrics.py [--repeats 9]
 
@@ -18,7 +18,7 @@ import numpy as np
 from medpy.metric import binary as medpy
 from scipy import ndimage
 
-from dmd.metrics import Scores, evaluate
+from dmd.testing.metrics import Scores, evaluate
 
 
 def real_atrium(folder: Path) -> np.ndarray:

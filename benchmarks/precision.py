@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dmd import config, plan
 from dmd.data.batches import Batches
 from dmd.data.store import Store, load_store
 from dmd.devices import channels_last
 from dmd.methods.base import make
 from dmd.networks.build import Build
+from dmd.planning import config, plan
 from dmd.schedules import learning_rate
-from dmd.training import noise_seed
+from dmd.training.loop import noise_seed
 
 WINDOW = 20
 

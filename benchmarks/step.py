@@ -21,12 +21,12 @@ import h5py
 import numpy as np
 import torch
 
-from dmd import config, plan
 from dmd.data.batches import Batch, Batches
 from dmd.data.store import Store, load_store
 from dmd.devices import channels_last
 from dmd.methods.base import Method, make
 from dmd.networks.build import Build
+from dmd.planning import config, plan
 
 CPU = torch.device("cpu")
 SIDES = ("bf16", "fp32", "plain")

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from dmd import config, plan
-from dmd.rundir import RunDir
-from dmd.tracking.store import make_store
+from dmd.planning import config, plan
+from dmd.runs.folder import RunFolder
+from dmd.tracking.server import make_store
 
 
 def half(steps: int, seed: int) -> dict:
@@ -38,7 +38,7 @@ def measure(folder: Path, spec: dict, store: Path, beside: int, uri: str | None)
     """Train ``beside`` runs at once; return the mean wall time of one and the processor time of its follower."""
     jobs = []
     for seed in range(beside):
-        run = RunDir(folder / str(seed) / plan.run_id(spec | {"seed": seed}))
+        run = RunFolder(folder / str(seed) / plan.run_id(spec | {"seed": seed}))
         run.write_spec(spec | {"seed": seed})
         command = [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store)]
         command += ["--track", uri, "--artefacts", "half/table3"] if uri else []

@@ -11,7 +11,7 @@ from pathlib import Path
 from dmd import commands
 from dmd.commands import RUNS
 from dmd.errors import InputError
-from dmd.overview import KEYS
+from dmd.terminal.plan import KEYS
 
 # A disk that is full, over quota or not to be written to.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)

@@ -10,16 +10,17 @@ from argparse import Namespace as Options
 from contextlib import nullcontext
 from pathlib import Path
 
-from dmd import config
 from dmd.errors import InputError
+from dmd.planning import config
 
 RUNS = Path("results/runs")
 
 
 def plan(options: Options) -> None:
     """Print the runs, who wants each, how far it is and how long the rest will take."""
-    from dmd import cost, plan
-    from dmd.overview import find, orphans, show
+    from dmd.planning import plan
+    from dmd.terminal import cost
+    from dmd.terminal.plan import find, orphans, show
 
     checked = config.check(config.read(Path("config"), *options.configfile))
     made = plan.make(checked)
@@ -33,9 +34,9 @@ def plan(options: Options) -> None:
 
 def show(options: Options) -> None:
     """Print settings, loss, test scores and cost of a run."""
-    from dmd import cost
-    from dmd.portrait import show
-    from dmd.rundir import find_run
+    from dmd.runs.folder import find_run
+    from dmd.terminal import cost
+    from dmd.terminal.show import show
 
     run = find_run(options.run, options.runs)
     dataset = config.check(config.read()).datasets.get(run.read_spec()["dataset"]["name"])
@@ -44,8 +45,8 @@ def show(options: Options) -> None:
 
 def predict(options: Options) -> None:
     """Segment a scan of your own with a trained run."""
-    from dmd.prediction import predict_scan
-    from dmd.rundir import find_run
+    from dmd.runs.folder import find_run
+    from dmd.testing.prediction import predict_scan
 
     datasets = config.check(config.read(Path("config"), *options.configfile)).datasets
     run = find_run(options.run, options.runs)
@@ -89,9 +90,9 @@ def train(options: Options) -> None:
     """Train a run, going on from its state."""
     from dmd.data.store import digest
     from dmd.devices import choose_device, provenance
-    from dmd.rundir import RunDir
+    from dmd.runs.folder import RunFolder
     from dmd.tracking.launch import followed
-    from dmd.training import DivergedError, train
+    from dmd.training.loop import DivergedError, train
 
     follower = nullcontext(lambda size: None)
     if options.track:
@@ -100,7 +101,7 @@ def train(options: Options) -> None:
         follower = followed(options.run, options.track, *known)
     try:
         with follower as saved:
-            train(RunDir(options.run), options.store, options.device, options.save_every, saved)
+            train(RunFolder(options.run), options.store, options.device, options.save_every, saved)
     except DivergedError as error:
         print(f"dmd train: {error}", file=sys.stderr)
         raise SystemExit(3) from None
@@ -108,18 +109,18 @@ def train(options: Options) -> None:
 
 def predict_test(options: Options) -> None:
     """Segment the test cases with a trained run."""
-    from dmd.prediction import predict
-    from dmd.rundir import RunDir
+    from dmd.runs.folder import RunFolder
+    from dmd.testing.prediction import predict
 
-    predict(RunDir(options.run), options.store, options.device)
+    predict(RunFolder(options.run), options.store, options.device)
 
 
 def evaluate(options: Options) -> None:
     """Measure the segmentations of a run."""
-    from dmd.evaluation import evaluate_run
-    from dmd.rundir import RunDir
+    from dmd.runs.folder import RunFolder
+    from dmd.testing.evaluation import evaluate_run
 
-    evaluate_run(RunDir(options.run), options.store)
+    evaluate_run(RunFolder(options.run), options.store)
 
 
 def table(options: Options) -> None:
@@ -131,8 +132,8 @@ def table(options: Options) -> None:
 
 def compare(options: Options) -> None:
     """Print how two runs differ on the same test patients."""
-    from dmd.report.pair import say_pair
-    from dmd.rundir import find_run
+    from dmd.runs.folder import find_run
+    from dmd.terminal.compare import say_pair
 
     print(say_pair(*(find_run(run, options.runs) for run in options.run)))
 
@@ -146,14 +147,14 @@ def curve(options: Options) -> None:
 
 def panel(options: Options) -> None:
     """Draw what trained networks do on the unlabelled scans."""
-    from dmd.report.panels import write_panel
+    from dmd.report.panels.write import write_panel
 
     write_panel(options.description, options.runs, options.store, options.output, options.device)
 
 
 def report(options: Options) -> None:
     """Make one page of everything that a scale has."""
-    from dmd import plan
+    from dmd.planning import plan
     from dmd.report.description import read_description
     from dmd.report.page.write import write_page
 
@@ -169,26 +170,26 @@ def report(options: Options) -> None:
 
 def track_store(options: Options) -> None:
     """Make the tracking store, once."""
-    from dmd.tracking.store import make_store
+    from dmd.tracking.server import make_store
 
     make_store(options.uri)
 
 
 def track(options: Options) -> None:
     """Mirror runs in MLflow."""
-    from dmd.rundir import RunDir
+    from dmd.runs.folder import RunFolder
     from dmd.tracking.mirror import track_run
 
-    track_run(RunDir(options.run), _store(options), *_names(options), options.attempt)
+    track_run(RunFolder(options.run), _store(options), *_names(options), options.attempt)
 
 
 def follow(options: Options) -> None:
     """Send to MLflow what standard input says is saved; `dmd train --track` starts this."""
     os.nice(10)  # before the imports: 3 s of computing, which at 19 beside busy cores would take minutes
-    from dmd.rundir import RunDir
+    from dmd.runs.folder import RunFolder
     from dmd.tracking.follow import follow
 
-    follow(RunDir(options.run), options.uri, *_names(options), json.loads(options.facts), options.every)
+    follow(RunFolder(options.run), options.uri, *_names(options), json.loads(options.facts), options.every)
 
 
 def ui(options: Options) -> None:

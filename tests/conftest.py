@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from dmd import config
 from dmd.data.store import Case, write_store
-from dmd.plan import run_id
-from dmd.rundir import RunDir
+from dmd.planning import config
+from dmd.planning.plan import run_id
+from dmd.runs.folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
 
@@ -99,8 +99,8 @@ def tiny_store(tmp_path_factory):
 def tiny_run(tmp_path):
     """Return a function that makes the folder of a run from its settings."""
 
-    def make(spec: dict, name: str = "runs") -> RunDir:
-        run = RunDir(tmp_path / name / run_id(spec))
+    def make(spec: dict, name: str = "runs") -> RunFolder:
+        run = RunFolder(tmp_path / name / run_id(spec))
         run.write_spec(spec)
         return run
 

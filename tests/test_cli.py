@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dmd import cli, config, plan
+from dmd import cli
 from dmd.errors import InputError
-from dmd.overview import find, orphans, progress
-from dmd.rundir import RunDir
+from dmd.planning import config, plan
+from dmd.runs.folder import RunFolder
+from dmd.terminal.plan import find, orphans, progress
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_disk_that_refuses_is_a_message_and_status_4(number, root, monkeypatch
     def refuse(*_):
         raise OSError(number, os.strerror(number), "results/runs/x/state.pt")
 
-    monkeypatch.setattr(RunDir, "read_spec", refuse)
+    monkeypatch.setattr(RunFolder, "read_spec", refuse)
     assert cli.main(["train", "results/runs/x", "--store", "none.h5"]) == 4
     said = capsys.readouterr().err
     assert said.startswith(
@@ -77,7 +78,7 @@ def test_a_reader_that_leaves_early_is_no_fault(root):
 
 
 def test_another_fault_of_the_system_keeps_its_traceback(monkeypatch):
-    monkeypatch.setattr(RunDir, "read_spec", lambda _: Path("/no/such/file").stat())
+    monkeypatch.setattr(RunFolder, "read_spec", lambda _: Path("/no/such/file").stat())
     with pytest.raises(FileNotFoundError):
         cli.main(["train", "results/runs/x", "--store", "none.h5"])
 
@@ -108,10 +109,10 @@ def test_conditions_select_by_any_setting(made):
 
 
 def test_the_state_of_a_run_is_read_off_its_files(tmp_path):
-    run = RunDir(tmp_path / "x")
+    run = RunFolder(tmp_path / "x")
     run.path.mkdir()
     seen = [progress(run)]
-    for file in (run.journal, run.weights, run.cases):
+    for file in (run.history, run.weights, run.cases):
         file.touch()
         seen.append(progress(run))
     assert seen == ["missing", "started", "trained", "evaluated"]

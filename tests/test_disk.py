@@ -17,10 +17,10 @@ from conftest import tiny_spec
 
 from dmd import cli
 from dmd.files import locked, write_json
-from dmd.journal import Journal, lines
-from dmd.ownership import owned
-from dmd.plan import run_id
-from dmd.rundir import RunDir
+from dmd.planning.plan import run_id
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import History, read_steps
+from dmd.runs.ownership import owned
 from dmd.tracking.usage import Usage
 
 NOBODY = 65534
@@ -28,7 +28,7 @@ as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a fil
 SPEC = tiny_spec(3, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"})
 
 
-def train(run: RunDir, store: Path) -> subprocess.Popen:
+def train(run: RunFolder, store: Path) -> subprocess.Popen:
     command = [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store), "--save-every", "1"]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
@@ -50,7 +50,7 @@ def disk(tmp_path) -> Iterator[Path]:
 @as_root
 @pytest.mark.slow
 def test_a_disk_that_fills_up_ends_the_training_with_status_4_and_costs_nothing(disk, tiny_store):
-    run = RunDir(disk / run_id(SPEC))
+    run = RunFolder(disk / run_id(SPEC))
     run.write_spec(SPEC)
     first = train(run, tiny_store[3])
     while not run.state.exists():
@@ -79,11 +79,11 @@ def test_a_disk_that_fills_up_ends_the_training_with_status_4_and_costs_nothing(
 
 
 @pytest.fixture
-def shared() -> Iterator[RunDir]:
+def shared() -> Iterator[RunFolder]:
     """The folder of a run that everybody can write to; pytest's own is private."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        run = RunDir(Path(folder) / run_id(SPEC))
+        run = RunFolder(Path(folder) / run_id(SPEC))
         run.write_spec(SPEC)
         run.path.chmod(0o2777)
         yield run
@@ -107,20 +107,20 @@ def as_another(what: Callable[[], None]) -> None:
 
 @as_root
 def test_a_second_user_goes_on_where_the_first_one_was_stopped(shared):
-    with owned(shared.owner, "run"), Journal(shared.journal) as journal:
-        journal.append(1, {"loss": 0.5})
-        size = journal.commit()
-        journal.append(2, {"loss": 0.4})
+    with owned(shared.owner, "run"), History(shared.history) as history:
+        history.append(1, {"loss": 0.5})
+        size = history.commit()
+        history.append(2, {"loss": 0.4})
     write_json(shared.facts, {"step": 1})
 
     def go_on() -> None:
-        with owned(shared.owner, "run"), Journal(shared.journal, size) as journal:
-            journal.append(2, {"loss": 0.3})
+        with owned(shared.owner, "run"), History(shared.history, size) as history:
+            history.append(2, {"loss": 0.3})
         write_json(shared.facts, {"step": 2})
 
     as_another(go_on)
-    assert [line["values"]["loss"] for line in lines(shared.journal)] == [0.5, 0.3]
-    assert shared.journal.stat().st_uid == NOBODY
+    assert [line["values"]["loss"] for line in read_steps(shared.history)] == [0.5, 0.3]
+    assert shared.history.stat().st_uid == NOBODY
 
 
 @as_root
@@ -139,7 +139,7 @@ def test_a_second_user_takes_over_from_a_dead_first_one(shared):
 def test_a_second_user_adds_to_the_use_of_the_machine_that_the_first_one_noted(shared):
     Usage(shared, os.getpid()).look()
     as_another(lambda: Usage(shared, os.getpid()).look())
-    assert [look["step"] for look in lines(shared.usage)] == [1, 2]
+    assert [look["step"] for look in read_steps(shared.usage)] == [1, 2]
 
 
 @as_root

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from dmd import cli, config, plan
+from dmd import cli
+from dmd.planning import config, plan
 
 ROOT = Path(__file__).parents[1]
 COMMITTED = ("table3", "fig3b", "fig4")  # panels need the networks, which are not committed

@@ -1,111 +1,122 @@
-"""The layers of docs/design.md, read off the import statements."""
+"""The floors of docs/design.md, read off the import statements."""
 
 import ast
 import graphlib
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / "dmd"
 
-# Lower rows first.
-ROWS = [
-    [
-        "errors",
-        "files",
-        "splits",
-        "declarations",
-        "config",
-        "consistency",
-        "paper",
-        "plan",
-        "rundir",
-        "journal",
-        "progress",
-        "overview",
-    ],
-    ["data", "metrics", "schedules", "devices"],
-    ["networks", "losses", "perturbation", "teacher"],
-    ["methods"],
-    ["tensors", "state", "inference", "selection", "snapshots", "probes", "training", "prediction", "evaluation"],
-    ["report"],
-    ["tracking"],
-    ["commands", "cli", "__main__"],
-]
-LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}
-# The cluster: who owns a run, what a submission costs, whether there is a cluster.
-LEVEL |= dict.fromkeys(["ownership", "cost", "cluster"], 0)
-LEVEL |= {"portrait": 0, "address": 0}
-# A heavy library and the modules that may use it.
+# Lower floors first. Files beside the rooms are the ground; the command line stands on top of all.
+FLOORS = (
+    {"errors", "files", "progress", "devices", "losses", "schedules"},
+    {"planning"},
+    {"runs"},
+    {"data"},
+    {"networks"},
+    {"methods"},
+    {"testing"},
+    {"training"},
+    {"report"},
+    {"tracking"},
+    {"terminal"},
+    {"cli", "__main__"},
+)
+LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+BESIDE, LINES = 8, 250
+
+# What may import a heavy library, at any depth: a room.
 HOMES = {
-    "torch": {
-        "data.batches",
-        "data.resize",
-        "devices",
-        "networks",
-        "losses",
-        "perturbation",
-        "teacher",
-        "methods",
-        "tensors",
-        "state",
-        "training",
-        "inference",
-    }
-    | {"prediction", "selection", "snapshots", "probes"},
     "mlflow": {"tracking"},
     "psutil": {"tracking"},
-    "SimpleITK": {"data.scan"},
-    "nibabel": {"data.scan"},
     "matplotlib": {"report"},
     "seaborn": {"report"},
-    "pandas": {"report"},
     "jinja2": {"report"},
     "mistune": {"report"},
     "PIL": {"report"},
+    "SimpleITK": {"data"},
+    "nibabel": {"data"},
     "medpy": set(),
 }
+# What must start at once: none of these reaches one of the slow libraries when it is imported.
+QUICK = ("planning", "terminal", "runs.folder", "runs.history", "runs.ownership", "cli")
+SLOW = {"torch", "mlflow", "matplotlib", "pandas", "numpy", "scipy", "h5py"}
 
 
-def imports() -> list[tuple[str, str]]:
-    """Return (module, imported name) for every import statement, at any depth, of the package."""
-    found = []
-    for path in sorted(ROOT.rglob("*.py")):
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                found += [(module, alias.name) for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [f"dmd.{alias.name}" for alias in node.names] if node.module == "dmd" else [node.module]
-                found += [(module, name) for name in names]
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Return every module of the package by its dotted name below it."""
+    names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted(ROOT.rglob("*.py"))}
+    return {name.removesuffix(".__init__"): ast.parse(path.read_text()) for path, name in names.items()}
+
+
+def imported(nodes: ast.AST | list[ast.stmt]) -> set[str]:
+    """Return the dotted names that the import statements in a tree, or in a list of statements, ask for."""
+    walked = ast.walk(nodes) if isinstance(nodes, ast.AST) else nodes
+    found = set()
+    for node in walked:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name.removeprefix("dmd.") in modules() else node.module for name in inner}
     return found
 
 
-def own_imports() -> set[tuple[str, str]]:
-    return {(module, name.removeprefix("dmd.")) for module, name in imports() if name.startswith("dmd.")}
+def own(names: set[str]) -> set[str]:
+    return {name.removeprefix("dmd.") for name in names if name.startswith("dmd.")}
 
 
-def row(module: str) -> int:
-    return LEVEL[module.split(".")[0]]
+def room(module: str) -> str:
+    return module.partition(".")[0]
 
 
-def test_every_module_has_a_row():
-    parts = [path.relative_to(ROOT).with_suffix("").parts[0] for path in ROOT.rglob("*.py")]
-    assert set(parts) - {"__init__"} == set(LEVEL)
+def test_every_module_has_a_floor():
+    assert {room(module) for module in modules()} - {"__init__"} == set(LEVEL)
 
 
-def test_a_module_imports_from_its_own_or_lower_rows():
-    upwards = [(module, target) for module, target in own_imports() if row(target) > row(module)]
-    assert upwards == []
+def test_few_files_stand_beside_the_rooms():
+    beside = [module for module in modules() if (ROOT / f"{module}.py").exists() and module != "__init__"]
+    assert len(beside) <= BESIDE, beside
+
+
+def test_no_file_is_long():
+    long = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if path.read_text().count("\n") > LINES}
+    assert long == set()
+
+
+def test_a_module_imports_from_its_own_or_lower_floors():
+    upwards = {
+        (module, target)
+        for module, tree in modules().items()
+        for target in own(imported(tree))
+        if LEVEL[room(target)] > LEVEL[room(module)]
+    }
+    assert upwards == set()
 
 
 def test_there_is_no_cycle():
-    graph: dict[str, set[str]] = {}
-    for module, target in own_imports():
-        graph.setdefault(module, set()).add(target)
+    graph = {module: own(imported(tree)) - {module} for module, tree in modules().items()}
     assert list(graphlib.TopologicalSorter(graph).static_order())
 
 
-def test_heavy_libraries_stay_where_they_belong():
-    for module, name in imports():
-        library = name.split(".")[0]
-        if library in HOMES:
-            assert module in HOMES[library] or module.split(".")[0] in HOMES[library], f"{module} imports {library}"
+def test_heavy_libraries_stay_at_home():
+    for module, tree in modules().items():
+        for library in {name.partition(".")[0] for name in imported(tree)} & set(HOMES):
+            assert room(module) in HOMES[library], f"{module} imports {library}"
+
+
+def test_planning_and_the_terminal_start_without_slow_libraries():
+    quick = [module for module in modules() if module.startswith(QUICK)]
+    reached: dict[str, set[str]] = {}
+
+    def reach(module: str) -> set[str]:
+        if module not in reached:
+            reached[module] = set()
+            asked = imported(modules()[module].body)
+            reached[module] = {name.partition(".")[0] for name in asked}.union(
+                *(reach(target) for target in own(asked))
+            )
+        return reached[module]
+
+    assert {module: found for module in quick if (found := reach(module) & SLOW)} == {}

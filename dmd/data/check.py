@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dmd.data.description import Description, read_description
-from dmd.data.readers import find_reader
+from dmd.data.sources.readers import find_reader
 from dmd.data.store import Case, Store, load_store, sha256
 from dmd.errors import InputError
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dmd.config import Dataset
 from dmd.errors import InputError
-from dmd.splits import Split, load_split
+from dmd.planning.config import Dataset
+from dmd.planning.splits import Split, load_split
 
 
 @dataclass(frozen=True)

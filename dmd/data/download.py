@@ -7,12 +7,12 @@ from urllib.parse import quote
 import pooch
 import requests
 
-from dmd.config import Dataset, Download
 from dmd.data.checksums import difference, read_checksums
-from dmd.data.readers import DOWNLOADS, Reader, find_reader
+from dmd.data.sources.readers import DOWNLOADS, Reader, find_reader
 from dmd.errors import InputError
+from dmd.planning.config import Dataset, Download
+from dmd.planning.splits import load_split
 from dmd.progress import track
-from dmd.splits import load_split
 
 TIMEOUT = 30  # seconds without an answer; our choice
 RETRIES = 2  # after pauses of 1 and 2 seconds; our choice

@@ -7,7 +7,7 @@ from typing import Any
 from dmd.data.checksums import difference, read_checksums
 from dmd.data.description import Description, read_description
 from dmd.data.downsample import downsample_image, downsample_label
-from dmd.data.readers import find_reader
+from dmd.data.sources.readers import find_reader
 from dmd.data.store import Case, write_store
 from dmd.errors import InputError
 from dmd.progress import track

@@ -18,9 +18,9 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813, the name its own documentation uses
 from nibabel.filebasedimages import ImageFileError
 
-from dmd.config import Dataset
 from dmd.errors import InputError
 from dmd.files import replacing
+from dmd.planning.config import Dataset
 
 NIFTI = (".nii.gz", ".nii")
 MASKS = (*NIFTI, ".nrrd")

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dmd import declarations, losses
+from dmd import losses
 from dmd.data.batches import Batch
 from dmd.data.store import Case
 from dmd.errors import InputError
 from dmd.networks.build import Build
+from dmd.planning import declarations
 
 
 class Method(nn.Module):

@@ -10,8 +10,8 @@ from dmd.data.batches import Batch
 from dmd.losses import cross_entropy, information, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build, Network
+from dmd.networks.teacher import Teacher
 from dmd.schedules import warmup
-from dmd.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Params:
 
     ``supervised`` weighs cross-entropy and Dice, ``consistency`` is the maximum of the warm-up over ``rampup`` units of
     150 iterations, ``price`` what the student pays for its own entropy. ``decay`` and ``noise`` are the teacher's,
-    ``forwards`` times ``copies`` the number of its passes (see `dmd.teacher.Teacher.passes`).
+    ``forwards`` times ``copies`` the number of its passes (see `dmd.networks.teacher.Teacher.passes`).
     """
 
     supervised: float

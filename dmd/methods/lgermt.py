@@ -12,8 +12,8 @@ from dmd.errors import InputError, require_positive
 from dmd.losses import cross_entropy, information, mean_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
+from dmd.networks.teacher import Teacher
 from dmd.schedules import warmup
-from dmd.teacher import Teacher
 
 LOG_SMOOTHING = 1e-30  # inside the logarithm, fengweie/LG-ER-MT:utils/losses.py
 

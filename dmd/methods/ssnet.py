@@ -12,7 +12,7 @@ from dmd.errors import InputError
 from dmd.losses import dice_linear, dice_squared, linear_dice, mean_over_classes, probabilities
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
-from dmd.perturbation import adversarial_direction, frozen_statistics
+from dmd.networks.perturbation import adversarial_direction, frozen_statistics
 from dmd.schedules import warmup
 
 FEATURES = 32  # width of the projected features (ycwu1997/SS-Net:code/networks/VNet.py)

@@ -10,8 +10,8 @@ from dmd.errors import require_positive
 from dmd.losses import cross_entropy, information, masked_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
+from dmd.networks.teacher import Teacher
 from dmd.schedules import ramp, warmup
-from dmd.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Params:
 
     ``supervised`` weighs cross-entropy and Dice, ``consistency`` is the maximum of the warm-up over ``rampup`` units of
     150 iterations, ``decay`` and ``noise`` are the teacher's, ``forwards`` times ``copies`` the number of stochastic
-    passes (see `dmd.teacher.Teacher.passes`), ``certain`` the share of the last threshold below which the entropy must
+    passes (see `dmd.networks.teacher.Teacher.passes`), ``certain`` the share of the last threshold below which the entropy must
     lie at first. That ``threshold``, in nats, is ln 2 and the ``divisor`` of the consistency 2, whatever the number of
     classes, as released, where nothing else is given.
     """

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from dmd.evaluation import POST_PROCESSING
-from dmd.plan import Artefact, Row
-from dmd.report.collect import params_text, read_scores
+from dmd.planning.plan import Artefact, Row
+from dmd.report.scores import params_text, read_scores
 from dmd.report.statistics import compare, holm, per_patient, verdict
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
+from dmd.testing.evaluation import POST_PROCESSING
 
 REFERENCE = "dmd"
 ROW = ("dataset", "labelled", "method", "params")  # what tells the rows of a table apart
@@ -70,7 +70,7 @@ def _pairs(artefact: Artefact) -> Iterator[tuple[Row, Row]]:
 
 
 def _scores(row: Row, artefact: Artefact, runs: Path, post_processing: str) -> pd.DataFrame:
-    seeds = [read_scores(RunDir(runs / run), post_processing, artefact.empty or "no_distance") for run in row.runs]
+    seeds = [read_scores(RunFolder(runs / run), post_processing, artefact.empty or "no_distance") for run in row.runs]
     return per_patient(seeds, artefact.columns)
 
 

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from dmd.errors import InputError
 from dmd.files import write_text
-from dmd.plan import Artefact
-from dmd.report.collect import collect, settings
+from dmd.planning.plan import Artefact
 from dmd.report.description import empty_predictions, read_description, setting
+from dmd.report.scores import collect, settings
 from dmd.report.style import SETTINGS, grey, publish, style
 from dmd.report.tables import HEADINGS
 
@@ -31,7 +31,7 @@ def write_curve(description: Path, runs: Path, output: Path) -> None:
     Parameters
     ----------
     description : Path
-        JSON of a `dmd.plan.Artefact` of kind ``curve``.
+        JSON of a `dmd.planning.plan.Artefact` of kind ``curve``.
     runs : Path
         Folder that holds the run folders.
     output : Path

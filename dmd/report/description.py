@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from dmd.errors import InputError
-from dmd.plan import Artefact, Loss, Row
+from dmd.planning.plan import Artefact, Loss, Row
 
 EMPTY = {
     "no_distance": "they count with Dice 0 and are left out of the distances",
@@ -16,7 +16,7 @@ EMPTY = {
 
 
 def read_description(path: Path, kind: str | None = None) -> Artefact:
-    """Read the JSON of a `dmd.plan.Artefact`.
+    """Read the JSON of a `dmd.planning.plan.Artefact`.
 
     Parameters
     ----------

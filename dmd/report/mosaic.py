@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from dmd.data.store import Case, Store, load_store
 from dmd.files import replacing
-from dmd.report.regions import plane
+from dmd.report.panels.regions import plane
 
 COLUMNS, ROWS = 6, 4
 INCHES = 2.3  # per panel

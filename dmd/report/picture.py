@@ -6,17 +6,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dmd.report.collect import read_scores
+from dmd.report.scores import read_scores
 from dmd.report.style import LINES, SETTINGS
 from dmd.report.terms import draw_terms
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
 
 POINTS = 120  # of a curve
 SIZE, WIDTHS = (7.2, 2.8), (3, 1)  # inches, shares
 SPREAD = 0.15  # of the points across their class
 
 
-def picture(run: RunDir) -> Figure:
+def picture(run: RunFolder) -> Figure:
     """Return the picture of an evaluated run.
 
     Raises
@@ -24,7 +24,7 @@ def picture(run: RunDir) -> Figure:
     InputError
         Its test scores are not complete.
     """
-    history, cases = pd.read_csv(run.history), read_scores(run)
+    history, cases = pd.read_csv(run.history_table), read_scores(run)
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=SIZE, layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=WIDTHS)

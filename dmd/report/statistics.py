@@ -25,7 +25,7 @@ class Comparison:
         Pairs compared.
     left_out : int
         Patients without the score in one of the two, as an empty prediction has no distance. Who fails on the hard
-        patients gains by that; `dmd.metrics.treat_empty` knows other conventions.
+        patients gains by that; `dmd.testing.metrics.treat_empty` knows other conventions.
     difference : float
         Hodges-Lehmann estimate, in the unit of the score; NaN without a pair.
     low, high : float
@@ -85,7 +85,7 @@ def holm(p: Sequence[float]) -> np.ndarray:
 
     .. math:: \tilde p_{(k)} = \max_{l \le k} \min(1, (m - l + 1) \, p_{(l)})
 
-    Step-down, valid under any dependence (Holm, Scandinavian Journal of Statistics 6, 1979). In [0, 1], never below
+    Step-down, valid under any dependence (Holm, Scandinavian History of Statistics 6, 1979). In [0, 1], never below
     p; one p-value stays itself. NaN is a test that was not made: it stays NaN and is not counted among the m.
 
     >>> holm([0.01, 0.04, 0.03]).tolist()

@@ -8,11 +8,11 @@ import pandas as pd
 
 from dmd.errors import InputError
 from dmd.files import write_text
-from dmd.plan import Artefact
-from dmd.report.collect import collect, column, selections, settings
+from dmd.planning.plan import Artefact
 from dmd.report.comparison import compare_table
 from dmd.report.description import empty_predictions, read_description, setting
-from dmd.report.ordering import say_order
+from dmd.report.scores import collect, column, selections, settings
+from dmd.report.verdict import say_order
 
 HEADINGS = {
     "dice": "Dice (%)",
@@ -57,7 +57,7 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     Parameters
     ----------
     description : Path
-        JSON of a `dmd.plan.Artefact`.
+        JSON of a `dmd.planning.plan.Artefact`.
     runs : Path
         Folder that holds the run folders.
     output : Path

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from dmd.journal import loss_terms
 from dmd.report.style import LINES
+from dmd.runs.history import loss_terms
 
 
 def draw_terms(axes: Axes, history: pd.DataFrame, points: int) -> str:

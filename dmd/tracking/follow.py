@@ -9,19 +9,19 @@ from typing import Any
 
 import psutil
 
-from dmd.address import database, public
 from dmd.files import locked
-from dmd.report.record import read_progress
-from dmd.rundir import RunDir
+from dmd.planning.address import database, public
+from dmd.runs.folder import RunFolder
 from dmd.tracking.mirror import Mirror
-from dmd.tracking.store import brief, say
+from dmd.tracking.record import read_progress
+from dmd.tracking.server import brief, say
 from dmd.tracking.usage import Usage
 
 
 def follow(
-    run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str], facts: dict[str, Any], every: float
+    run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[str], facts: dict[str, Any], every: float
 ) -> None:
-    """Be the process beside a training: its parent writes to our standard input how much of the journal is saved.
+    """Be the process beside a training: its parent writes to our standard input how much of the history is saved.
 
     The input ends when the training does, however it ends; then there is one last pass. Signals do not matter.
     """
@@ -62,7 +62,7 @@ class Follower:
 
     def __init__(
         self,
-        run: RunDir,
+        run: RunFolder,
         uri: str,
         artefacts: list[str],
         methods: Sequence[str],
@@ -78,7 +78,7 @@ class Follower:
         self.fault = ""
 
     def follow(self, saved: Iterable[tuple[int, bool]]) -> None:
-        """Go over the sizes of the journal that are saved, each with whether the training is over."""
+        """Go over the sizes of the history that are saved, each with whether the training is over."""
         if not self.sends:
             say(
                 self.run.id,

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dmd.address import database
+from dmd.planning.address import database
 
 
 @contextlib.contextmanager
 def followed(run: Path, uri: str, *options: str) -> Iterator[Callable[[int], None]]:
-    """Start ``dmd follow`` for a training and yield the function that tells it the size of the saved journal.
+    """Start ``dmd follow`` for a training and yield the function that tells it the size of the saved history.
 
     The process has a group of its own, so that Ctrl-C does not reach it, and ends when the pipe to it does: when the
     training ends, in whatever way.

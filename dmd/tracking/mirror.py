@@ -10,24 +10,24 @@ from collections.abc import Sequence
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, Run, RunTag, ViewType
 
-from dmd.address import database, public
 from dmd.files import locked, write_json
-from dmd.plan import canonical
-from dmd.report.record import Point, Record, read_record
-from dmd.rundir import RunDir
-from dmd.tracking.store import FAULTS, brief, experiment_id, open_store, say
+from dmd.planning.address import database, public
+from dmd.planning.plan import canonical
+from dmd.runs.folder import RunFolder
+from dmd.tracking.record import Point, Record, read_record
+from dmd.tracking.server import FAULTS, brief, experiment_id, open_store, say
 
 BATCH = 1000  # MLflow's limit on metrics per call
 CURVES = ("train/", "system/")  # names that only we use
 PICTURE = "curves.png"
 
 
-def track_run(run: RunDir, uri: str, artefacts: list[str], methods: Sequence[str] = (), attempt: int = 0) -> None:
+def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[str] = (), attempt: int = 0) -> None:
     """Mirror an evaluated run in MLflow and write ``tracked.json``.
 
     Parameters
     ----------
-    run : RunDir
+    run : RunFolder
         Folder of the run.
     uri : str
         As in `make_store`.
@@ -109,7 +109,7 @@ class Mirror:
             self.client.log_batch(self.run, metrics=metrics)
             self.stored |= {point: value for point, (value, _) in part.items()}
 
-    def complete(self, run: RunDir, content: Record) -> None:
+    def complete(self, run: RunFolder, content: Record) -> None:
         """Send the files and a picture of the run, and close it."""
         from dmd.report.picture import picture  # matplotlib, which whoever follows a training need not wait for
 

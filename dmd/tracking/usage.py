@@ -6,8 +6,8 @@ import subprocess
 
 import psutil
 
-from dmd.journal import Journal
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import History
 
 QUERY = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
 
@@ -17,18 +17,18 @@ class Usage:
 
     Parameters
     ----------
-    run : RunDir
+    run : RunFolder
         Where the looks are kept, those of earlier attempts included.
     process : int
         Id of the training.
     """
 
-    def __init__(self, run: RunDir, process: int) -> None:
+    def __init__(self, run: RunFolder, process: int) -> None:
         self.process = psutil.Process(process)
         self.process.cpu_percent()  # percent are of the time since the call before
         earlier = run.usage.read_bytes() if run.usage.exists() else b""
         self.looks = earlier.count(b"\n")
-        self.journal = Journal(run.usage, earlier.rfind(b"\n") + 1)
+        self.history = History(run.usage, earlier.rfind(b"\n") + 1)
 
     def look(self) -> None:
         """Note processor (100 is one core), resident memory, and of each GPU load and memory (of all processes)."""
@@ -37,7 +37,7 @@ class Usage:
                 "cpu_percent": self.process.cpu_percent(),
                 "memory_mb": round(self.process.memory_info().rss / 2**20, 1),
             }
-        self.journal.append(self.looks + 1, values | _gpus())
+        self.history.append(self.looks + 1, values | _gpus())
         self.looks += 1
 
 

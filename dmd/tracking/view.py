@@ -10,9 +10,9 @@ import urllib.parse
 import urllib.request
 import webbrowser
 
-from dmd.address import database, public
 from dmd.errors import InputError
-from dmd.tracking.store import FAULTS, brief, open_store
+from dmd.planning.address import database, public
+from dmd.tracking.server import FAULTS, brief, open_store
 
 STARTED = 120  # seconds that the server may take to answer; 11 on two cores
 

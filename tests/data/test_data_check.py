@@ -6,7 +6,7 @@ import pytest
 from dmd.data.check import check
 from dmd.data.store import Case, write_store
 from dmd.errors import InputError
-from dmd.splits import checksum
+from dmd.planning.splits import checksum
 
 PARTS = {"train": ["heart1", "heart2"], "validation": [], "test": ["heart3"]}
 CLASSES = ["background", "right ventricle", "myocardium", "left ventricle"]

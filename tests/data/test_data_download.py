@@ -8,12 +8,12 @@ import h5py
 import numpy as np
 import pytest
 
-from dmd.data import acdc, la
 from dmd.data import download as module
 from dmd.data.download import download
+from dmd.data.sources import acdc, la
 from dmd.data.store import sha256
 from dmd.errors import InputError
-from dmd.splits import checksum
+from dmd.planning.splits import checksum
 
 
 class Archive(http.server.SimpleHTTPRequestHandler):

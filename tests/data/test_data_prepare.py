@@ -4,11 +4,11 @@ import h5py
 import numpy as np
 import pytest
 
-from dmd.data import la
 from dmd.data.prepare import prepare
+from dmd.data.sources import la
 from dmd.data.store import load_store, sha256
 from dmd.errors import InputError
-from dmd.splits import checksum
+from dmd.planning.splits import checksum
 
 
 @pytest.fixture

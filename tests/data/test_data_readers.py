@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import yaml
 
-from dmd.data import acdc, la
-from dmd.data.readers import DOWNLOADS, find_reader
+from dmd.data.sources import acdc, la
+from dmd.data.sources.readers import DOWNLOADS, find_reader
 from dmd.errors import InputError
 
 
@@ -97,10 +97,10 @@ def test_every_data_set_of_the_project_has_a_reader(root):
 
 
 def test_a_reader_that_does_not_exist_is_named():
-    with pytest.raises(InputError, match=r"dmd/data/brats\.py, found none"):
+    with pytest.raises(InputError, match=r"dmd/data/sources/brats\.py, found none"):
         find_reader("brats")
 
 
 def test_a_module_that_is_no_reader_is_refused():
     with pytest.raises(InputError, match="found no LAYOUT, cases, read"):
-        find_reader("downsample")
+        find_reader("shapes")

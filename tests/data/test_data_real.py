@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from dmd.data import acdc, la
+from dmd.data.sources import acdc, la
 from dmd.data.store import sha256
-from dmd.splits import load_split
+from dmd.planning.splits import load_split
 
 pytestmark = pytest.mark.slow
 

@@ -9,10 +9,10 @@ import SimpleITK as sitk  # noqa: N813
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmd.config import Dataset
 from dmd.data.downsample import downsample_image
 from dmd.data.scan import read_scan, to_array, to_scan, to_training_grid, upright, volumes, write_mask
 from dmd.errors import InputError
+from dmd.planning.config import Dataset
 
 SPACING = (0.7, 0.9, 2.5)
 POSES = [(order, flips) for order in itertools.permutations(range(3)) for flips in itertools.product((0, 1), repeat=3)]

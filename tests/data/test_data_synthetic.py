@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from dmd.data import synthetic2d, synthetic3d
+from dmd.data.sources import synthetic2d, synthetic3d
 from dmd.data.store import sha256
 
 NOWHERE = Path("/nowhere")

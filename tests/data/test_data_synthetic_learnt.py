@@ -5,16 +5,16 @@ import json
 import pytest
 import torch
 
-from dmd import config, plan
 from dmd.data.prepare import prepare
 from dmd.data.store import load_store
-from dmd.inference import predict_case
 from dmd.methods.base import make
-from dmd.metrics import mean_dice
 from dmd.networks.build import Build
-from dmd.prediction import load_predictor
-from dmd.rundir import RunDir
-from dmd.training import train
+from dmd.planning import config, plan
+from dmd.runs.folder import RunFolder
+from dmd.testing.inference import predict_case
+from dmd.testing.metrics import mean_dice
+from dmd.testing.prediction import load_predictor
+from dmd.training.loop import train
 
 CPU = torch.device("cpu")
 
@@ -29,7 +29,7 @@ def test_a_trained_network_beats_an_untrained_one_clearly(artefact, labelled, ro
     planned = made.runs[row.runs[0]]
     description = json.loads(plan.describe_store(checked, made.stores[planned.store]))
     prepare(description, tmp_path, tmp_path / "store.h5")
-    run = RunDir(tmp_path / planned.id)
+    run = RunFolder(tmp_path / planned.id)
     run.path.mkdir()
     run.write_spec(planned.spec)
     train(run, tmp_path / "store.h5", "cpu")

@@ -9,14 +9,14 @@ import pytest
 import torch
 from conftest import tiny_spec
 
-from dmd import config
 from dmd.data.batches import Batch, Batches
 from dmd.data.store import load_store
-from dmd.declarations import dimensions, hyper_parameters, methods
 from dmd.errors import InputError
 from dmd.methods import base
 from dmd.networks.build import Build
-from dmd.training import noise_seed
+from dmd.planning import config
+from dmd.planning.declarations import dimensions, hyper_parameters, methods
+from dmd.training.loop import noise_seed
 
 CASES = [(name, count) for name in methods() for count in dimensions(name)]
 

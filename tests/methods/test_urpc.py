@@ -4,12 +4,12 @@ import pytest
 import torch
 from conftest import tiny_spec
 
-from dmd import config, plan
 from dmd.data.batches import Batch
 from dmd.errors import InputError
 from dmd.methods import base
 from dmd.methods.urpc import URPC, noisy, rectified_consistency, without_attended
 from dmd.networks.build import Build
+from dmd.planning import config, plan
 
 
 def made() -> URPC:

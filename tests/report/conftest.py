@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dmd import config, plan
+from dmd.planning import config, plan
 
 from .halfway import make
 

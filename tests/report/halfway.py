@@ -9,13 +9,13 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from dmd import plan
 from dmd.data.store import Case, write_store
-from dmd.evaluation import COLUMNS
-from dmd.journal import Journal, write_table
+from dmd.planning import plan
 from dmd.report.style import SETTINGS, publish
 from dmd.report.tables import write_table as write_scores
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import History, write_table
+from dmd.testing.evaluation import COLUMNS
 
 SHAPE = (12, 10, 4)
 DICE = {"supervised": (0.5, 0.6, 0.7), "cps": (0.2, 0.8, 0.8), "mcnet": (0.9, 0.9, 0.6)}  # of the cases a, b, c
@@ -26,8 +26,8 @@ def make(folder: Path, planned: plan.Plan) -> None:
     rows = {row.method: row for row in planned.artefacts["smoke/table3"].rows}
     for method, dice in DICE.items():
         _evaluate(_train(folder, planned, rows[method].runs[0]), dice)
-    with Journal(_run(folder, planned, rows["dml"].runs[0]).journal) as journal:
-        journal.append(1, {"loss": 2.0, "learning_rate": 0.01})
+    with History(_run(folder, planned, rows["dml"].runs[0]).history) as history:
+        history.append(1, {"loss": 2.0, "learning_rate": 0.01})
     _store(folder, planned.runs[rows["cps"].runs[0]].spec["dataset"])
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(5, 3), layout="constrained")
@@ -53,25 +53,25 @@ def evaluated_table(results: Path, planned: plan.Plan) -> Path:
     return path
 
 
-def _run(results: Path, planned: plan.Plan, name: str) -> RunDir:
-    run = RunDir(results / "runs" / name)
+def _run(results: Path, planned: plan.Plan, name: str) -> RunFolder:
+    run = RunFolder(results / "runs" / name)
     run.write_spec(planned.runs[name].spec)
     return run
 
 
-def _train(results: Path, planned: plan.Plan, name: str) -> RunDir:
+def _train(results: Path, planned: plan.Plan, name: str) -> RunFolder:
     run = _run(results, planned, name)
-    with Journal(run.journal) as journal:
+    with History(run.history) as history:
         for step in range(1, 61):
-            journal.append(step, {"loss": 3 / step, "supervised": 2 / step, "x": 1 / step, "learning_rate": 0.01})
-    write_table(run.journal, run.history)
+            history.append(step, {"loss": 3 / step, "supervised": 2 / step, "x": 1 / step, "learning_rate": 0.01})
+    write_table(run.history, run.history_table)
     facts = {"device": "cpu", "wall_seconds": 90.0, "seconds_per_step": 1.5, "peak_memory_mb": 700, "attempts": 1}
     run.facts.write_text(json.dumps(facts | {"commit": "0123abcd"}))
     run.weights.touch()
     return run
 
 
-def _evaluate(run: RunDir, dice: tuple[float, ...]) -> None:
+def _evaluate(run: RunFolder, dice: tuple[float, ...]) -> None:
     with run.cases.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()

@@ -3,8 +3,8 @@ import dataclasses
 
 import pytest
 
-from dmd import plan
 from dmd.errors import InputError
+from dmd.planning import plan
 from dmd.report.comparison import COLUMNS, compare_table
 from dmd.report.tables import write_table
 

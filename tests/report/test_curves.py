@@ -3,10 +3,10 @@ import dataclasses
 
 import pytest
 
-from dmd import plan
 from dmd.errors import InputError
-from dmd.report.collect import collect
+from dmd.planning import plan
 from dmd.report.curves import draw, write_curve
+from dmd.report.scores import collect
 from dmd.report.style import GREY
 
 from .test_tables import SPEC, add_run, line

@@ -19,12 +19,11 @@ from PIL import Image
 from dmd import cli, commands
 from dmd.data.batches import Batches
 from dmd.data.store import Case, load_store, write_store
-from dmd.declarations import dimensions, methods
 from dmd.errors import InputError
-from dmd.evaluation import POST_PROCESSING
 from dmd.methods import base
 from dmd.networks.build import Build
-from dmd.plan import store_name
+from dmd.planning.declarations import dimensions, methods
+from dmd.planning.plan import store_name
 from dmd.report.page.cases import case_scores
 from dmd.report.page.comparison import comparison
 from dmd.report.page.figures import cut, figure
@@ -38,7 +37,8 @@ from dmd.report.page.training import training_curve
 from dmd.report.page.write import write_page
 from dmd.report.style import publish
 from dmd.report.terms import looks
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
+from dmd.testing.evaluation import POST_PROCESSING
 
 from .halfway import DICE, describe, evaluated_table
 from .test_style import lightness
@@ -147,7 +147,7 @@ def test_an_overlay_has_scan_truth_and_prediction_with_the_outline_of_the_truth(
 def test_slices_are_shown_as_they_are_stored_with_a_legend_of_their_classes(planned, tmp_path):
     """A stack is (slices, Y, X): what lies to the left in it lies to the left in the picture."""
     row = planned.artefacts["smoke/table2"].rows[0]
-    run = RunDir(tmp_path / "runs" / row.runs[0])
+    run = RunFolder(tmp_path / "runs" / row.runs[0])
     run.write_spec(planned.runs[run.id].spec)
     identity = run.read_spec()["dataset"]
     label = np.zeros((2, 110, 220), np.uint8)
@@ -195,7 +195,7 @@ def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
 
 
 def test_a_training_curve_says_where_it_starts_and_ends(results, table3):
-    picture = training_curve(RunDir(results / "runs" / table3.rows[0].runs[0]))
+    picture = training_curve(RunFolder(results / "runs" / table3.rows[0].runs[0]))
     assert "loss from 3.000 to 0.050 in 60 steps; terms: loss, supervised, x." in picture.alt
     assert "validation" not in _svg(picture)
 
@@ -214,9 +214,9 @@ def test_no_two_loss_terms_of_a_method_look_alike(name, content, tiny_store):
 
 
 def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):
-    run = RunDir(tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
     run.path.mkdir()
-    run.history.write_text("step,loss\n1,high\n")
+    run.history_table.write_text("step,loss\n1,high\n")
     with pytest.raises(InputError, match=r"history\.csv.*high"):
         training_curve(run)
 

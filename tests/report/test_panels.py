@@ -8,17 +8,17 @@ from conftest import tiny_spec
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from dmd import plan
 from dmd.data.store import load_store
 from dmd.errors import InputError
-from dmd.probes import Entropies
-from dmd.report import pseudo_labels
-from dmd.report.entropy import means
-from dmd.report.panel import Scene, pixel_frame, say_empty
-from dmd.report.panels import write_panel
+from dmd.planning import plan
+from dmd.report.panels import pseudo_labels
+from dmd.report.panels.entropy import means
+from dmd.report.panels.probes import Entropies
+from dmd.report.panels.scene import Scene, pixel_frame, say_empty
+from dmd.report.panels.write import write_panel
 from dmd.report.style import VERMILION
-from dmd.rundir import RunDir
-from dmd.training import train
+from dmd.runs.folder import RunFolder
+from dmd.training.loop import train
 
 METHODS = {
     "cps": {"weight": 1},
@@ -29,11 +29,11 @@ LOSSES = (plan.Loss("dice", 4, 2), plan.Loss("kl", 1, 1))
 
 
 @pytest.fixture(scope="module")
-def runs(tiny_store, tmp_path_factory) -> dict[str, RunDir]:
+def runs(tiny_store, tmp_path_factory) -> dict[str, RunFolder]:
     folder, made = tmp_path_factory.mktemp("panels"), {}
     for name, params in METHODS.items():
         spec = tiny_spec(3, name, params) | {"iterations": 8}
-        made[name] = RunDir(folder / plan.run_id(spec))
+        made[name] = RunFolder(folder / plan.run_id(spec))
         made[name].write_spec(spec)
         train(made[name], tiny_store[3], "cpu")
     return made

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dmd.report.regions import ZONES, boundary, fullest_plane, near_boundary, outer_branch, plane, shares, zones
+from dmd.report.panels.regions import ZONES, boundary, fullest_plane, near_boundary, outer_branch, plane, shares, zones
 
 
 def cube(shape=(12, 12, 12), low=3, high=8) -> np.ndarray:

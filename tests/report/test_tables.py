@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from dmd import plan
 from dmd.errors import InputError
-from dmd.evaluation import COLUMNS
-from dmd.report.collect import summarise
+from dmd.planning import plan
+from dmd.report.scores import summarise
 from dmd.report.tables import write_table
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
+from dmd.testing.evaluation import COLUMNS
 
 SPEC = {
     "dataset": {"name": "la", "revision": 1, "downsample": [1, 1, 1], "split": "ab12"},
@@ -43,16 +43,16 @@ def write_cases(path: Path, lines: list[dict]) -> None:
         writer.writerows(lines)
 
 
-def add_run(runs: Path, lines: list[dict], **settings) -> RunDir:
+def add_run(runs: Path, lines: list[dict], **settings) -> RunFolder:
     spec = SPEC | settings
-    run = RunDir(runs / plan.run_id(spec))
+    run = RunFolder(runs / plan.run_id(spec))
     run.write_spec(spec)
     write_cases(run.cases, lines)
     return run
 
 
 def describe(
-    folder: Path, rows: list[tuple[str, int, list[RunDir], dict]], scale="paper", empty=None, **changes
+    folder: Path, rows: list[tuple[str, int, list[RunFolder], dict]], scale="paper", empty=None, **changes
 ) -> Path:
     artefact = plan.Artefact(
         name="table3",
@@ -68,7 +68,7 @@ def describe(
     return path
 
 
-def row(label: str, labelled: int, used: list[RunDir], paper: dict, **changes) -> plan.Row:
+def row(label: str, labelled: int, used: list[RunFolder], paper: dict, **changes) -> plan.Row:
     """Return a row of a table; its method is its label in small letters."""
     settings = {
         "method": label.lower(),
@@ -334,7 +334,7 @@ def test_a_run_does_not_count_as_two_seeds(tmp_path):
 
 
 def test_a_planned_artefact_can_be_read(tmp_path, root, content):
-    from dmd import config
+    from dmd.planning import config
 
     planned = plan.make(config.check(content), root).artefacts["smoke/table3"]
     path = tmp_path / "table3.json"

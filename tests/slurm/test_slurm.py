@@ -159,8 +159,8 @@ def wait_until(what: Callable[[], bool], process: subprocess.Popen, project: Pat
 
 
 def steps(run: Path) -> int:
-    journal = run / "history.jsonl"
-    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+    history = run / "history.jsonl"
+    return history.read_bytes().count(b"\n") if history.exists() else 0
 
 
 def owner(run: Path) -> dict:

@@ -9,8 +9,8 @@ import pytest
 os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "60"  # sixteen clients on two cores; set before mlflow is imported
 os.environ.pop("SLURM_JOB_ID", None)  # of whoever tests inside of a job
 
-from dmd.rundir import RunDir
-from dmd.tracking.store import make_store
+from dmd.runs.folder import RunFolder
+from dmd.tracking.server import make_store
 from tracking.mirrored import Server, evaluated, planned
 
 
@@ -22,13 +22,13 @@ def store(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def run(tmp_path, root, request) -> RunDir:
+def run(tmp_path, root, request) -> RunFolder:
     """An evaluated run; every test has a seed of its own and therefore another run."""
     return evaluated(tmp_path, root, seed=zlib.crc32(request.node.name.encode()))
 
 
 @pytest.fixture
-def fresh(tmp_path, root, request) -> RunDir:
+def fresh(tmp_path, root, request) -> RunFolder:
     """A run that has its settings and nothing else."""
     return planned(tmp_path, root, seed=zlib.crc32(request.node.name.encode()))
 

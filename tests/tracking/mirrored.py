@@ -13,26 +13,26 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from dmd import config, journal, plan
-from dmd.evaluation import COLUMNS
-from dmd.journal import Journal
-from dmd.rundir import RunDir
+from dmd.planning import config, plan
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import History, write_table
+from dmd.testing.evaluation import COLUMNS
 
 STEPS = 30
 TERMS = ("loss", "dice", "learning_rate")
 SCORES = {"dice": 81.25, "jaccard": 68.75, "hd95_voxel": 7.5, "asd_voxel": 2.0, "empty_predictions": 0.0}
 
 
-def planned(folder: Path, root: Path, seed: int, scale: str = "smoke") -> RunDir:
+def planned(folder: Path, root: Path, seed: int, scale: str = "smoke") -> RunFolder:
     """Return the folder of a run that has its settings and nothing else."""
     runs = plan.make(config.check(config.read(root / "config")), root).runs.values()
     spec = next(run.spec for run in runs if f"{scale}/table3" in run.wanted_by and _is_dmd(run.spec)) | {"seed": seed}
-    run = RunDir(folder / plan.run_id(spec))
+    run = RunFolder(folder / plan.run_id(spec))
     run.write_spec(spec)
     return run
 
 
-def evaluated(folder: Path, root: Path, seed: int, scale: str = "smoke") -> RunDir:
+def evaluated(folder: Path, root: Path, seed: int, scale: str = "smoke") -> RunFolder:
     """Return the folder of a run that looks trained and evaluated."""
     run = planned(folder, root, seed, scale)
     train(run)
@@ -40,30 +40,30 @@ def evaluated(folder: Path, root: Path, seed: int, scale: str = "smoke") -> RunD
     return run
 
 
-def evaluate(run: RunDir, dice: float = 0.875) -> None:
+def evaluate(run: RunFolder, dice: float = 0.875) -> None:
     """Write what training and evaluation leave behind besides the history; ``dice`` is that of the first case."""
     lines = [f"a,a,1,none,{dice},0.75,6,1.5,,,9,9,0", "b,b,1,none,0.75,0.625,9,2.5,,,9,9,0"]
     run.cases.write_text("\n".join([",".join(COLUMNS), *lines, ""]))
     run.facts.write_text(json.dumps({"commit": "0123abcd", "device": "cpu", "data_sha256": "5eed" * 16}))
 
 
-def train(run: RunDir, factor: float = 1.0) -> None:
+def train(run: RunFolder, factor: float = 1.0) -> None:
     """Write a history of `STEPS` steps anew."""
-    run.journal.unlink(missing_ok=True)
+    run.history.unlink(missing_ok=True)
     steps(run, 0, STEPS, factor)
-    journal.write_table(run.journal, run.history)
+    write_table(run.history, run.history_table)
 
 
-def steps(run: RunDir, done: int, until: int, factor: float = 1.0) -> int:
-    """Add steps to the journal of a run, and return its size."""
-    size = run.journal.stat().st_size if run.journal.exists() else 0
-    with Journal(run.journal, size) as history:
+def steps(run: RunFolder, done: int, until: int, factor: float = 1.0) -> int:
+    """Add steps to the history of a run, and return its size."""
+    size = run.history.stat().st_size if run.history.exists() else 0
+    with History(run.history, size) as history:
         for step in range(done + 1, until + 1):
             history.append(step, {term: factor / (step + place) for place, term in enumerate(TERMS)})
         return history.commit()
 
 
-def mirrors(uri: str, run: RunDir) -> list:
+def mirrors(uri: str, run: RunFolder) -> list:
     """Return the active MLflow runs of a run, in all experiments."""
     client = MlflowClient(uri)
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]

@@ -15,21 +15,21 @@ from mlflow import MlflowClient
 from dmd.data.store import digest
 from dmd.devices import provenance
 from dmd.errors import InputError
-from dmd.evaluation import evaluate_run
-from dmd.journal import Journal, write_table
-from dmd.prediction import predict
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import History, write_table
+from dmd.testing.evaluation import evaluate_run
+from dmd.testing.prediction import predict
 from dmd.tracking.follow import Follower, saves
 from dmd.tracking.launch import followed
 from dmd.tracking.mirror import track_run
-from dmd.training import train
+from dmd.training.loop import train
 from tracking.mirrored import SCORES, STEPS, TERMS, curve, evaluate, mirrors, steps, stored_points
 
 ARTEFACTS = ["smoke/table3"]
 FACTS = {"device": "NVIDIA H100", "commit": "0123abcd", "data_sha256": "5eed" * 16}
 
 
-def follow(run: RunDir, uri: str, saved: Iterator[tuple[int, bool]]) -> None:
+def follow(run: RunFolder, uri: str, saved: Iterator[tuple[int, bool]]) -> None:
     Follower(run, uri, ARTEFACTS, ["dml"], FACTS).follow(saved)
 
 
@@ -53,8 +53,8 @@ def test_curves_grow_while_a_run_trains(store, fresh):
             yield steps(fresh, done, done + 10), False
             assert curve(store, mirror.info.run_id) == list(range(1, done + 11))
         fresh.weights.touch()
-        write_table(fresh.journal, fresh.history)
-        yield fresh.journal.stat().st_size, True
+        write_table(fresh.history, fresh.history_table)
+        yield fresh.history.stat().st_size, True
 
     follow(fresh, store, training())
     [mirror] = mirrors(store, fresh)
@@ -73,7 +73,7 @@ def test_what_is_not_saved_is_not_sent_and_a_killed_run_goes_on_in_its_mirror(st
     follow(fresh, store, iter([(saved, True)]))
     [killed] = mirrors(store, fresh)
     assert (killed.info.status, curve(store, killed.info.run_id)) == ("KILLED", list(range(1, 11)))
-    with Journal(fresh.journal, saved):
+    with History(fresh.history, saved):
         pass  # as the next attempt does: a new file of the old name
     follow(fresh, store, iter([(saved, False), (steps(fresh, 10, 20), False)]))
     [again] = mirrors(store, fresh)
@@ -99,7 +99,7 @@ def test_a_mirror_deleted_while_the_run_trains_is_made_again(store, fresh, capsy
 def test_a_training_that_starts_over_is_shown_from_its_start(store, fresh, capsys):
     follow(fresh, store, iter([(steps(fresh, 0, 10), True)]))
     [old] = mirrors(store, fresh)
-    fresh.journal.unlink()
+    fresh.history.unlink()
     follow(fresh, store, iter([(0, False), (steps(fresh, 0, 4, factor=2.0), False)]))
     [new] = mirrors(store, fresh)
     assert (new.info.run_id != old.info.run_id, curve(store, new.info.run_id)) == (True, [1, 2, 3, 4])
@@ -114,7 +114,7 @@ def test_a_store_that_is_not_there_is_said_once_and_raises_nothing(tmp_path, fre
 def test_a_last_pass_that_comes_after_the_evaluation_leaves_the_run_finished(store, run):
     track_run(run, store, ARTEFACTS)
     run.weights.touch()
-    follow(run, store, iter([(run.journal.stat().st_size, True)]))
+    follow(run, store, iter([(run.history.stat().st_size, True)]))
     assert [mirror.info.status for mirror in mirrors(store, run)] == ["FINISHED"]
 
 
@@ -146,7 +146,7 @@ def test_the_jobs_of_a_cluster_do_not_write_to_one_database(store, fresh, monkey
     assert mirrors(store, fresh) == []
     assert capsys.readouterr().err.count("MLflow shows this run when it is evaluated, not while it trains") == 1
     monkeypatch.delenv("SLURM_JOB_ID")  # the machine that submits
-    write_table(fresh.journal, fresh.history)
+    write_table(fresh.history, fresh.history_table)
     evaluate(fresh)
     track_run(fresh, store, ARTEFACTS)
     [mirror] = mirrors(store, fresh)
@@ -197,7 +197,7 @@ def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store
     command += ["--track", store, "--artefacts", "smoke/table3"]
     training = subprocess.Popen(command)
     # By its second step the training has told of its first; a saved state alone may not have been told of yet.
-    wait(lambda: run.journal.exists() and run.journal.read_bytes().count(b"\n") >= 2)
+    wait(lambda: run.history.exists() and run.history.read_bytes().count(b"\n") >= 2)
     training.send_signal(signal.SIGSTOP)  # all steps take as long as the other process to start
     [follower] = psutil.Process(training.pid).children()
     wait(lambda: len(mirrors(store, run)) == 1)
@@ -259,7 +259,7 @@ def test_a_server_that_comes_late_and_is_away_in_between_costs_no_point_and_no_t
         train(run, tiny_store[2], "cpu", save_every=1, saved=saved)
         assert sum(told) < 1  # on a busy machine too; a request to a dead server takes longer
         server.start()
-    assert run.history.read_bytes() == alone.history.read_bytes()
+    assert run.history_table.read_bytes() == alone.history_table.read_bytes()
     predict(run, tiny_store[2], "cpu")
     evaluate_run(run, tiny_store[2])
     for _ in range(2):

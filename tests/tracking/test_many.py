@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from dmd.journal import write_table
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import write_table
 from dmd.tracking.follow import Follower
 from dmd.tracking.mirror import track_run
 from tracking.mirrored import (
@@ -81,7 +81,7 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(home)
 
 
-def train_followed(run: RunDir, uri: str, length: int, start) -> None:
+def train_followed(run: RunFolder, uri: str, length: int, start) -> None:
     """Send a history in five parts and then the rest, as a training and the evaluation after it do."""
     part = length // 5
 
@@ -91,7 +91,7 @@ def train_followed(run: RunDir, uri: str, length: int, start) -> None:
 
     start.wait()
     Follower(run, uri, ["half/table3"], [], {}).follow(training())
-    write_table(run.journal, run.history)
+    write_table(run.history, run.history_table)
     evaluate(run)
     track_run(run, uri, ["half/table3"])
 
@@ -108,7 +108,7 @@ def at_once(target, arguments: list[tuple]) -> None:
     assert [job.exitcode for job in jobs] == [0] * len(jobs)
 
 
-def require_every_point(uri: str, runs: dict[RunDir, int]) -> None:
+def require_every_point(uri: str, runs: dict[RunFolder, int]) -> None:
     client = MlflowClient(uri)
     for run, length in runs.items():
         assert json.loads(run.tracked.read_text())["status"] == "complete"
@@ -120,7 +120,7 @@ def require_every_point(uri: str, runs: dict[RunDir, int]) -> None:
 
 
 @pytest.fixture
-def runs(tmp_path, root) -> dict[RunDir, int]:
+def runs(tmp_path, root) -> dict[RunFolder, int]:
     """Sixteen runs and their steps; in the first each pass takes several calls."""
     return {planned(tmp_path, root, seed, "half"): STEPS if seed else LONG for seed in range(16)}
 
@@ -142,14 +142,14 @@ def test_sixteen_runs_at_once_on_a_server(backend, runs, tmp_path):
         server.kill()
 
 
-def track(run: RunDir, uri: str, start) -> None:
+def track(run: RunFolder, uri: str, start) -> None:
     start.wait()
     track_run(run, uri, ["half/table3"])
 
 
-def follow(run: RunDir, uri: str, start) -> None:
+def follow(run: RunFolder, uri: str, start) -> None:
     start.wait()
-    Follower(run, uri, ["half/table3"], [], {}).follow(iter([(run.journal.stat().st_size, True)]))
+    Follower(run, uri, ["half/table3"], [], {}).follow(iter([(run.history.stat().st_size, True)]))
 
 
 @pytest.mark.slow
@@ -159,5 +159,5 @@ def test_processes_that_meet_at_one_run_make_one_mirror(store, tmp_path, root):
     require_every_point(store, {run: STEPS})
 
 
-def either(job, run: RunDir, uri: str, start) -> None:
+def either(job, run: RunFolder, uri: str, start) -> None:
     job(run, uri, start)

@@ -11,12 +11,13 @@ import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
-from dmd import journal, plan
 from dmd.errors import InputError
-from dmd.evaluation import COLUMNS
-from dmd.rundir import RunDir
+from dmd.planning import plan
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import write_table
+from dmd.testing.evaluation import COLUMNS
 from dmd.tracking.mirror import track_run
-from dmd.tracking.store import make_store
+from dmd.tracking.server import make_store
 from tracking.mirrored import SCORES, STEPS, TERMS, free_port, mirrors, stored_points, train
 
 
@@ -65,7 +66,7 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run, tmp_pa
     assert [(point.step, point.value) for point in curve] == [(n, 1 / (n + 1)) for n in range(1, STEPS + 1)]
     files = {file.path: file.file_size for file in client.list_artifacts(mirror.info.run_id)}
     assert files.pop("curves.png") > 10_000
-    assert files == {path.name: path.stat().st_size for path in (run.spec, run.facts, run.history, run.cases)}
+    assert files == {path.name: path.stat().st_size for path in (run.spec, run.facts, run.history_table, run.cases)}
     picture = client.download_artifacts(mirror.info.run_id, "curves.png", tmp_path)
     assert Image.open(picture).size == (1080, 420)
     assert (Path(store.removeprefix("sqlite:///")).parent / "mlartifacts" / "dmd-smoke").is_dir()
@@ -73,10 +74,10 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run, tmp_pa
     assert (dataset.dataset.name, dataset.dataset.digest) == ("synthetic3d", "5eed5eed5eed")
 
 
-def test_times_are_those_of_the_journal(store, run):
+def test_times_are_those_of_the_history(store, run):
     lines = [{"step": step, "time": 1_700_000_000_000 + step, "values": {"loss": 1.0}} for step in (1, 2)]
-    run.journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    journal.write_table(run.journal, run.history)
+    run.history.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_table(run.history, run.history_table)
     track_run(run, store, [])
     [mirror] = mirrors(store, run)
     curve = MlflowClient(store).get_metric_history(mirror.info.run_id, "train/loss")
@@ -87,11 +88,11 @@ def test_times_are_those_of_the_journal(store, run):
     assert (mirror.info.start_time, mirror.info.end_time) == (1_700_000_000_001, 1_700_000_000_002)
 
 
-def test_twice_is_as_once_even_without_the_journal(store, run):
+def test_twice_is_as_once_even_without_the_history(store, run):
     track_run(run, store, ["smoke/table3"])
     [mirror] = mirrors(store, run)
     before = stored_points(store, mirror.info.run_id)
-    run.journal.unlink()
+    run.history.unlink()
     track_run(run, store, ["smoke/table3"])
     assert [again.info.run_id for again in mirrors(store, run)] == [mirror.info.run_id]
     assert stored_points(store, mirror.info.run_id) == before
@@ -172,9 +173,9 @@ def test_a_distance_that_does_not_exist_is_not_logged(store, run):
 
 
 def test_a_value_that_is_no_number_is_left_out_and_nothing_is_made_again_for_it(store, run):
-    text = run.history.read_text().replace("0.1,", "nan,", 1)
+    text = run.history_table.read_text().replace("0.1,", "nan,", 1)
     assert "nan" in text
-    run.history.write_text(text)
+    run.history_table.write_text(text)
     track_run(run, store, ["table3"])
     [mirror] = mirrors(store, run)
     assert stored_points(store, mirror.info.run_id) == STEPS * len(TERMS) - 1 + len(SCORES)
@@ -189,7 +190,7 @@ def test_a_run_that_is_not_evaluated_is_refused(store, run):
     assert not run.tracked.exists()
 
 
-@pytest.mark.parametrize("missing", ["history", "facts"])
+@pytest.mark.parametrize("missing", ["history_table", "facts"])
 def test_a_run_without_its_training_files_is_refused(store, run, missing):
     getattr(run, missing).unlink()
     with pytest.raises(InputError, match=f"of a trained run at {getattr(run, missing)}"):
@@ -259,7 +260,7 @@ def test_the_method_is_called_what_the_artefacts_call_it(store, run):
 
 def test_the_scores_of_each_class_stand_beside_their_mean(store, run):
     spec = run.read_spec() | {"classes": 3}
-    two = RunDir(run.path.with_name(plan.run_id(spec)))
+    two = RunFolder(run.path.with_name(plan.run_id(spec)))
     two.write_spec(spec)
     train(two)
     two.facts.write_text(json.dumps({"wall_seconds": 12.5, "peak_memory_mb": 800}))

@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 from browser import LAUNCH, needed
 
-from dmd import cli, config, plan
+from dmd import cli
 from dmd.errors import InputError
-from dmd.journal import write_table
-from dmd.rundir import RunDir
+from dmd.planning import config, plan
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import write_table
 from dmd.tracking.mirror import track_run
-from dmd.tracking.store import make_store
+from dmd.tracking.server import make_store
 from dmd.tracking.view import view
 from tracking.mirrored import evaluate, free_port, steps
 
@@ -35,10 +36,10 @@ def compared(tmp_path, root) -> str:
     wanted = [run for run in runs if "smoke/table3" in run.wanted_by]
     other = next(run for run in runs if "smoke/table1" in run.wanted_by and "smoke/table3" not in run.wanted_by)
     for place, planned in enumerate([*wanted, other]):
-        run = RunDir(tmp_path / "runs" / planned.id)
+        run = RunFolder(tmp_path / "runs" / planned.id)
         run.write_spec(planned.spec)
         steps(run, 0, 30, factor=1 + place)
-        write_table(run.journal, run.history)
+        write_table(run.history, run.history_table)
         evaluate(run, dice=0.53125 + place / 32)
         track_run(run, uri, list(planned.wanted_by), planned.methods)
     return uri

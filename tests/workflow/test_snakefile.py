@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dmd import config, cost, plan
+from dmd.planning import config, plan
+from dmd.terminal import cost
 from workflow.project import clone, jobs, snakemake
 
 

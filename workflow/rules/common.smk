@@ -6,9 +6,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from dmd import cluster
-from dmd import config as configuration
-from dmd import plan as planner
+from dmd.terminal import cluster
+from dmd.planning import config as configuration
+from dmd.planning import plan as planner
 from dmd.errors import InputError
 
 try:

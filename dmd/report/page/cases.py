@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from dmd.evaluation import SCORES
-from dmd.plan import Row
-from dmd.report.collect import read_scores
-from dmd.rundir import RunDir
+from dmd.planning.plan import Row
+from dmd.report.scores import read_scores
+from dmd.runs.folder import RunFolder
+from dmd.testing.evaluation import SCORES
 
 
 def case_scores(row: Row, runs: Path) -> pd.DataFrame:
@@ -15,10 +15,10 @@ def case_scores(row: Row, runs: Path) -> pd.DataFrame:
 
     Dice and Jaccard in percent; a distance is NaN where one of the classes has none. No post-processing.
     """
-    found = [_of_run(RunDir(runs / run)) for run in row.runs if RunDir(runs / run).cases.exists()]
+    found = [_of_run(RunFolder(runs / run)) for run in row.runs if RunFolder(runs / run).cases.exists()]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["run", "case", *SCORES])
 
 
-def _of_run(run: RunDir) -> pd.DataFrame:
+def _of_run(run: RunFolder) -> pd.DataFrame:
     scores = read_scores(run).groupby("case", sort=False)[list(SCORES)].agg(lambda values: values.mean(skipna=False))
     return scores.reset_index().assign(run=run.id)

@@ -6,14 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from dmd.plan import Artefact
-from dmd.report.collect import collect
+from dmd.planning.plan import Artefact
 from dmd.report.comparison import ROW, compare_table
-from dmd.report.ordering import say_order
 from dmd.report.page.naming import anchor
 from dmd.report.page.scores import evaluated
 from dmd.report.page.table import MISSING, Cell, Column, Table, number
+from dmd.report.scores import collect
 from dmd.report.tables import HEADINGS
+from dmd.report.verdict import say_order
 
 CAPTIONS = {
     "none": "Method minus DMD on the same test patients, without post-processing.",

@@ -8,14 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dmd.evaluation import SCORES
-from dmd.plan import Artefact, Row
+from dmd.planning.plan import Artefact, Row
 from dmd.report.page.cases import case_scores
 from dmd.report.page.image import Picture, from_figure
 from dmd.report.page.naming import row_name, title
 from dmd.report.page.scores import evaluated
 from dmd.report.style import BLUE, SETTINGS, VERMILION
 from dmd.report.tables import HEADINGS
+from dmd.testing.evaluation import SCORES
 
 WIDTH, PER_ROW, FRAME = 4.4, 0.3, 0.75  # inches
 SPREAD = 0.17  # of the points across their box, in rows

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from dmd.errors import InputError
-from dmd.plan import Artefact
+from dmd.planning.plan import Artefact
 from dmd.report.page.image import PIXELS_PER_INCH, POINTS_PER_INCH, Picture, from_svg
 from dmd.report.page.naming import title
 from dmd.report.style import CAPTION_ID, CAPTION_SIZE

@@ -2,7 +2,7 @@
 
 import re
 
-from dmd.plan import Artefact, Row, canonical
+from dmd.planning.plan import Artefact, Row, canonical
 
 
 def title(artefact: Artefact) -> str:

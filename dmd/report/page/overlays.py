@@ -10,14 +10,14 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from dmd.data.store import Case, Store, load_store
-from dmd.plan import Artefact, Row, store_name
+from dmd.planning.plan import Artefact, Row, store_name
 from dmd.report.page.cases import case_scores
 from dmd.report.page.image import Picture, from_pixels
 from dmd.report.page.naming import setting_name
 from dmd.report.page.scores import evaluated
-from dmd.report.regions import boundary, plane
+from dmd.report.panels.regions import boundary, plane
 from dmd.report.style import BLUE, ORANGE, YELLOW
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
 
 COLOURS = (ORANGE, BLUE, YELLOW)  # of the foreground classes, apart in grey too
 OPACITY = 0.55
@@ -55,9 +55,11 @@ def worst_cases(artefacts: Iterable[Artefact], runs: Path, data: Path) -> Iterat
     stores: dict[Path, Store] = {}
     rows = {row.runs: row for artefact in artefacts for row in evaluated(artefact, runs).rows}
     for row in rows.values():
-        spec = RunDir(runs / row.runs[0]).read_spec()
+        spec = RunFolder(runs / row.runs[0]).read_spec()
         path = data / f"{store_name(spec['dataset'])}.h5"
-        absent = [file for file in (path, *(RunDir(runs / run).predictions for run in row.runs)) if not file.exists()]
+        absent = [
+            file for file in (path, *(RunFolder(runs / run).predictions for run in row.runs)) if not file.exists()
+        ]
         if absent:
             yield Worst(setting_name(row), (), missing=f"{absent[0]} is missing")
             continue
@@ -77,7 +79,7 @@ def _pictures(row: Row, spec: dict[str, Any], runs: Path, store: Store) -> Itera
     cases = {case.name: case for case in store.cases("test")}
     worst = case_scores(row, runs).sort_values("dice", kind="stable").drop_duplicates("case").head(SHOWN)
     for line in worst.to_dict("records"):
-        run, case = RunDir(runs / line["run"]), cases[line["case"]]
+        run, case = RunFolder(runs / line["run"]), cases[line["case"]]
         with h5py.File(run.predictions, "r") as file:
             prediction = file[case.name][()]
         axis = 2 if spec["dimensions"] == 3 else 0

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError
-from dmd.overview import progress
-from dmd.plan import Artefact, store_name
+from dmd.planning.plan import Artefact, store_name
 from dmd.report.page.image import Picture
 from dmd.report.page.naming import setting_name, title
 from dmd.report.page.table import ABSENT, Cell, Column, Table, number
 from dmd.report.page.training import training_curve
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,8 @@ def list_runs(artefacts: Iterable[Artefact], results: Path) -> tuple[list[Entry]
                 used_by.setdefault(run, {})[title(artefact)] = None
     entries, missing = [], []
     for name in names:
-        run, place = RunDir(results / "runs" / name), (name, tuple(names[name]), tuple(used_by[name]))
-        if progress(run) == "missing":
+        run, place = RunFolder(results / "runs" / name), (name, tuple(names[name]), tuple(used_by[name]))
+        if run.stage == "missing":
             missing.append(Missing(*place))
         else:
             entries.append(_entry(run, *place, results))
@@ -94,7 +93,7 @@ def _cost(entry: Entry) -> tuple[Cell, ...]:
     )
 
 
-def _entry(run: RunDir, name: str, names: tuple[str, ...], used_by: tuple[str, ...], results: Path) -> Entry:
+def _entry(run: RunFolder, name: str, names: tuple[str, ...], used_by: tuple[str, ...], results: Path) -> Entry:
     spec = run.read_spec()
     folder = shlex.quote(str(run.path))
     store = shlex.quote(str(results / "data" / f"{store_name(spec['dataset'])}.h5"))
@@ -102,7 +101,7 @@ def _entry(run: RunDir, name: str, names: tuple[str, ...], used_by: tuple[str, .
         id=name,
         names=names,
         used_by=used_by,
-        state=progress(run),
+        state=run.stage,
         seed=spec["seed"],
         facts=_facts(run),
         curve=training_curve(run),
@@ -112,7 +111,7 @@ def _entry(run: RunDir, name: str, names: tuple[str, ...], used_by: tuple[str, .
     )
 
 
-def _facts(run: RunDir) -> dict[str, Any]:
+def _facts(run: RunFolder) -> dict[str, Any]:
     if not run.facts.exists():
         return {}
     try:

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dmd.plan import Artefact, Row
-from dmd.report.collect import collect, column, selections
+from dmd.planning.plan import Artefact, Row
 from dmd.report.description import empty_predictions
 from dmd.report.page.naming import anchor, digests, point_name, row_name
 from dmd.report.page.table import MISSING, Cell, Column, Table, number
+from dmd.report.scores import collect, column, selections
 from dmd.report.statistics import HIGHER_IS_BETTER
 from dmd.report.tables import HEADINGS, RECONSTRUCTED
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
 
 NOTE = (
     "Mean ± standard deviation over seeds where there are several. Diff.: ours minus the paper's; ▲ better, ▼ worse "
@@ -30,7 +30,7 @@ def evaluated(artefact: Artefact, runs: Path) -> Artefact:
 
 
 def _evaluated(row: Row, runs: Path) -> tuple[str, ...]:
-    return tuple(run for run in row.runs if RunDir(runs / run).cases.exists())
+    return tuple(run for run in row.runs if RunFolder(runs / run).cases.exists())
 
 
 def score_table(artefact: Artefact, runs: Path) -> Table | None:
@@ -39,7 +39,7 @@ def score_table(artefact: Artefact, runs: Path) -> Table | None:
     Raises
     ------
     InputError
-        As `dmd.report.collect.collect`.
+        As `dmd.report.scores.collect`.
     """
     done = evaluated(artefact, runs)
     if not done.rows:
@@ -58,7 +58,7 @@ def component_table(artefact: Artefact, runs: Path) -> Table | None:
     Raises
     ------
     InputError
-        As `dmd.report.collect.collect`.
+        As `dmd.report.scores.collect`.
     """
     done = evaluated(artefact, runs)
     if not done.rows:

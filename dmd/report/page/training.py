@@ -6,18 +6,18 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dmd import journal
 from dmd.errors import InputError
 from dmd.report.page.image import Picture, from_figure
 from dmd.report.style import SETTINGS
 from dmd.report.terms import draw_terms
-from dmd.rundir import RunDir
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
 
 POINTS = 60  # of a curve
 SIZE, CHOICE = (4.2, 2.1), 1.1  # inches
 
 
-def training_curve(run: RunDir) -> Picture | None:
+def training_curve(run: RunFolder) -> Picture | None:
     """Return the loss terms of a run, and the Dice that its weights are chosen by; None before its first step.
 
     Raises
@@ -32,11 +32,11 @@ def training_curve(run: RunDir) -> Picture | None:
         figure = _draw(history)
     loss = history["loss"].rolling(max(1, len(history) // POINTS), min_periods=1).mean()
     alt = f"Training of {run.id}: loss from {loss.iloc[0]:.3f} to {loss.iloc[-1]:.3f} in {len(history)} steps"
-    return from_figure(figure, f"{alt}; terms: {', '.join(journal.loss_terms(history.columns))}.")
+    return from_figure(figure, f"{alt}; terms: {', '.join(loss_terms(history.columns))}.")
 
 
 def _draw(history: pd.DataFrame) -> Figure:
-    chosen_by = [name for name in journal.CHOSEN_BY if name in history]
+    chosen_by = [name for name in CHOSEN_BY if name in history]
     heights = [SIZE[1], *[CHOICE] * len(chosen_by)]
     figure = Figure(figsize=(SIZE[0], sum(heights)), layout="constrained")
     plots = figure.subplots(len(heights), squeeze=False, sharex=True, height_ratios=heights).ravel()
@@ -49,12 +49,12 @@ def _draw(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def _history(run: RunDir) -> pd.DataFrame | None:
+def _history(run: RunFolder) -> pd.DataFrame | None:
     """Return the history of a run that is trained, or that trains now."""
+    if run.history_table.exists():
+        return _table(run.history_table)
     if run.history.exists():
-        return _table(run.history)
-    if run.journal.exists():
-        return pd.DataFrame([{"step": line["step"], **line["values"]} for line in journal.lines(run.journal)])
+        return pd.DataFrame([{"step": line["step"], **line["values"]} for line in read_steps(run.history)])
     return None
 
 

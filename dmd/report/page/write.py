@@ -8,13 +8,13 @@ from pathlib import Path
 import jinja2
 
 from dmd.files import write_text
-from dmd.plan import Artefact
+from dmd.planning.plan import Artefact
 from dmd.progress import track
-from dmd.report.collect import settings
 from dmd.report.page import distributions, figures, naming, overlays, readings, runs, scores
 from dmd.report.page.comparison import Comparison, comparison
 from dmd.report.page.image import Picture
 from dmd.report.page.table import Table
+from dmd.report.scores import settings
 
 DEVIATIONS = Path("docs/deviations.md")
 

@@ -1,0 +1,1 @@
+"""From YAML to runs with stable names; no torch, nothing trained."""

@@ -1,0 +1,77 @@
+"""Whether the parts of a configuration fit together, those that no planned run reads included."""
+
+from collections.abc import Mapping
+
+from dmd.errors import InputError, lookup
+from dmd.planning.config import Config, Dataset, Method, ScaledDataset
+from dmd.planning.declarations import hyper_parameters, require_declared
+
+AXES = 3  # of what is prepared: volumes, and stacks of slices
+HALVED = 16  # dmd/networks: both kinds halve their input four times
+
+
+def require_consistent(config: Config, patients: Mapping[str, int]) -> None:
+    """Require that every name refers to something, and that patches and strides suit the data.
+
+    Parameters
+    ----------
+    config : Config
+        The checked configuration.
+    patients : mapping
+        How many training patients each data set has.
+
+    Raises
+    ------
+    InputError
+        Says where the first fault stands, what was expected and what was found.
+    """
+    lookup(config.scales, config.scale, "scale", "config: scale")
+    for name in config.build:
+        lookup(config.artefacts, name, "artefact", "config: build")
+    for name in config.data:
+        lookup(config.datasets, name, "data set", "config: data")
+    for scale, settings in config.scales.items():
+        for name, scaled in settings.datasets.items():
+            where = f"config: scales.{scale}.datasets.{name}"
+            lookup(config.protocols, name, "data set", where)
+            _require_shapes(where, scaled, lookup(config.datasets, scaled.data, "data set", where))
+    for name, method in config.methods.items():
+        _require_method(config, name, method, patients)
+
+
+def _require_shapes(where: str, scaled: ScaledDataset, facts: Dataset) -> None:
+    patch, stride, axes = scaled.patch, scaled.stride, facts.dimensions
+    if len(scaled.downsample) != AXES:
+        raise InputError(f"{where}.downsample: expected {AXES} factors, found {scaled.downsample}")
+    if len(patch) != axes or any(edge % HALVED for edge in patch):
+        raise InputError(
+            f"{where}.patch: expected {axes} multiples of {HALVED}, as networks halve a patch four times, found {patch}"
+        )
+    if axes == 2:
+        if stride is not None:
+            raise InputError(f"{where}.stride: expected none, as slices are predicted whole, found {stride}")
+    elif stride is None or len(stride) != axes or any(step > edge for step, edge in zip(stride, patch, strict=True)):
+        raise InputError(f"{where}.stride: expected {axes} steps of at most the patch {patch}, found {stride}")
+
+
+def _require_method(config: Config, name: str, method: Method, patients: Mapping[str, int]) -> None:
+    where = f"config: methods.{name}"
+    implementation = method.implementation or name
+    source = lookup(config.methods, implementation, "method", where)
+    places = [method.labels, method.adapted, method.tuned, method.reconstructed, method.training]
+    for dataset in (dataset for place in places for dataset in place):
+        lookup(config.protocols, dataset, "data set", where)
+    tuned = [(dataset, budget, params) for dataset, of in method.tuned.items() for budget, params in of.items()]
+    for dataset, budget, _ in tuned:
+        if budget > patients.get(dataset, budget):
+            raise InputError(
+                f"{where}.tuned.{dataset}: expected budgets of up to {patients[dataset]} patients, found {budget}"
+            )
+    for layer in [method.params, *method.adapted.values(), *(params for *_, params in tuned)]:
+        require_declared(implementation, layer, f"{where}: method '{name}'")
+    missing = [key for key in hyper_parameters(implementation) if key not in source.params]
+    if missing:
+        raise InputError(
+            f"config: methods.{implementation}.params: expected a value for every hyper-parameter, found none for "
+            f"{', '.join(missing)}"
+        )

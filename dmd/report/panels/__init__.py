@@ -1,0 +1,1 @@
+"""Figures that look into trained networks."""

@@ -1,0 +1,138 @@
+"""Fig. 3(a): where the gradient of distillation losses lies, on one plane and over all unlabelled scans."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from dmd.planning.plan import Loss
+from dmd.progress import Progress
+from dmd.report.curves import NAMES
+from dmd.report.panels import probes
+from dmd.report.panels.regions import ZONES, fullest_plane, outer_branch, shares, zones
+from dmd.report.panels.scene import Panel, Scene, grey_window, outline, pixel_frame, plane_of, say_empty, show
+from dmd.report.style import BLUE, HEAT, ORANGE, VERMILION
+from dmd.training import snapshots
+
+BRIGHTEST = 99.8  # percentile of a plane from which its colours saturate
+
+# Looks of the zones in the order of the bars, foreground inwards first; hatched near the boundary.
+BARS = {
+    "foreground": ("foreground, further inside", BLUE, ""),
+    "foreground_near_boundary": ("foreground within 2 voxels of the boundary", BLUE, "////"),
+    "background_near_boundary": ("background within 2 voxels of the boundary", ORANGE, "////"),
+    "background": ("background, further outside", ORANGE, ""),
+}
+
+
+def panel(scene: Scene) -> Panel:
+    """Draw the plane with the gradients of every loss, their enlarged branch, and the shares of their energy."""
+    losses, shown = scene.artefact.losses, scene.cases[0]
+    numbers, found = _measure(scene, losses)
+    index = fullest_plane(shown.label > 0)
+    planes = [size[..., index] for size in found.sizes]
+    predicted, truth = found.predicted[..., index], shown.label[..., index] > 0
+    image = shown.image[..., index]
+    figure = _draw(image, predicted, truth, dict(zip(map(loss_name, losses), planes, strict=True)), numbers)
+    columns = {f"gradient {loss_name(loss)}": plane for loss, plane in zip(losses, planes, strict=True)}
+    frame = pixel_frame(image=image, ground_truth=truth.astype(int), predicted=predicted.astype(int), **columns)
+    empty = numbers.drop_duplicates(["run", "case"])["predicted_voxels"].eq(0)
+    note = f"{plane_of(shown, index)}{say_empty(empty.sum(), len(empty), 'run and scan')}"
+    return Panel(figure, numbers, frame, note)
+
+
+def loss_name(loss: Loss) -> str:
+    """Return the name that a loss has in the figure and its files."""
+    return f"{NAMES[loss.divergence]}, λ = {loss.weight:g}, T = {loss.temperature:g}"
+
+
+def _measure(scene: Scene, losses: tuple[Loss, ...]) -> tuple[pd.DataFrame, probes.Gradients]:
+    """Return the shares of every run, case and loss, and the gradients of the first case in the first run."""
+    lines, first = [], None
+    trained = list(scene.trained())
+    progress = Progress(scene.artefact.name, len(trained) * len(scene.cases))
+    for _, run, spec in trained:
+        method = snapshots.load_trained(run, spec, scene.device)
+        for case in scene.cases:
+            found = probes.gradients(method, case, losses, spec, scene.device)
+            first = first or found
+            lines += _lines(found, losses, {"run": run.id, "seed": spec["seed"], "case": case.name})
+            progress.report(len(lines) // len(losses))
+    return pd.DataFrame(lines), first
+
+
+def _lines(found: probes.Gradients, losses: tuple[Loss, ...], place: dict) -> list[dict]:
+    zone = zones(found.predicted)
+    count = int(np.count_nonzero(found.predicted))
+    volume = {f"voxels_{name}": share for name, share in shares(np.ones_like(zone), zone).items()}
+    lines = []
+    for loss, size in zip(losses, found.sizes, strict=True):
+        energy = shares(np.square(size, dtype=np.float64), zone) if count else dict.fromkeys(ZONES, np.nan)
+        named = {f"energy_{name}": share for name, share in energy.items()}
+        lines.append(place | {"loss": loss_name(loss), "predicted_voxels": count} | named | volume)
+    return lines
+
+
+def _draw(
+    image: np.ndarray, predicted: np.ndarray, truth: np.ndarray, planes: dict[str, np.ndarray], numbers: pd.DataFrame
+) -> Figure:
+    box = outer_branch(truth)
+    rows, columns = (2 if box else 1), 1 + len(planes)
+    tall = 7.2 / columns * image.shape[1] / image.shape[0]
+    upper_height = rows * tall + 0.7
+    figure = Figure(figsize=(7.2, upper_height + 2.6), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=[upper_height, 1.9])
+    *pictures, bars = upper.subplots(rows + 1, columns, squeeze=False, height_ratios=[tall] * rows + [0.08])
+    pictures[0][0].set_title("scan")
+    bars[0].set_axis_off()
+    for line in pictures:
+        show(line[0], image, **grey_window(image))
+        outline(line[0], truth, VERMILION, linewidths=0.9, linestyles="dashed")
+        outline(line[0], predicted, "white", linewidths=0.9)
+    for column, (name, plane) in enumerate(planes.items(), 1):
+        pictures[0][column].set_title(name)
+        for line in pictures:
+            heat = show(line[column], plane, cmap=HEAT, vmin=0, vmax=np.percentile(plane, BRIGHTEST))
+            outline(line[column], predicted, "white", linewidths=0.6)
+        bar = upper.colorbar(heat, cax=bars[column], orientation="horizontal", extend="max")
+        bar.formatter.set_powerlimits((-2, 2))
+        bar.locator = MaxNLocator(4)
+        bar.ax.tick_params(labelsize=6.5)
+    bars[0].text(0.5, 1, "|gradient| of a voxel's logit", ha="center", va="top", fontsize=7)
+    if box:
+        _enlarge(pictures, box)
+    _bars(lower.subplots(), numbers)
+    return figure
+
+
+def _enlarge(rows: list[np.ndarray], box: tuple[slice, slice]) -> None:
+    """Mark the box in the first row and show nothing else in the second."""
+    (left, right), (top, bottom) = ((side.start - 0.5, side.stop - 0.5) for side in box)
+    for axes in rows[0]:
+        axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=ORANGE, linewidth=1.4))
+    for axes in rows[1]:
+        axes.set(xlim=(left, right), ylim=(bottom, top))
+        for spine in axes.spines.values():
+            spine.set(edgecolor=ORANGE, linewidth=1.4)
+    rows[1][0].set_ylabel("outer branch")
+
+
+def _bars(axes: Axes, numbers: pd.DataFrame) -> None:
+    """Draw one bar per loss, and one of the voxels themselves, divided into zones."""
+    energy = numbers.groupby("loss", sort=False)[[f"energy_{zone}" for zone in BARS]].mean()
+    voxels = numbers[numbers["predicted_voxels"] > 0].drop_duplicates(["run", "case"])
+    names = [*energy.index, "share of the voxels"]
+    left = np.zeros(len(names))
+    for zone, (label, colour, hatch) in BARS.items():
+        width = 100 * np.append(energy[f"energy_{zone}"].to_numpy(), voxels[f"voxels_{zone}"].mean())
+        axes.barh(names, width, left=left, label=label, color=colour, hatch=hatch, edgecolor="white", linewidth=0.8)
+        for place, (start, share) in enumerate(zip(left, width, strict=True)):
+            if share >= 5:
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+                axes.text(start + share / 2, place, f"{share:.0f}", ha="center", va="center", fontsize=7, bbox=box)
+        left += width
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 100), xlabel="share of the gradient energy (%)")
+    axes.figure.legend(loc="outside upper center", ncols=2, frameon=False)

@@ -1,0 +1,95 @@
+"""Fig. 2: the pseudo labels of a scan while methods train, and their Dice over all unlabelled scans."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from dmd.progress import Progress
+from dmd.report.panels.probes import pseudo_label
+from dmd.report.panels.regions import fullest_plane
+from dmd.report.panels.scene import Panel, Scene, outline, pixel_frame, plane_of, show
+from dmd.report.style import VERMILION, style
+from dmd.testing.metrics import mean_dice
+from dmd.training import snapshots
+
+Masks = dict[tuple[str, int], np.ndarray]  # of the shown plane, by label of the method and step
+
+
+def panel(scene: Scene) -> Panel:
+    """Draw one row of pseudo labels per method and the curves below; the first seed is shown, all are averaged."""
+    shown = scene.cases[0]
+    index = fullest_plane(shown.label > 0)
+    numbers, masks = _measure(scene, index)
+    truth = shown.label[..., index] > 0
+    pixels = {f"{label} step {step}": mask.astype(int) for (label, step), mask in masks.items()}
+    frame = pixel_frame(image=shown.image[..., index], ground_truth=truth.astype(int), **pixels)
+    return Panel(_draw(numbers, masks, truth), numbers, frame, plane_of(shown, index))
+
+
+def _measure(scene: Scene, index: int) -> tuple[pd.DataFrame, Masks]:
+    lines, masks = [], {}
+    points = sum(len(_points(spec)) for _, _, spec in scene.trained())
+    progress, done = Progress(scene.artefact.name, points * len(scene.cases)), 0
+    for row, run, spec in scene.trained():
+        for step in _points(spec):
+            predictor = snapshots.load_snapshot(run, spec, step, scene.device)
+            for case in scene.cases:
+                mask = pseudo_label(predictor, case, spec, scene.device)
+                if case is scene.cases[0]:
+                    masks.setdefault((row.label, step), mask[..., index])
+                place = {"method": row.method, "label": row.label, "run": run.id, "seed": spec["seed"]}
+                when = {"step": step, "fraction": step / spec["iterations"], "case": case.name}
+                lines.append(place | when | {"dice": 100 * mean_dice(mask, case.label > 0, classes=2)})
+                done += 1
+                progress.report(done)
+    return pd.DataFrame(lines), masks
+
+
+def _points(spec: dict) -> list[int]:
+    return [*snapshots.steps(spec["iterations"]), spec["iterations"]]
+
+
+def _draw(numbers: pd.DataFrame, masks: Masks, truth: np.ndarray) -> Figure:
+    labels = list(dict.fromkeys(label for label, _ in masks))
+    columns = max(sum(label == of for of, _ in masks) for label in labels)
+    width, height = truth.shape
+    tall = 7.2 / (columns + 0.3) * height / width
+    figure = Figure(figsize=(7.2, len(labels) * (tall + 0.25) + 3.0), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=[len(labels) * (tall + 0.25), 2.2])
+    pictures = upper.subplots(len(labels), columns, squeeze=False)
+    shown = numbers[numbers["case"] == numbers["case"].iloc[0]].drop_duplicates(["label", "step"])
+    for line, label in zip(pictures, labels, strict=True):
+        line[0].set_ylabel(label, fontsize=9, fontweight="bold")
+        steps = [step for of, step in masks if of == label]
+        for axes, step in zip(line, steps, strict=True):
+            _overlay(axes, masks[label, step], truth)
+            (found,) = shown[(shown["label"] == label) & (shown["step"] == step)].to_dict("records")
+            axes.set_title(f"step {step}, Dice {found['dice']:.1f} %", fontsize=7.5)
+    _curves(lower.subplots(), numbers, labels)
+    return figure
+
+
+def _overlay(axes: Axes, mask: np.ndarray, truth: np.ndarray) -> None:
+    """Colour the pseudo label over the white ground truth, whose outline stays visible on both."""
+    colours = np.zeros((*truth.shape, 3))
+    colours[truth] = 1
+    colours[mask] = to_rgb(VERMILION)
+    show(axes, colours)
+    outline(axes, truth, "white", linewidths=0.9)
+
+
+def _curves(axes: Axes, numbers: pd.DataFrame, labels: list[str]) -> None:
+    steps = sorted(set(numbers["step"]))
+    nudge = 0.004 * steps[-1]
+    for index, label in enumerate(reversed(labels)):  # the last one looks like DMD in the other figures
+        scans = numbers[numbers["label"] == label].groupby(["step", "case"])["dice"].mean().groupby("step")
+        x = scans.mean().index + nudge * (index - (len(labels) - 1) / 2)
+        axes.errorbar(x, scans.mean(), yerr=scans.std(), label=label, capsize=2, elinewidth=0.8, **style(index))
+    axes.set_xticks(steps)
+    axes.set(xlabel="training step", ylabel="Dice of the pseudo labels (%)", xlim=(0, None))
+    axes.grid(axis="y", color="#dddddd", linewidth=0.5)
+    axes.set_axisbelow(True)
+    handles, names = (reversed(part) for part in axes.get_legend_handles_labels())
+    axes.figure.legend(handles, names, loc="outside upper center", ncols=len(labels), frameon=False, handlelength=3.2)

@@ -1,0 +1,59 @@
+"""Figures that look into trained networks: finds who draws a picture and writes what it drew and from what numbers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+
+from dmd.data.store import load_store
+from dmd.devices import choose_device
+from dmd.errors import InputError
+from dmd.files import write_text
+from dmd.report.description import read_description, setting
+from dmd.report.panels import entropy, gradients, pseudo_labels
+from dmd.report.panels.scene import Panel, Scene
+from dmd.report.scores import settings
+from dmd.report.style import SETTINGS, publish
+from dmd.runs.folder import RunFolder
+
+PICTURES: dict[str, Callable[[Scene], Panel]] = {
+    "pseudo_labels": pseudo_labels.panel,
+    "gradients": gradients.panel,
+    "entropy": entropy.panel,
+}
+
+
+def write_panel(description: Path, runs: Path, store: Path, output: Path, device: str = "auto") -> None:
+    """Draw a panel from the trained networks behind it.
+
+    Parameters
+    ----------
+    description : Path
+        JSON of a `dmd.planning.plan.Artefact` of kind ``panel``.
+    runs : Path
+        Folder that holds the run folders.
+    store : Path
+        The prepared data set that the runs were trained on.
+    output : Path
+        The PNG to write; beside it ``.svg``, ``.csv`` (the numbers) and ``.pixels.csv`` (the plane that is shown).
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises
+    ------
+    InputError
+        The description is none, a run behind the figure is missing, or the store is another.
+    """
+    if output.suffix != ".png":
+        raise InputError(f"expected a file name that ends in .png for the figure, found {output}")
+    artefact = read_description(description, "panel")
+    spec = RunFolder(runs / artefact.runs[0]).read_spec()
+    data = load_store(store, spec["dataset"], parts=["train"])
+    scene = Scene(artefact, runs, data.unlabelled(spec["labelled"]), choose_device(device))
+    with mpl.rc_context(SETTINGS):
+        panel = PICTURES[artefact.picture](scene)
+    write_text(output.with_suffix(".csv"), panel.numbers.round(6).to_csv(index=False, lineterminator="\n"))
+    pixels = panel.pixels.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    write_text(output.with_suffix(".pixels.csv"), pixels)
+    caption = f"{setting(artefact, settings(artefact, runs))} {artefact.caption} {panel.note}"
+    publish(panel.figure, caption, artefact.runs, output)

@@ -1,0 +1,156 @@
+"""What a submission to a cluster would cost: jobs, hours and the longest chain, from step times that were measured.
+
+Where a step was measured at another scale only, it is scaled by the voxels of a patch and the width of the network, and
+said to be an estimate.
+"""
+
+import csv
+import json
+import math
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dmd.planning.config import Config
+from dmd.planning.plan import Plan, Run
+from dmd.runs.folder import RunFolder
+
+COLUMNS = ("implementation", "dataset", "downsample", "patch", "width", "precision")
+Key = tuple[str, ...]  # these columns: what the duration of a step depends on, besides the device
+StepTimes = dict[Key, dict[str, float]]  # seconds per step by device
+
+MEASURED = Path("config/step_times.csv")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds per step on a device; ``scale`` is where it was measured if not at the run's own, and then a guess."""
+
+    seconds: float
+    device: str
+    scale: str | None = None
+
+
+def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path = MEASURED) -> None:
+    """Print, for each scale of ``runs``, what is left to do; "unknown" where no step of the method was measured.
+
+    Parameters
+    ----------
+    runs : list of Run
+        The runs asked for; those that are evaluated cost nothing.
+    plan, config : Plan, Config
+        Where they come from.
+    results : Path
+        Folder ``results``, whose finished runs were measured and whose stores exist.
+    facts : Path
+        Table of step times for what no finished run has measured.
+    """
+    times = step_times(results / "runs", facts)
+    known = {key(run.spec): _scale(run, plan) for run in plan.runs.values()}
+    scales = defaultdict(list)
+    for run in runs:
+        scales[_scale(run, plan)].append(run)
+    for scale, of_scale in scales.items():
+        paces = {run.id: pace(run.spec, times, known) for run in of_scale}
+        limits = config.scales[scale].jobs
+        minutes = limits.train_minutes + limits.predict_minutes + limits.evaluate_minutes
+        print(f"{scale}:")
+        for line in _lines(of_scale, results, paces, minutes):
+            print(f"  {line}")
+
+
+def step_times(folder: Path, facts: Path) -> StepTimes:
+    """Return seconds per step: the median over the finished runs in ``folder``, else what the table of facts says."""
+    found: dict[Key, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for path in sorted(folder.glob("*/run.json")):
+        measured, spec = _read(path), _read(path.with_name("spec.json"))
+        if measured and spec:
+            found[key(spec)][measured["device"]].append(measured["seconds_per_step"])
+    times = {what: {name: statistics.median(all_) for name, all_ in by.items()} for what, by in found.items()}
+    with facts.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            times.setdefault(tuple(line[name] for name in COLUMNS), {line["device"]: float(line["seconds_per_step"])})
+    return times
+
+
+def key(spec: dict[str, Any]) -> Key:
+    """Return the entries of `COLUMNS` for a run; hyper-parameters and seeds are not among them, they take no time."""
+    sizes = ["x".join(str(length) for length in lengths) for lengths in (spec["dataset"]["downsample"], spec["patch"])]
+    width = str(spec["network"]["width"])
+    return (spec["method"]["implementation"], spec["dataset"]["name"], *sizes, width, spec["precision"])
+
+
+def fastest(seconds: dict[str, float]) -> str:
+    """Return the device with the shortest step; a GPU goes before the CPU."""
+    return min(seconds, key=lambda name: (name == "cpu", seconds[name]))
+
+
+def pace(spec: dict[str, Any], times: StepTimes, scales: dict[Key, str]) -> Pace | None:
+    """Return how long a step of a run takes: as measured, else scaled from the most similar run of its method.
+
+    A GPU goes before a CPU. ``scales`` names the scale of every planned run.
+    """
+    mine = key(spec)
+    if mine in times:
+        device = fastest(times[mine])
+        return Pace(times[mine][device], device)
+    alike = [other for other in times if other[0] == mine[0] and other[3].count("x") == mine[3].count("x")]
+    if not alike:
+        return None
+    growth = {other: _work(mine) / _work(other) for other in alike}
+    nearest = min(alike, key=lambda other: (fastest(times[other]) == "cpu", abs(math.log(growth[other]))))
+    device = fastest(times[nearest])
+    return Pace(times[nearest][device] * growth[nearest], device, scales.get(nearest, "of another configuration"))
+
+
+def _work(what: Key) -> int:
+    """Return voxels of a patch times channels; batches of one method and dimension are equal at every scale."""
+    _, _, _, patch, width, _ = what
+    return math.prod(int(length) for length in patch.split("x")) * int(width)
+
+
+def _scale(run: Run, plan: Plan) -> str:
+    return plan.artefacts[run.wanted_by[0]].scale
+
+
+def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limit_minutes: int) -> Iterable[str]:
+    folders = {run.id: RunFolder(results / "runs" / run.id) for run in runs}
+    train = [run for run in runs if not folders[run.id].weights.exists()]
+    left = [run for run in runs if not folders[run.id].cases.exists()]
+    stores = {run.store for run in train if not (results / "data" / f"{run.store}.check.json").exists()}
+    yield f"{len(stores) + len(left)} jobs: {len(stores)} of data, {len(left)} of runs, {len(train)} of these train"
+    if not left:
+        return
+    hours: dict[tuple[str, str | None], list[float]] = defaultdict(list)
+    unknown: Counter[str] = Counter()
+    for run in train:
+        found = paces[run.id]
+        if found is None:
+            unknown[run.spec["method"]["implementation"]] += 1
+        else:
+            hours[found.device, found.scale].append(found.seconds * run.spec["iterations"] / 3600)
+    longest = f" with {max(map(max, hours.values())):.2f} h of training" if hours else ""
+    limit = f"the time limit of a run is {limit_minutes / 60:.1f} h"
+    yield f"longest chain: {'data, ' if stores else ''}a run{longest}; {limit}"
+    for (device, scale), each in hours.items():
+        about, kind = "about " if scale else "", "CPU" if device == "cpu" else "GPU"
+        origin = f"estimated from steps at scale {scale}" if scale else "at the step times measured"
+        yield (
+            f"{len(each)} of {len(train)} trainings: {about}{sum(each):.2f} {kind}-hours, "
+            f"the longest {about}{max(each):.2f} h, {origin} on {device}"
+        )
+    if unknown:
+        names = ", ".join(f"{name} ({count})" for name, count in unknown.items())
+        yield f"{unknown.total()} of {len(train)} trainings: hours unknown, no step was measured: {names}"
+    if train and all(device == "cpu" for device, _ in hours):
+        yield "GPU-hours: unknown until a run has finished on a GPU"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""From weights to scores: segment the test cases and measure the masks."""

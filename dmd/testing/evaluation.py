@@ -1,0 +1,75 @@
+"""Measure the segmentations of a run: one line per test case, class and post-processing."""
+
+import csv
+import io
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from dmd.data.store import Case, load_store
+from dmd.errors import InputError
+from dmd.files import write_text
+from dmd.progress import track
+from dmd.runs.folder import RunFolder
+from dmd.testing.metrics import diagonal, evaluate, largest_component
+
+POST_PROCESSING = {"none": lambda mask: mask, "largest_component": largest_component}
+SCORES = ("dice", "jaccard", "hd95_voxel", "asd_voxel", "hd95_mm", "asd_mm")
+COUNTS = ("predicted_voxels", "reference_voxels", "empty_prediction")
+DIAGONALS = ("diagonal_voxel", "diagonal_mm")
+COLUMNS = ("case", "patient", "class", "post_processing", *SCORES, *COUNTS, *DIAGONALS)
+
+
+def evaluate_run(run: RunFolder, store: Path) -> None:
+    """Write ``cases.csv`` with the metrics of every test case.
+
+    Distances of an empty prediction are left empty and the line is flagged; how a table treats them is said there, and
+    the diagonal of the volume stands in the line for those that penalise with it.
+    Voxels are those of the prepared store.
+
+    Raises
+    ------
+    InputError
+        A test case has no prediction or one of another shape.
+    """
+    spec = run.read_spec()
+    data = load_store(store, spec["dataset"], parts=["test"])
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for case in track(f"{run.id} evaluate", data.cases("test")):
+        labels = _prediction(run, case)
+        size = dict(zip(DIAGONALS, map(_number, diagonal(case.label.shape, case.spacing_mm)), strict=True))
+        for index in range(1, spec["classes"]):
+            for name, process in POST_PROCESSING.items():
+                scores = evaluate(process(labels == index), case.label == index, case.spacing_mm)
+                line = {"case": case.name, "patient": case.patient, "class": index, "post_processing": name}
+                writer.writerow(line | {key: _number(getattr(scores, key)) for key in SCORES + COUNTS} | size)
+    write_text(run.cases, text.getvalue())
+
+
+def _prediction(run: RunFolder, case: Case) -> np.ndarray:
+    try:
+        with h5py.File(run.predictions, "r") as file:
+            found, labels = file.attrs["run"], file[case.name][()]
+    except (OSError, KeyError) as error:
+        raise InputError(
+            f"{run.predictions}: expected a prediction of test case '{case.name}', found none ({error}); "
+            "predict the run again"
+        ) from None
+    if found != run.id:
+        raise InputError(
+            f"{run.predictions}: expected the predictions of run '{run.id}', found those of '{found}'; predict again"
+        )
+    if labels.shape != case.label.shape:
+        raise InputError(
+            f"{run.predictions}: expected shape {case.label.shape} for case '{case.name}', found {labels.shape}"
+        )
+    return labels
+
+
+def _number(value: float | int | bool) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else repr(float(value))
+    return str(int(value))

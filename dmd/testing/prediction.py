@@ -1,0 +1,149 @@
+"""Segment with the trained network of a run: the test cases of its data set, or a scan of the user's own."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from dmd.data.hdf5 import creating
+from dmd.data.scan import (
+    MASKS,
+    SCANS,
+    read_scan,
+    suffix,
+    to_array,
+    to_scan,
+    to_training_grid,
+    upright,
+    volumes,
+    with_intensities,
+    write_mask,
+)
+from dmd.data.sources.readers import PREPARES, find_reader
+from dmd.data.store import load_store
+from dmd.devices import choose_device
+from dmd.errors import InputError
+from dmd.methods.base import make
+from dmd.networks.build import Build
+from dmd.planning.config import Dataset
+from dmd.progress import track
+from dmd.runs.folder import RunFolder
+from dmd.runs.tensors import DamagedError, load_tensors
+from dmd.testing.inference import predict_case
+
+
+def predict(run: RunFolder, store: Path, device: str = "auto") -> None:
+    """Write ``predictions.h5``: one uint8 label map ``(*S)`` per test case, by name.
+
+    Raises
+    ------
+    InputError
+        The spec or the store is not this run's, or the weights are missing or do not fit.
+    """
+    spec = run.read_spec()
+    chosen = choose_device(device)
+    predictor = load_predictor(run, spec, chosen)
+    data = load_store(store, spec["dataset"], parts=["test"])
+    with creating(run.predictions) as file:
+        file.attrs["run"] = run.id
+        for case in track(f"{run.id} predict", data.cases("test")):
+            labels = predict_case(predictor, case.image, spec, chosen)
+            file.create_dataset(case.name, data=labels, compression="gzip", compression_opts=1)
+
+
+def predict_scan(
+    run: RunFolder,
+    scan: Path,
+    out: Path,
+    datasets: dict[str, Dataset],
+    device: str = "auto",
+    *,
+    prepared: bool = False,
+) -> dict[str, float]:
+    """Segment a scan that is in no store and write its mask: uint8, in the voxels and with the geometry of the scan.
+
+    The scan is prepared as the data set of the run was (intensities, axes, spacing, means over blocks) and seen through
+    the windows in which test cases are seen; the mask is brought back with nearest neighbours.
+
+    Parameters
+    ----------
+    run : RunFolder
+        A trained run.
+    scan : Path
+        NIfTI or NRRD; or HDF5 with an array ``image`` as in the public copy of the data set.
+    out : Path
+        The mask: NIfTI or NRRD.
+    datasets : dict
+        Facts by name of data set.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    prepared : bool
+        The intensities are those of the public copy already; always so in HDF5.
+
+    Returns
+    -------
+    dict
+        Millilitres of each foreground class, by its name.
+
+    Raises
+    ------
+    InputError
+        There are no facts of the run's data set or of its revision, the weights are missing, the scan is not one, or
+        the mask cannot lie at ``out``.
+    """
+    spec = run.read_spec()
+    dataset, dimensions = _facts(run, spec, datasets), spec["dimensions"]
+    _require_place(out, scan)
+    chosen = choose_device(device)
+    predictor = load_predictor(run, spec, chosen)
+    given = read_scan(scan, dataset)
+    turned = upright(given, dimensions)
+    if not prepared and suffix(scan, SCANS) != ".h5":
+        turned = with_intensities(turned, find_reader(dataset.reader, PREPARES).normalise)
+    grid = to_training_grid(turned, dataset, spec["dataset"]["downsample"])
+    watch = partial(track, f"{run.id} predict {scan.name}")
+    labels = predict_case(predictor, to_array(grid, dimensions), spec, chosen, watch)
+    mask = to_scan(labels, grid, turned, given, dimensions)
+    write_mask(mask, out)
+    return volumes(mask, dataset.classes)
+
+
+def load_predictor(run: RunFolder, spec: dict[str, Any], device: torch.device) -> nn.Module:
+    """Return the trained network of a run, ready for evaluation."""
+    try:
+        weights = load_tensors(run.weights, device)
+    except FileNotFoundError:
+        raise InputError(f"expected weights at {run.weights}, found none; train the run first") from None
+    except DamagedError as error:
+        raise InputError(f"{error}; delete the file and train the run again, which ends in the same weights") from None
+    predictor = make(spec["method"], Build.from_spec(spec)).predictor.to(device)
+    try:
+        predictor.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{run.weights} does not fit the network of its spec.json: {error}") from None
+    return predictor.eval()
+
+
+def _facts(run: RunFolder, spec: dict[str, Any], datasets: dict[str, Dataset]) -> Dataset:
+    name, revision = spec["dataset"]["name"], spec["dataset"]["revision"]
+    if name not in datasets:
+        raise InputError(
+            f"{run.spec}: expected a data set of the configuration, which says how scans are prepared, found '{name}'. "
+            f"Known: {', '.join(datasets)}"
+        )
+    if datasets[name].revision != revision:
+        raise InputError(
+            f"{run.spec}: expected revision {datasets[name].revision} of data set '{name}', as in the configuration, "
+            f"found a run on revision {revision}; use the configuration of its time (run.json names the commit)"
+        )
+    return datasets[name]
+
+
+def _require_place(out: Path, scan: Path) -> None:
+    suffix(out, MASKS)
+    if not out.absolute().parent.is_dir():
+        raise InputError(f"expected the folder {out.absolute().parent} for the mask, found none; make it first")
+    if out.exists() and scan.exists() and out.samefile(scan):
+        raise InputError(f"expected another path for the mask than that of the scan, found {out} for both")

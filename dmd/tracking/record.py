@@ -1,0 +1,197 @@
+"""All that the files of a run say, in the flat form in which runs are compared."""
+
+import csv
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dmd.errors import InputError
+from dmd.planning.plan import canonical
+from dmd.report.scores import summarise
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import read_steps
+
+Point = tuple[str, int]  # name and step
+ONCE = 0  # step of what has one value per run, which MLflow then draws as bars
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run as parameters, labels and curves.
+
+    Attributes
+    ----------
+    params : dict
+        Settings, see `parameters`.
+    tags : dict
+        What one looks a run up by: method, dataset, labelled, seed, device, commit.
+    points : dict
+        ``{(name, step): (value, time in milliseconds since 1970)}``. Curves are named ``train/...``; test
+        scores (``dice``; ``dice/class2``, where there are several) and the number of empty predictions stand at
+        step 0. What was used of the machine is named ``system/...``. NaN is left out.
+    dataset : dict
+        Identity of the data trained on.
+    digest : str
+        Of their voxels.
+    files : tuple of Path
+        Files worth keeping beside the curves.
+    """
+
+    params: dict[str, str]
+    tags: dict[str, str]
+    points: dict[Point, tuple[float, int]]
+    dataset: dict[str, Any]
+    digest: str
+    files: tuple[Path, ...]
+
+    @property
+    def start(self) -> int:
+        """Time of the first point in milliseconds, without any the present."""
+        return min((moment for _, moment in self.points.values()), default=round(time.time() * 1000))
+
+    @property
+    def end(self) -> int:
+        """Time of the last point in milliseconds."""
+        return max(moment for _, moment in self.points.values())
+
+
+def read_record(run: RunFolder) -> Record:
+    """Read the files of an evaluated run.
+
+    Raises
+    ------
+    InputError
+        One of them is missing or is not what it should be.
+    """
+    spec, facts, curves = run.read_spec(), _facts(run), _curves(run)
+    points = curves | _scores(run, curves) | _usage(run) | _totals(facts, curves)
+    files = (run.spec, run.facts, run.history_table, run.cases)
+    return Record(parameters(spec), _tags(spec, facts), points, spec["dataset"], _digest(facts), files)
+
+
+def read_progress(run: RunFolder, size: int, facts: dict[str, Any]) -> Record:
+    """Read what is known of a run that trains: its settings, its use of the machine, its saved steps.
+
+    Parameters
+    ----------
+    run : RunFolder
+        Folder of the run.
+    size : int
+        How many bytes of its history are saved. What lies behind them is forgotten if the training is killed.
+    facts : dict
+        What ``run.json`` will say of where it trains and on what: device, commit, data_sha256.
+    """
+    spec = run.read_spec()
+    saved = read_steps(run.history, size) if size else ()
+    curves = {
+        (f"train/{name}", line["step"]): (value, line["time"])
+        for line in saved
+        for name, value in line["values"].items()
+        if math.isfinite(value)
+    }
+    return Record(parameters(spec), _tags(spec, facts), curves | _usage(run), spec["dataset"], _digest(facts), ())
+
+
+def parameters(spec: dict[str, Any]) -> dict[str, str]:
+    """Return the settings of a run under flat names.
+
+    Hyper-parameters of the method and the optimiser have their own names (temperature, lr), the kind of a
+    group has the group's (method, network, schedule), the rest is prefixed (batch_size); sizes read 64x64x32.
+
+    >>> parameters({"patch": [64, 32], "method": {"implementation": "dmd", "params": {"weight": 4}}})
+    {'patch': '64x32', 'method': 'dmd', 'weight': '4'}
+    """
+    flat: dict[str, Any] = {}
+    for group, value in spec.items():
+        if not isinstance(value, dict):
+            flat[group] = value
+            continue
+        for name, entry in value.items():
+            if name in ("name", "kind", "implementation"):
+                flat[group] = entry
+            elif group == "optimiser":
+                flat[name] = entry
+            elif name != "params":
+                flat[f"{group}_{name}"] = entry
+    for name, value in spec["method"]["params"].items():
+        flat[f"method_{name}" if name in flat else name] = value
+    return {name: _text(value) for name, value in flat.items()}
+
+
+def _tags(spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, str]:
+    return {
+        "method": spec["method"]["implementation"],
+        "dataset": spec["dataset"]["name"],
+        "labelled": str(spec["labelled"]),
+        "seed": str(spec["seed"]),
+        "device": facts.get("device") or "unknown",
+        "commit": facts.get("commit") or "unknown",
+    }
+
+
+def _digest(facts: dict[str, Any]) -> str:
+    return facts.get("data_sha256", "unknown")[:12]  # MLflow takes 36 letters
+
+
+def _text(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list) else canonical(value).strip('"')
+
+
+def _curves(run: RunFolder) -> dict[Point, tuple[float, int]]:
+    """Return the history; its times are the history's, or where that is gone the time of the table itself."""
+    times = {line["step"]: line["time"] for line in read_steps(run.history)} if run.history.exists() else {}
+    points = {}
+    try:
+        written = round(run.history_table.stat().st_mtime * 1000)
+        with run.history_table.open(newline="", encoding="utf-8") as file:
+            for line in csv.DictReader(file):
+                step = int(line.pop("step"))
+                for name, text in line.items():
+                    value = float("nan" if text == "" else text)  # a validation is not due at every step
+                    if math.isfinite(value):
+                        # The prefix sets a loss term called "dice" apart from the test score.
+                        points[f"train/{name}", step] = (value, times.get(step, written))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"expected the history of a trained run at {run.history_table}: {error!r}") from None
+    if not points:
+        raise InputError(f"expected the history of a trained run at {run.history_table}, found no step")
+    return points
+
+
+def _scores(run: RunFolder, curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
+    summary = summarise(run)
+    end = _end(curves)
+    scores = summary.scores | {"empty_predictions": float(summary.empty_predictions)}
+    if len({number for number, _ in summary.classes}) > 1:
+        scores |= {f"{name}/class{number}": value for (number, name), value in summary.classes.items()}
+    return {(name, ONCE): (value, end) for name, value in scores.items() if math.isfinite(value)}
+
+
+def _end(curves: dict[Point, tuple[float, int]]) -> int:
+    return max(moment for _, moment in curves.values())
+
+
+def _usage(run: RunFolder) -> dict[Point, tuple[float, int]]:
+    """Return what was noted while the run trained; the step counts the looks."""
+    looks = read_steps(run.usage) if run.usage.exists() else ()
+    return {
+        (f"system/{name}", look["step"]): (value, look["time"])
+        for look in looks
+        for name, value in look["values"].items()
+    }
+
+
+def _totals(facts: dict[str, Any], curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
+    end = _end(curves)
+    names = ("wall_seconds", "seconds_per_step", "peak_memory_mb", "attempts")
+    return {(f"system/{name}", ONCE): (float(facts[name]), end) for name in names if name in facts}
+
+
+def _facts(run: RunFolder) -> dict[str, Any]:
+    try:
+        return json.loads(run.facts.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"expected the facts of a trained run at {run.facts}: {error}") from None

@@ -1,0 +1,1 @@
+"""From batches to weights: one loop for every method."""

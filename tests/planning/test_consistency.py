@@ -1,0 +1,52 @@
+import pytest
+
+from dmd.errors import InputError
+from dmd.planning import config, plan
+
+
+def changed(content: dict, path: str, value) -> dict:
+    *parents, last = path.split("/")
+    place = content
+    for key in parents:
+        place = place.setdefault(key, {})
+    place[last] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("data/LA", "/copy", "config: data: unknown data set 'LA'; did you mean 'la'?"),
+        ("methods/dmd/tuned/LA", {8: {"weight": 3}}, "config: methods.dmd: unknown data set 'LA'"),
+        ("methods/dmd/reconstructed", ["acdv"], "did you mean 'acdc'?"),
+        ("methods/dmd/tuned/la", {200: {"weight": 3}}, "tuned.la: expected budgets of up to 80 patients, found 200"),
+        (
+            "methods/mcnet_released/params",
+            {"supervisd": 1},
+            "no hyper-parameter 'supervisd'; did you mean 'supervised'",
+        ),
+        ("methods/dmd/tuned/la", {20: {"temprature": 1}}, "no hyper-parameter 'temprature'"),
+        ("methods/spare", {"label": "S", "implementation": "dmdd"}, "methods.spare: unknown method 'dmdd'"),
+        ("methods/spare", {"label": "S", "revision": 1}, "unknown method 'spare'"),
+        ("scales/half/datasets/heart", {"data": "la"}, "half.datasets.heart"),
+        ("scales/half/datasets/la/data", "lo", "half.datasets.la: unknown data set 'lo'; did you mean 'la'?"),
+        ("scales/half/datasets/la/patch", [60, 64, 32], "patch: expected 3 multiples of 16"),
+        ("scales/half/datasets/la/patch", [64, 64], "patch: expected 3 multiples of 16"),
+        ("scales/half/datasets/la/downsample", [2, 2], "downsample: expected 3 factors, found [2, 2]"),
+        (
+            "scales/half/datasets/la/stride",
+            None,
+            "at most the patch [64, 64, 32], found None",
+        ),
+        ("scales/half/datasets/la/stride", [16, 65, 6], "stride: expected 3 steps of at most the patch"),
+        ("scales/half/datasets/acdc/stride", [16, 16], "stride: expected none, as slices are predicted whole"),
+        ("scales/half/seeds", [1, 2, 1], "scales.half.seeds: expected each value once, found [1] again"),
+        ("artefacts/table3/runs", [{"dataset": "la", "labelled": [], "method": "dmd"}], "at least 1 item"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_place(content, root, path, value, message):
+    if path == "scales/half/datasets/heart":
+        value = content["scales"]["half"]["datasets"]["la"]
+    with pytest.raises(InputError) as caught:
+        plan.make(config.check(changed(content, path, value)), root)
+    assert message in str(caught.value)

@@ -1,0 +1,90 @@
+import json
+
+import pytest
+
+from dmd.errors import InputError
+from dmd.planning.plan import run_id
+from dmd.runs.folder import RunFolder, find_run
+
+SPEC = {"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1}
+
+
+@pytest.fixture
+def run(tmp_path) -> RunFolder:
+    folder = RunFolder(tmp_path / run_id(SPEC))
+    folder.write_spec(SPEC)
+    return folder
+
+
+def test_a_spec_comes_back_as_it_was_written(run):
+    assert run.read_spec() == SPEC
+
+
+def test_a_spec_edited_by_hand_is_refused(run):
+    run.spec.write_text(json.dumps(SPEC | {"seed": 2}))
+    with pytest.raises(InputError, match="Was the file edited by hand"):
+        run.read_spec()
+
+
+def test_a_spec_of_another_run_is_not_written(run):
+    with pytest.raises(InputError, match="expected the settings of run"):
+        run.write_spec(SPEC | {"labelled": 16})
+    assert run.read_spec() == SPEC
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ("[1]", "found \\[1\\]"), ("{}", "found {}")])
+def test_a_file_that_is_no_spec_is_refused(run, text, message):
+    run.spec.write_text(text)
+    with pytest.raises(InputError, match=message):
+        run.read_spec()
+
+
+def test_a_missing_spec_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"spec\.json, found no file"):
+        RunFolder(tmp_path / "la-8-dmd-00000000").read_spec()
+
+
+@pytest.fixture
+def several(tmp_path):
+    """Folders of runs, and one of something else."""
+    for name in ("la-8-dmd-0a39383f", "la-8-dmd-1a39383f", "la-8-cps-606e3192", "acdc-3-dmd-0a3", "la-8-dmd"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "spec.json").touch()
+    (tmp_path / "logs").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("la-8-dmd-0a39383f", "la-8-dmd-0a39383f"),
+        ("3192", "la-8-cps-606e3192"),
+        ("cps", "la-8-cps-606e3192"),
+        ("0a3", "acdc-3-dmd-0a3"),  # the end of one goes before a part of another
+        ("la-8-dmd", "la-8-dmd"),  # a whole id before a part
+    ],
+)
+def test_a_run_is_found_by_its_id_its_end_or_a_part(several, name, meant):
+    assert find_run(name, several) == RunFolder(several / meant)
+
+
+def test_a_run_is_found_by_its_path_or_that_of_its_weights(several, monkeypatch):
+    elsewhere = several / "logs"
+    run = RunFolder(several / "la-8-cps-606e3192")
+    assert find_run(str(run.path), elsewhere) == find_run(str(run.weights), elsewhere) == run
+    monkeypatch.chdir(run.path)
+    assert find_run(".", elsewhere) == find_run("weights.pt", elsewhere) == run
+
+
+def test_a_part_of_several_ids_names_them(several):
+    with pytest.raises(InputError, match="found 'a39383f' in 2: la-8-dmd-0a39383f, la-8-dmd-1a39383f"):
+        find_run("a39383f", several)
+
+
+def test_an_unknown_run_is_refused_with_the_nearest(several):
+    with pytest.raises(InputError, match=r"one of the 5 runs in .*, found '606e3129'; did you mean '606e3192'\?"):
+        find_run("606e3129", several)
+    with pytest.raises(InputError, match=r"did you mean 'la-8-cps-606e3192'\?"):
+        find_run("la-8-cps-606e3191", several)
+    with pytest.raises(InputError, match="one of the 0 runs in"):
+        find_run("la", several / "logs")

@@ -1,0 +1,149 @@
+import json
+
+import pytest
+
+from dmd import cli
+from dmd.planning import config, plan
+from dmd.terminal import cost
+
+
+@pytest.fixture
+def checked(content):
+    return config.check(content)
+
+
+@pytest.fixture
+def made(checked, root):
+    return plan.make(checked, root)
+
+
+@pytest.fixture
+def facts(tmp_path):
+    path = tmp_path / "step_times.csv"
+    path.write_text(
+        "implementation,dataset,downsample,patch,width,precision,device,seconds_per_step,source\n"
+        "cps,la,1x1x1,112x112x80,16,fp32,Some GPU,0.3,hand\n"
+    )
+    return path
+
+
+def runs(made, artefact: str) -> list[plan.Run]:
+    return [made.runs[name] for name in made.artefacts[artefact].runs]
+
+
+def leave(results, run: plan.Run, *files: str, device: str = "", seconds: float = 0) -> None:
+    """Leave files in the folder of a run as a finished one would."""
+    folder = results / "runs" / run.id
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spec.json").write_text(json.dumps(run.spec))
+    if device:
+        (folder / "run.json").write_text(json.dumps({"device": device, "seconds_per_step": seconds}))
+    for name in files:
+        (folder / name).touch()
+
+
+def test_hours_are_steps_times_the_median_measured_step_of_the_same_method(made, checked, facts, tmp_path, capsys):
+    """15 runs of 6000 steps. DMD: 0.1, 0.4, 0.7 s were measured, so 0.4; CPS: 0.3 s in the table; the rest unknown."""
+    wanted = runs(made, "table3")
+    dmd = [run for run in wanted if run.spec["method"]["implementation"] == "dmd"]
+    for run, seconds in zip(dmd, (0.1, 0.4, 0.7), strict=False):
+        leave(tmp_path, run, "weights.pt", "cases.csv", device="Some GPU", seconds=seconds)
+    cost.show(wanted, made, checked, tmp_path, facts)
+    lines = capsys.readouterr().out.splitlines()
+    # 3 of DMD and DML (6 runs) are evaluated: 12 are left. 3 x 6000 x 0.4 s = 2 h, 3 x 6000 x 0.3 s = 1.5 h.
+    assert lines == [
+        "paper:",
+        "  13 jobs: 1 of data, 12 of runs, 12 of these train",
+        "  longest chain: data, a run with 0.67 h of training; the time limit of a run is 24.0 h",
+        "  6 of 12 trainings: 3.50 GPU-hours, the longest 0.67 h, at the step times measured on Some GPU",
+        "  6 of 12 trainings: hours unknown, no step was measured: supervised (3), mcnet (3)",
+    ]
+
+
+def test_what_is_done_costs_nothing(made, checked, facts, tmp_path, capsys):
+    for run in runs(made, "smoke/table3"):
+        leave(tmp_path, run, "weights.pt", "cases.csv")
+    cost.show(runs(made, "smoke/table3"), made, checked, tmp_path, facts)
+    assert capsys.readouterr().out.splitlines() == [
+        "smoke:",
+        "  0 jobs: 0 of data, 0 of runs, 0 of these train",
+    ]
+
+
+def test_a_trained_run_is_only_scored(made, checked, facts, tmp_path, capsys):
+    run = runs(made, "half/table3")[0]
+    leave(tmp_path, run, "weights.pt")
+    cost.show([run], made, checked, tmp_path, facts)
+    assert capsys.readouterr().out.splitlines() == [
+        "half:",
+        "  1 jobs: 0 of data, 1 of runs, 0 of these train",
+        "  longest chain: a run; the time limit of a run is 5.5 h",
+    ]
+
+
+def test_a_step_measured_at_another_scale_is_scaled_by_voxels_and_width_and_said_to_be_an_estimate(
+    made, checked, facts, tmp_path, capsys
+):
+    """CPS at scale paper: 0.3 s for 112x112x80 voxels and 16 channels. Half: 64x64x32, 500 steps; smoke: 8 channels."""
+    (half,) = [run for run in runs(made, "half/table3") if run.spec["method"]["implementation"] == "cps"]
+    (smoke,) = [run for run in runs(made, "smoke/table3") if run.spec["method"]["implementation"] == "cps"]
+    assert cost.pace(smoke.spec, {cost.key(half.spec): {"cpu": 4.0}}, {cost.key(half.spec): "half"}) == cost.Pace(
+        4 * (32 * 32 * 16 * 8) / (64 * 64 * 32 * 16), "cpu", "half"
+    )
+    cost.show([half], made, checked, tmp_path, facts)
+    hours = 0.3 * (64 * 64 * 32) / (112 * 112 * 80) * 500 / 3600
+    assert f"{hours:.2f}" == "0.01"
+    assert capsys.readouterr().out.splitlines() == [
+        "half:",
+        "  2 jobs: 1 of data, 1 of runs, 1 of these train",
+        "  longest chain: data, a run with 0.01 h of training; the time limit of a run is 5.5 h",
+        "  1 of 1 trainings: about 0.01 GPU-hours, the longest about 0.01 h, "
+        "estimated from steps at scale paper on Some GPU",
+    ]
+
+
+def test_nothing_is_scaled_from_another_method_or_from_slices_to_volumes(made):
+    def first(artefact: str, method: str) -> plan.Run:
+        return next(run for run in runs(made, artefact) if run.spec["method"]["implementation"] == method)
+
+    times = {cost.key(run.spec): {"cpu": 1.0} for run in (first("half/table2", "mcnet"), first("half/table3", "cps"))}
+    assert cost.pace(first("half/table3", "mcnet").spec, times, {}) is None
+
+
+def test_what_is_known_of_a_cpu_only_says_nothing_of_gpus(root, made, checked, tmp_path, capsys):
+    cost.show(runs(made, "table1"), made, checked, tmp_path, root / cost.MEASURED)
+    said = capsys.readouterr().out
+    assert "60 of 60 trainings: about" in said
+    assert "CPU-hours" in said
+    assert "GPU-hours: unknown until a run has finished on a GPU" in said
+
+
+def test_step_times_on_a_gpu_go_before_those_on_a_cpu(made, checked, facts, tmp_path, capsys):
+    one, other, third = [run for run in runs(made, "table3") if run.spec["method"]["implementation"] == "mcnet"]
+    leave(tmp_path, one, "weights.pt", "cases.csv", device="cpu", seconds=0.01)
+    leave(tmp_path, other, "weights.pt", "cases.csv", device="Some GPU", seconds=0.6)
+    cost.show([third], made, checked, tmp_path, facts)
+    assert "1 of 1 trainings: 1.00 GPU-hours, the longest 1.00 h, at the step times measured on Some GPU" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_broken_run_json_measures_nothing(made, facts, tmp_path):
+    run = runs(made, "table3")[0]
+    leave(tmp_path, run)
+    (tmp_path / "runs" / run.id / "run.json").write_text("{")
+    assert cost.key(run.spec) not in cost.step_times(tmp_path / "runs", facts)
+
+
+def test_the_projects_table_of_facts_fits_its_runs_and_names_its_sources(made, root, tmp_path):
+    known = cost.step_times(tmp_path, root / cost.MEASURED)
+    assert known
+    assert set(known) <= {cost.key(run.spec) for run in made.runs.values()}
+    lines = (root / cost.MEASURED).read_text().splitlines()[1:]
+    assert all(line.endswith('"') and "benchmarks/" in line for line in lines)
+
+
+def test_the_command_prints_every_scale_asked_for(root, monkeypatch, capsys):
+    monkeypatch.chdir(root)
+    assert cli.main(["plan", "--slurm", "--scale", "half", "method=dmd", "labelled=8"]) == 0
+    assert capsys.readouterr().out.startswith("half:\n")

@@ -1,0 +1,127 @@
+"""How far runs are and what is left, from the files of their folders."""
+
+import json
+import os
+import time
+
+import pytest
+from conftest import ROOT
+
+from dmd.planning import config, plan
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import History
+from dmd.runs.ownership import owned
+from dmd.terminal import cost
+from dmd.terminal.plan import KEYS, Standing, show, standing
+
+
+@pytest.fixture(scope="module")
+def half() -> list[plan.Run]:
+    """The five runs of 500 iterations behind Table 3 at half resolution."""
+    made = plan.make(config.check(config.read(ROOT / "config")), ROOT)
+    return [made.runs[name] for name in made.artefacts["half/table3"].runs]
+
+
+def folder_of(run: plan.Run, runs) -> RunFolder:
+    folder = RunFolder(runs / run.id)
+    folder.write_spec(run.spec)
+    return folder
+
+
+def leave_history(run: RunFolder, *moments: float, first: int = 1) -> None:
+    """Leave a history of steps that ended at so many seconds."""
+    with run.history.open("a") as file:
+        for step, moment in enumerate(moments, first):
+            file.write(json.dumps({"step": step, "time": round(1000 * moment), "values": {"loss": 1.0}}) + "\n")
+
+
+def beat(run: RunFolder, age: float = 0, **changes) -> None:
+    """Leave the file of an owner on another machine that has beaten some seconds ago."""
+    card = {"host": "n7", "user": "alice", "pid": 4711, "job": "17", "machine": "other", "token": "t", "beats": 3}
+    run.owner.write_text(json.dumps(card | changes))
+    os.utime(run.owner, (time.time() - age,) * 2)
+
+
+def test_a_run_with_a_living_owner_is_running_and_its_own_pace_counts(half, tmp_path):
+    """Steps of 2 s; 496 of 500 are left, 992 s. What was measured elsewhere does not matter."""
+    run = folder_of(half[0], tmp_path)
+    leave_history(run, 10, 12, 14, 16)
+    beat(run, age=12)
+    times = {cost.key(half[0].spec): {"cpu": 100.0}}
+    assert standing(run, half[0].spec, times) == Standing("running", 4, 500, 992.0)
+
+
+def test_the_pause_before_a_run_was_resumed_is_no_pace(half, tmp_path):
+    """Pauses of 2, 2, 3600 and 2 s: the long one counts as ten of the median, (6 + 20) / 4 = 6.5 s for 495 steps."""
+    run = folder_of(half[0], tmp_path)
+    leave_history(run, 0, 2, 4, 3604, 3606)
+    beat(run)
+    assert standing(run, half[0].spec, {}).seconds_left == 6.5 * 495
+
+
+def test_a_run_that_has_just_begun_goes_by_the_measured_step_time(half, tmp_path):
+    run = folder_of(half[0], tmp_path)
+    beat(run)
+    assert standing(run, half[0].spec, {}) == Standing("running", 0, 500, None)
+    times = {cost.key(half[0].spec): {"cpu": 2.0, "Some GPU": 0.5}}
+    assert standing(run, half[0].spec, times) == Standing("running", 0, 500, 250.0)
+
+
+def test_a_run_whose_owner_is_silent_or_has_ended_is_only_started(half, tmp_path):
+    run = folder_of(half[0], tmp_path)
+    leave_history(run, 10, 12, 14, 16)
+    times = {cost.key(half[0].spec): {"cpu": 3.0}}
+    started = Standing("started", 4, 500, 3.0 * 496)
+    assert standing(run, half[0].spec, times) == started
+    beat(run, age=31)
+    assert standing(run, half[0].spec, times) == started
+    with owned(run.path / "other", "run"):
+        card = json.loads((run.path / "other").read_text())
+    beat(run, **card | {"pid": 2**22 + 1})  # more than a process number of this machine can be
+    assert standing(run, half[0].spec, times) == started
+
+
+def test_a_training_of_this_very_process_is_running(half, tmp_path):
+    run = folder_of(half[0], tmp_path)
+    with owned(run.owner, run.id), History(run.history) as history:
+        history.append(1, {"loss": 1.0})
+        assert standing(run, half[0].spec, {}).state == "running"
+
+
+def test_what_is_trained_has_nothing_left(half, tmp_path):
+    run = folder_of(half[0], tmp_path)
+    run.weights.touch()
+    beat(run)
+    assert standing(run, half[0].spec, {}) == Standing("trained", 500, 500, 0)
+    run.cases.touch()
+    assert standing(run, half[0].spec, {}) == Standing("evaluated", 500, 500, 0)
+
+
+def test_the_last_line_adds_up_what_is_known(half, tmp_path, capsys):
+    """One is done, one runs (992 s left), one is missing at a known 4 s per step (2000 s), two were never measured."""
+    folder_of(half[0], tmp_path).cases.touch()
+    run = folder_of(half[1], tmp_path)
+    leave_history(run, 10, 12, 14, 16)
+    beat(run)
+    show(half, tmp_path, {cost.key(half[2].spec): {"cpu": 4.0}})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines[:5]] == ["evaluated", "running", "missing", "missing", "missing"]
+    assert lines[1].split()[2:4] == ["4/500", "0:16:32"]
+    assert lines[2].split()[2] == "0:33:20"
+    assert lines[3].split()[2] == "?"
+    assert lines[5] == (
+        "5 runs: 1 evaluated, 1 running, 3 missing; about 0:49:52 of training left, one after another; "
+        "no step time measured for 2"
+    )
+
+
+def test_json_has_the_keys_that_the_help_explains(half, tmp_path, capsys):
+    show(half[:1], tmp_path, {}, as_json=True)
+    (run,) = json.loads(capsys.readouterr().out)
+    assert list(run) == [line.split()[0] for line in KEYS.splitlines()[1:]]
+    assert (run["state"], run["step"], run["iterations"], run["seconds_left"]) == ("missing", 0, 500, None)
+
+
+def test_no_run_at_all_is_said(tmp_path, capsys):
+    show([], tmp_path, {})
+    assert capsys.readouterr().out == "0 runs\n"

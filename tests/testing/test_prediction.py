@@ -1,0 +1,172 @@
+"""A scan of the user's own through a trained network; `predict` itself is tested with the evaluation."""
+
+import re
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+import torch
+from conftest import tiny_cases, tiny_spec
+
+from dmd import cli
+from dmd.errors import InputError
+from dmd.methods.base import make
+from dmd.networks.build import Build
+from dmd.planning.config import Dataset
+from dmd.planning.plan import run_id
+from dmd.runs.folder import RunFolder
+from dmd.runs.tensors import save_tensors
+from dmd.testing.prediction import predict, predict_scan
+
+CONVOLUTIONS = (torch.nn.Conv2d, torch.nn.Conv3d)
+
+FACTS = {"revision": 1, "split": "-"}
+DATASETS = {
+    "tiny3d": Dataset(
+        **FACTS, reader="synthetic3d", dimensions=3, classes=["background", "ring"], spacing_mm=[1.0, 1.0, 2.0]
+    ),
+    "tiny2d": Dataset(
+        **FACTS, reader="synthetic2d", dimensions=2, classes=["background", "ring", "core"], spacing_mm=None
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=[3, 2], ids=["volumes", "slices"])
+def trained(request, tiny_store, tmp_path_factory) -> RunFolder:
+    """A run whose network says each class somewhere, as one of a few steps need not; its spec tells the dimensions."""
+    spec = tiny_spec(request.param, "supervised", {"cross_entropy": 0.5, "dice": 0.5})
+    run = RunFolder(tmp_path_factory.mktemp("runs") / run_id(spec))
+    run.write_spec(spec)
+    torch.manual_seed(0)
+    network = make(spec["method"], Build.from_spec(spec)).network.train()
+    head = [module for module in network.modules() if isinstance(module, CONVOLUTIONS)][-1]
+    with torch.no_grad():
+        for _ in range(50):
+            logits = network(torch.randn(4, 1, *spec["patch"]))
+        head.bias -= logits.transpose(0, 1).flatten(1).median(dim=1).values
+    save_tensors(run.weights, {f"network.{name}": tensor for name, tensor in network.state_dict().items()})
+    predict(run, tiny_store[request.param], "cpu")
+    return run
+
+
+def case_t0(run: RunFolder) -> np.ndarray:
+    return next(case.image for case in tiny_cases(run.read_spec()["dimensions"]) if case.name == "t0")
+
+
+def as_image(run: RunFolder, array: np.ndarray, spacing=(1.0, 1.0, 2.0)) -> sitk.Image:
+    """The array of a store as a scan somewhere in the patient."""
+    volume = run.read_spec()["dimensions"] == 3
+    image = sitk.GetImageFromArray(np.ascontiguousarray(array.T) if volume else array)
+    image.SetSpacing(spacing)
+    image.SetOrigin((-20, 30, 5))
+    return image
+
+
+def segmented(run: RunFolder, scan, out, **options) -> np.ndarray:
+    predict_scan(run, scan, out, DATASETS, "cpu", **options)
+    return sitk.GetArrayFromImage(sitk.ReadImage(out))
+
+
+def test_a_test_case_written_as_a_scan_gets_the_mask_it_has_as_a_test_case(trained, tmp_path):
+    with h5py.File(trained.predictions) as file:
+        expected = file["t0"][()]
+    assert len(np.unique(expected)) > 1
+    sitk.WriteImage(as_image(trained, case_t0(trained)), tmp_path / "scan.nii.gz")
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["image"] = case_t0(trained)
+    axes = (2, 1, 0) if expected.shape[0] == 22 else (0, 1, 2)
+    found = segmented(trained, tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz", prepared=True)
+    assert np.array_equal(found.transpose(axes), expected)
+    assert np.array_equal(segmented(trained, tmp_path / "scan.h5", tmp_path / "mask.nrrd"), found)
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_a_turned_and_flipped_scan_gets_the_same_mask_in_its_own_voxels(trained, tmp_path, ending):
+    array = np.random.default_rng(1).normal(100, 20, (24, 30, 22)).astype(np.float32)
+    image = as_image(trained, array, (0.75, 0.875, 2.5))
+    turned = sitk.Flip(sitk.PermuteAxes(image, (1, 2, 0)), (True, False, True))
+    sitk.WriteImage(image, tmp_path / f"scan{ending}")
+    sitk.WriteImage(turned, tmp_path / f"turned{ending}")
+    segmented(trained, tmp_path / f"scan{ending}", tmp_path / f"mask{ending}")
+    found = segmented(trained, tmp_path / f"turned{ending}", tmp_path / f"other{ending}")
+    mask = sitk.ReadImage(tmp_path / f"mask{ending}")
+    assert len(np.unique(found)) > 1
+    assert np.array_equal(
+        found, sitk.GetArrayFromImage(sitk.Flip(sitk.PermuteAxes(mask, (1, 2, 0)), (True, False, True)))
+    )
+    assert (mask.GetSpacing(), mask.GetOrigin(), mask.GetDirection(), mask.GetSize(), mask.GetPixelID()) == (
+        image.GetSpacing(),
+        image.GetOrigin(),
+        image.GetDirection(),
+        image.GetSize(),
+        sitk.sitkUInt8,
+    )
+
+
+def test_other_units_of_intensity_change_nothing(trained, tmp_path):
+    array = case_t0(trained)
+    sitk.WriteImage(as_image(trained, array), tmp_path / "one.nrrd")
+    sitk.WriteImage(as_image(trained, 512 * array + 64), tmp_path / "other.nrrd")
+    one = segmented(trained, tmp_path / "one.nrrd", tmp_path / "a.nrrd")
+    other = segmented(trained, tmp_path / "other.nrrd", tmp_path / "b.nrrd")
+    assert np.mean(one == other) > 0.999  # but for rounding
+
+
+def test_a_scan_smaller_than_a_patch_is_padded_as_test_cases_are(trained, tmp_path):
+    array = case_t0(trained)[:3, :9, :7]
+    sitk.WriteImage(as_image(trained, array), tmp_path / "scan.nii")
+    assert segmented(trained, tmp_path / "scan.nii", tmp_path / "mask.nii").size == array.size
+
+
+def test_volumes_are_returned_by_class(trained, tmp_path):
+    sitk.WriteImage(as_image(trained, case_t0(trained)), tmp_path / "scan.nrrd")
+    found = predict_scan(trained, tmp_path / "scan.nrrd", tmp_path / "mask.nrrd", DATASETS, "cpu")
+    mask = sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / "mask.nrrd"))
+    names = DATASETS[trained.read_spec()["dataset"]["name"]].classes[1:]
+    assert found == {name: pytest.approx(np.sum(mask == index) * 2 / 1000) for index, name in enumerate(names, 1)}
+
+
+@pytest.mark.parametrize("trained", [3], indirect=True, ids=["volumes"])
+def test_the_command_finds_the_facts_in_the_configuration(trained, root, tmp_path, monkeypatch, capsys):
+    spec = trained.read_spec()
+    spec["dataset"]["name"] = "synthetic3d"
+    run = RunFolder(tmp_path / run_id(spec))
+    run.write_spec(spec)
+    shutil.copy(trained.weights, run.weights)
+    sitk.WriteImage(as_image(run, case_t0(run)), tmp_path / "scan.nii.gz")
+    monkeypatch.chdir(root)
+    out = str(tmp_path / "mask.nii.gz")
+    predict = ["predict", str(tmp_path / "scan.nii.gz"), "--out", out, "--device", "cpu"]
+    assert cli.main([*predict, "--run", run.id[-4:], "--runs", str(tmp_path)]) == 0
+    assert re.fullmatch(rf"{out}: left atrium \d+\.\d ml\n", capsys.readouterr().out)
+    first = Path(out).read_bytes()
+    assert cli.main([*predict, "--run", str(run.weights)]) == 0
+    assert sitk.GetArrayFromImage(sitk.ReadImage(out)).any()
+    assert Path(out).read_bytes() == first
+    assert cli.main([*predict, "--run", "nobody", "--runs", str(tmp_path)]) == 2
+    assert "dmd predict: expected the id of one of the" in capsys.readouterr().err
+
+
+def test_what_cannot_work_is_refused_before_anything_is_computed(trained, tmp_path):
+    scan = tmp_path / "scan.nrrd"
+    sitk.WriteImage(as_image(trained, case_t0(trained)), scan)
+    name = trained.read_spec()["dataset"]["name"]
+    newer = {name: DATASETS[name].model_copy(update={"revision": 2})}
+    moved = RunFolder(tmp_path / trained.id)
+    moved.write_spec(trained.read_spec())
+    for run, out, datasets, message in (
+        (trained, tmp_path / "mask.png", DATASETS, r"expected a file that ends in \.nii\.gz, \.nii, \.nrrd, found"),
+        (trained, tmp_path / "nowhere" / "mask.nrrd", DATASETS, "expected the folder .*nowhere for the mask"),
+        (trained, scan, DATASETS, "expected another path for the mask"),
+        (trained, tmp_path / "mask.nrrd", {}, f"found '{name}'"),
+        (trained, tmp_path / "mask.nrrd", newer, "expected revision 2 .* found a run on revision 1"),
+        (moved, tmp_path / "mask.nrrd", DATASETS, "train the run first"),
+        (RunFolder(tmp_path / "la-8-dmd-0"), tmp_path / "mask.nrrd", DATASETS, r"spec\.json, found no file"),
+    ):
+        with pytest.raises(InputError, match=message):
+            predict_scan(run, scan, out, datasets, "cpu")
+    assert scan.stat().st_size
+    assert not (tmp_path / "mask.nrrd").exists()
