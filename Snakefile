@@ -22,4 +22,4 @@ rule all:
     default_target: True
     input:
         [f"results/{name}.csv" for name in PLAN.targets],
-        f"results/{planner.artefact_name('report', CONFIG.scale)}.html",
+        f"results/{artefact_name('report', CONFIG.scale)}.html",

@@ -18,7 +18,7 @@ import torch
 from dmd.data.store import Case, load_store
 from dmd.methods.base import make
 from dmd.networks.build import Build
-from dmd.planning import config, plan
+from dmd.planning import config, identity, plan, reading
 from dmd.runs.folder import RunFolder
 from dmd.testing.inference import predict_case
 from dmd.testing.metrics import evaluate
@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 
 def settings(dataset: str, labelled: int, method: str, steps: int) -> dict:
     """Return the settings of a run at scale `half` that may be in no table, with another number of steps."""
-    content = config.read()
+    content = reading.read()
     block = {"dataset": dataset, "labelled": labelled, "method": method}
     content["artefacts"] = {"cost": {"kind": "table", "caption": "-", "columns": ["dice"], "runs": [block]}}
     content["build"] = ["cost"]
@@ -49,7 +49,7 @@ def dice(predictor: torch.nn.Module, cases: list[Case], spec: dict) -> float:
 
 def line(spec: dict, name: str, store: Path, folder: Path, cases: int) -> str:
     """Train one method and return its line of the table."""
-    run = RunFolder(folder / plan.run_id(spec))
+    run = RunFolder(folder / identity.run_id(spec))
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_spec(spec)
     subprocess.run([sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store)], check=True)

@@ -17,7 +17,7 @@ from dmd.data.store import Store, load_store
 from dmd.devices import channels_last
 from dmd.methods.base import make
 from dmd.networks.build import Build
-from dmd.planning import config, plan
+from dmd.planning import config, identity, plan, reading
 from dmd.schedules import learning_rate
 from dmd.training.loop import noise_seed
 
@@ -53,8 +53,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
 
-    made = plan.make(config.check(config.read()))
-    table = made.artefacts[plan.artefact_name("table3", options.scale)]
+    made = plan.make(config.check(reading.read()))
+    table = made.artefacts[identity.artefact_name("table3", options.scale)]
     (row,) = [row for row in table.rows if row.method == "supervised"]
     spec = made.runs[row.runs[0]].spec | {"iterations": options.steps}
     spec["patch"] = options.patch or spec["patch"]

@@ -26,7 +26,7 @@ from dmd.data.store import Store, load_store
 from dmd.devices import channels_last
 from dmd.methods.base import Method, make
 from dmd.networks.build import Build
-from dmd.planning import config, plan
+from dmd.planning import config, plan, reading
 
 CPU = torch.device("cpu")
 SIDES = ("bf16", "fp32", "plain")
@@ -35,7 +35,7 @@ Step = Callable[[int], None]
 
 def settings() -> dict:
     """Return the settings of the DMD run of Table 3 at scale `half`."""
-    made = plan.make(config.check(config.read()))
+    made = plan.make(config.check(reading.read()))
     (row,) = [row for row in made.artefacts["half/table3"].rows if row.method == "dmd"]
     return made.runs[row.runs[0]].spec
 

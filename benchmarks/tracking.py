@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from dmd.planning import config, plan
+from dmd.planning import config, identity, plan, reading
 from dmd.runs.folder import RunFolder
 from dmd.tracking.server import make_store
 
 
 def half(steps: int, seed: int) -> dict:
     """Return the settings of a DMD run of Table 3 at scale `half`, cut to some steps."""
-    runs = plan.make(config.check(config.read())).runs.values()
+    runs = plan.make(config.check(reading.read())).runs.values()
     specs = (run.spec for run in runs if "half/table3" in run.wanted_by)
     return next(spec for spec in specs if spec["method"]["implementation"] == "dmd") | {
         "iterations": steps,
@@ -38,7 +38,7 @@ def measure(folder: Path, spec: dict, store: Path, beside: int, uri: str | None)
     """Train ``beside`` runs at once; return the mean wall time of one and the processor time of its follower."""
     jobs = []
     for seed in range(beside):
-        run = RunFolder(folder / str(seed) / plan.run_id(spec | {"seed": seed}))
+        run = RunFolder(folder / str(seed) / identity.run_id(spec | {"seed": seed}))
         run.write_spec(spec | {"seed": seed})
         command = [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store)]
         command += ["--track", uri, "--artefacts", "half/table3"] if uri else []

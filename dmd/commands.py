@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from dmd.errors import InputError
-from dmd.planning import config
+from dmd.planning import config, identity, reading
 
 RUNS = Path("results/runs")
 
@@ -22,7 +22,7 @@ def plan(options: Options) -> None:
     from dmd.terminal import cost
     from dmd.terminal.plan import find, orphans, show
 
-    checked = config.check(config.read(Path("config"), *options.configfile))
+    checked = config.check(reading.read(Path("config"), *options.configfile))
     made = plan.make(checked)
     runs = find(made, options.find, options.scale)
     if options.slurm:
@@ -39,7 +39,7 @@ def show(options: Options) -> None:
     from dmd.terminal.show import show
 
     run = find_run(options.run, options.runs)
-    dataset = config.check(config.read()).datasets.get(run.read_spec()["dataset"]["name"])
+    dataset = config.check(reading.read()).datasets.get(run.read_spec().training["dataset"]["name"])
     show(run, cost.step_times(options.runs, cost.MEASURED), dataset and dataset.classes)
 
 
@@ -48,7 +48,7 @@ def predict(options: Options) -> None:
     from dmd.runs.folder import find_run
     from dmd.testing.prediction import predict_scan
 
-    datasets = config.check(config.read(Path("config"), *options.configfile)).datasets
+    datasets = config.check(reading.read(Path("config"), *options.configfile)).datasets
     run = find_run(options.run, options.runs)
     found = predict_scan(run, options.scan, options.out, datasets, options.device, prepared=options.prepared)
     print(f"{options.out}: " + ", ".join(f"{name} {millilitres:.1f} ml" for name, millilitres in found.items()))
@@ -89,14 +89,17 @@ def check(options: Options) -> None:
 def train(options: Options) -> None:
     """Train a run, going on from its state."""
     from dmd.data.store import digest
-    from dmd.devices import choose_device, provenance
+    from dmd.devices import choose_device
     from dmd.runs.folder import RunFolder
     from dmd.tracking.launch import followed
-    from dmd.training.loop import DivergedError, train
+    from dmd.training.attempt import DivergedError
+    from dmd.training.loop import train
+    from dmd.training.provenance import provenance
 
     follower = nullcontext(lambda size: None)
     if options.track:
-        facts = provenance(choose_device(options.device)) | {"data_sha256": digest(options.store)}
+        implementation = RunFolder(options.run).read_spec().training["method"]["implementation"]
+        facts = provenance(choose_device(options.device), implementation) | {"data_sha256": digest(options.store)}
         known = ("--artefacts", options.artefacts, "--methods", options.methods, "--facts", json.dumps(facts))
         follower = followed(options.run, options.track, *known)
     try:
@@ -155,15 +158,15 @@ def panel(options: Options) -> None:
 def report(options: Options) -> None:
     """Make one page of everything that a scale has."""
     from dmd.planning import plan
-    from dmd.report.description import read_description
+    from dmd.planning.describe import read_any
     from dmd.report.page.write import write_page
 
     if options.descriptions:
-        artefacts = [read_description(path) for path in options.descriptions]
+        artefacts = [read_any(path) for path in options.descriptions]
     else:
-        checked = config.check(config.read(Path("config"), *options.configfile))
+        checked = config.check(reading.read(Path("config"), *options.configfile))
         artefacts = plan.make(checked).of_scale(options.scale or checked.scale)
-    output = options.output or options.results / f"{plan.artefact_name('report', artefacts[0].scale)}.html"
+    output = options.output or options.results / f"{identity.artefact_name('report', artefacts[0].scale)}.html"
     write_page(artefacts, options.results, output)
     print(output)
 
@@ -200,7 +203,7 @@ def ui(options: Options) -> None:
 
 
 def _store(options: Options) -> str:
-    return options.uri or config.check(config.read()).tracking.store
+    return options.uri or config.check(reading.read()).tracking.store
 
 
 def _names(options: Options) -> tuple[list[str], list[str]]:

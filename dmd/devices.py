@@ -1,15 +1,8 @@
 """Which device works, what it needed, and what software it ran."""
 
-import os
-import platform
 import resource
-import socket
-import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -82,25 +75,6 @@ def peak_memory_mb(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def provenance(device: torch.device) -> dict[str, Any]:
-    """Return what is needed to judge where a number came from: commit, versions, machine."""
-    packages = ("dmd", "torch", "numpy", "scipy", "h5py")
-    return {
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "cpus": os.cpu_count(),
-        "host": socket.gethostname(),
-    }
-
-
-def _commit() -> str | None:
-    """Return the commit of the code, marked where files were changed since; ``None`` outside a checkout."""
-    folder = Path(__file__).parent
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
+def describe_device(device: torch.device) -> str:
+    """Return the name of a GPU, or ``cpu``."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

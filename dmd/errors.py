@@ -35,10 +35,3 @@ def lookup(known: Mapping[str, Any], name: str, what: str, where: str) -> Any:
     """
     require_known(where, name, known, what)
     return known[name]
-
-
-def require_positive(where: str, **values: float) -> None:
-    """Raise an `InputError` unless every one of ``values`` is above 0."""
-    for name, value in values.items():
-        if not value > 0:  # so that NaN is refused as well
-            raise InputError(f"{where}: expected {name} > 0, found {value}; change it in config/methods.yaml")

@@ -70,36 +70,30 @@ def poly_schedule(base: float, clock: int, length: int, power: float) -> float:
     return base * (1 - clock / length) ** power
 
 
-def learning_rate(schedule: dict[str, Any], base: float, clock: int, length: int | None = None) -> float:
+def learning_rate(training: dict[str, Any], clock: int) -> float:
     """Return the learning rate of one step.
 
     Parameters
     ----------
-    schedule : dict
-        Its ``kind`` is ``constant``, ``step`` (with ``every`` and ``factor``) or ``poly`` (with ``power``).
-    base : float
-        Learning rate at clock 0.
+    training : dict
+        Settings of the run: ``optimiser`` with the rate ``lr`` at clock 0, ``schedule`` whose ``kind`` is ``constant``,
+        ``step`` (with ``every`` and ``factor``) or ``poly`` (with ``power``), and ``reference_iterations``.
     clock : int
         The paper's 0-based iteration.
-    length : int, optional
-        The paper's number of iterations; only ``poly`` needs it.
 
     Raises
     ------
     InputError
-        The kind is unknown, or ``poly`` has no length.
+        The kind is unknown.
     """
+    base, schedule = training["optimiser"]["lr"], training["schedule"]
     match schedule["kind"]:
         case "constant":
             return constant(base, clock)
         case "step":
             return step_schedule(base, clock, schedule["every"], schedule["factor"])
         case "poly":
-            if length is None:
-                raise InputError(
-                    "schedule 'poly' needs the length of the training in the paper's iterations, found none"
-                )
-            return poly_schedule(base, clock, length, schedule["power"])
+            return poly_schedule(base, clock, training["reference_iterations"], schedule["power"])
         case kind:
             known = ("constant", "step", "poly")
             raise InputError(f"unknown schedule '{kind}'{nearest(kind, known)}. Known: {', '.join(known)}")

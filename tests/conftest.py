@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 from dmd.data.store import Case, write_store
-from dmd.planning import config
-from dmd.planning.plan import run_id
+from dmd.methods.base import Method
+from dmd.planning import reading
+from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +32,7 @@ def root() -> Path:
 @pytest.fixture
 def content() -> dict:
     """The project's own configuration, merged and unchecked, to be edited by a test."""
-    return config.read(ROOT / "config")
+    return reading.read(ROOT / "config")
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +62,8 @@ def tiny_cases(dimensions: int) -> list[Case]:
     return cases
 
 
-def tiny_spec(dimensions: int, implementation: str, params: dict) -> dict:
-    """Settings of a run that takes a tenth of a second per step."""
+def tiny_training(dimensions: int, implementation: str, params: dict) -> dict:
+    """Training settings of a run that takes a tenth of a second per step."""
     return {
         "dataset": {"name": f"tiny{dimensions}d", "revision": 1, "downsample": [1, 1, 1], "split": "0"},
         "dimensions": dimensions,
@@ -76,10 +78,15 @@ def tiny_spec(dimensions: int, implementation: str, params: dict) -> dict:
         "optimiser": {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.0001},
         "schedule": {"kind": "step", "every": 2500, "factor": 0.1},
         "precision": "fp32",
-        "stride": [8] * dimensions if dimensions == 3 else None,
         "selection": "last",
         "seed": 7,
+        "code": 1,
     }
+
+
+def tiny_testing(dimensions: int) -> dict:
+    """Return the testing settings beside `tiny_training`."""
+    return {"stride": [8] * dimensions} if dimensions == 3 else {}
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +95,7 @@ def tiny_store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stores")
     paths = {}
     for dimensions in (2, 3):
-        identity = tiny_spec(dimensions, "dmd", {})["dataset"]
+        identity = tiny_training(dimensions, "dmd", {})["dataset"]
         classes = ["background", "ring", "core"][: 4 - dimensions + 1]
         paths[dimensions] = folder / f"tiny{dimensions}d.h5"
         write_store(paths[dimensions], identity, classes, PATIENTS, tiny_cases(dimensions))
@@ -99,9 +106,15 @@ def tiny_store(tmp_path_factory):
 def tiny_run(tmp_path):
     """Return a function that makes the folder of a run from its settings."""
 
-    def make(spec: dict, name: str = "runs") -> RunFolder:
-        run = RunFolder(tmp_path / name / run_id(spec))
+    def make(training: dict, name: str = "runs", testing: dict | None = None) -> RunFolder:
+        spec = Spec(training, tiny_testing(training["dimensions"]) if testing is None else testing)
+        run = RunFolder(tmp_path / name / spec.id)
         run.write_spec(spec)
         return run
 
     return make
+
+
+def derived(method: Method, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return what a batch with these labels carries of what is made from them."""
+    return {name: derive(labels) for name, derive in method.extras([]).items() if callable(derive)}

@@ -9,7 +9,7 @@ import pytest
 
 from dmd import cli
 from dmd.errors import InputError
-from dmd.planning import config, plan
+from dmd.planning import config, identity, plan
 from dmd.runs.folder import RunFolder
 from dmd.terminal.plan import find, orphans, progress
 
@@ -98,11 +98,11 @@ def test_plan_as_json_holds_the_settings(root, monkeypatch, capsys):
     cli.main(["plan", "--json", "--scale", "smoke", "method=cps"])
     (run,) = json.loads(capsys.readouterr().out)
     assert run["spec"]["method"] == {"implementation": "cps", "params": {"weight": 1}, "revision": 1}
-    assert plan.run_id(run["spec"]) == run["run"]
+    assert identity.run_id(run["spec"]) == run["run"]
 
 
 def test_conditions_select_by_any_setting(made):
-    assert {run.spec["seed"] for run in find(made, ["seed=1338"])} == {1338}
+    assert {run.spec.training["seed"] for run in find(made, ["seed=1338"])} == {1338}
     assert find(made, ["temperature=7"]) == []
     with pytest.raises(InputError, match="expected key=value, found 'seed'"):
         find(made, ["seed"])

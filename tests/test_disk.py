@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import tiny_training
 
 from dmd import cli
 from dmd.files import locked, write_json
-from dmd.planning.plan import run_id
+from dmd.planning.identity import run_id
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, read_steps
 from dmd.runs.ownership import owned
@@ -25,7 +25,7 @@ from dmd.tracking.usage import Usage
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a file system or become another user")
-SPEC = tiny_spec(3, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"})
+SPEC = tiny_training(3, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"})
 
 
 def train(run: RunFolder, store: Path) -> subprocess.Popen:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from dmd import cli
-from dmd.planning import config, plan
+from dmd.planning import config, describe, plan, reading
 
 ROOT = Path(__file__).parents[1]
 COMMITTED = ("table3", "fig3b", "fig4")  # panels need the networks, which are not committed
@@ -25,7 +25,7 @@ def test_relative_links_lead_somewhere(page):
 def test_the_artefact_of_another_treatment_shares_the_runs_of_its_table(root, tmp_path):
     mine = re.search(r"```yaml\n(.*?)```", (root / "docs/statistics.md").read_text(encoding="utf-8"), re.DOTALL)[1]
     (tmp_path / "mine.yaml").write_text(mine)
-    planned = plan.make(config.check(config.read(root / "config", tmp_path / "mine.yaml")), root)
+    planned = plan.make(config.check(reading.read(root / "config", tmp_path / "mine.yaml")), root)
     theirs, ours = (planned.artefacts[f"half/{name}"] for name in ("table3", "table3_penalised"))
     assert ours.empty == "penalised"
     assert ours.runs == theirs.runs
@@ -42,10 +42,10 @@ def test_the_readme_shows_the_committed_table(root):
 def test_what_is_committed_is_made_again_from_the_cases_beside_it(root, tmp_path, name):
     """Every number, byte for byte, of the runs that the configuration plans today."""
     folder = root / "docs/results/half"
-    artefact = plan.make(config.check(config.read(root / "config", folder / "grid.yaml")), root).artefacts[
+    artefact = plan.make(config.check(reading.read(root / "config", folder / "grid.yaml")), root).artefacts[
         f"half/{name}"
     ]
-    (tmp_path / "description.json").write_text(plan.describe_artefact(artefact))
+    (tmp_path / "description.json").write_text(json.dumps(describe.describe_artefact(artefact)))
     command = "table" if artefact.kind == "table" else "curve"
     output = tmp_path / ("a.csv" if command == "table" else "a.png")
     call = [command, str(tmp_path / "description.json"), "--runs", str(folder / "runs"), "--output", str(output)]

@@ -1,6 +1,6 @@
 """Batches as a function of (seed, step): nothing to save for a resume, nothing that depends on workers."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,9 @@ from dmd.errors import InputError
 
 # First entries of the generators' seeds, so that the order of cases and their transforms never share a stream.
 ORDER, TRANSFORM = 0, 1
+
+# What a batch carries beside images and labels, see `dmd.methods.base.Method.extras`.
+Extras = Mapping[str, Sequence[np.ndarray] | Callable[[Tensor], Tensor]]
 
 
 @dataclass(frozen=True)
@@ -76,39 +79,34 @@ class Batches:
     ----------
     store : Store
         The prepared data set.
-    spec : dict
+    training : dict
         Settings of the run; ``labelled``, ``batch``, ``patch``, ``dimensions`` and ``seed`` are read.
-    companions : dict
-        Arrays by name, one per labelled case and of its shape, that share the transforms of the case.
-    targets : callable
-        Makes further extras from the labels of a batch, in the thread that prepares it.
+    extras : dict
+        By name, arrays that share the transforms of the labelled cases, or functions of a batch's labels, which are
+        called in the thread that prepares it.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        spec: dict[str, Any],
-        companions: Mapping[str, list[np.ndarray]] | None = None,
-        targets: Callable[[Tensor], dict[str, Tensor]] = lambda labels: {},
-    ) -> None:
-        slices = spec["dimensions"] == 2
-        self.patch, self.seed = spec["patch"], spec["seed"]
-        self.size, self.from_labelled = spec["batch"]["size"], spec["batch"]["labelled"]
-        self.companions, self.targets = tuple(companions or ()), targets
-        labelled, unlabelled = store.labelled(spec["labelled"]), store.unlabelled(spec["labelled"])
-        seen = zip([(case.image, case.label) for case in labelled], *(companions or {}).values(), strict=True)
+    def __init__(self, store: Store, training: dict[str, Any], extras: Extras | None = None) -> None:
+        slices = training["dimensions"] == 2
+        self.patch, self.seed = training["patch"], training["seed"]
+        self.size, self.from_labelled = training["batch"]["size"], training["batch"]["labelled"]
+        shared = {name: extra for name, extra in (extras or {}).items() if not callable(extra)}
+        self.shared = tuple(shared)
+        self.derived = {name: extra for name, extra in (extras or {}).items() if callable(extra)}
+        labelled, unlabelled = store.labelled(training["labelled"]), store.unlabelled(training["labelled"])
+        seen = zip([(case.image, case.label) for case in labelled], *shared.values(), strict=True)
         self.labelled = _items([(*arrays, *more) for arrays, *more in seen], slices)
         self.unlabelled = _items([(case.image,) for case in unlabelled], slices)
         self.augment: Callable = augment_slice if slices else augment_volume
         if len(self.labelled) < self.from_labelled and self.size > self.from_labelled:
             raise InputError(
                 f"expected at least {self.from_labelled} labelled {'slices' if slices else 'volumes'} to fill a batch, "
-                f"found {len(self.labelled)} with {spec['labelled']} labelled patients; raise the budget"
+                f"found {len(self.labelled)} with {training['labelled']} labelled patients; raise the budget"
             )
         if not self.unlabelled and self.size > self.from_labelled:
             raise InputError(
                 f"expected unlabelled patients for {self.size - self.from_labelled} of the {self.size} cases of a "
-                f"batch, found none with {spec['labelled']} labelled patients; lower the budget or use a supervised "
+                f"batch, found none with {training['labelled']} labelled patients; lower the budget or use a supervised "
                 "method"
             )
 
@@ -138,11 +136,12 @@ class Batches:
         unseen = [self.augment(self.unlabelled[index], self.patch, random) for index in unlabelled]
         images = np.stack([item[0] for item in seen + unseen])[:, None]
         labels = torch.from_numpy(np.stack([item[1] for item in seen]).astype(np.int64))
-        companions = {
+        shared = {
             name: torch.from_numpy(np.stack([item[index] for item in seen]))
-            for index, name in enumerate(self.companions, start=2)
+            for index, name in enumerate(self.shared, start=2)
         }
-        return Batch(torch.from_numpy(images), labels, companions | self.targets(labels))
+        derived = {name: derive(labels) for name, derive in self.derived.items()}
+        return Batch(torch.from_numpy(images), labels, shared | derived)
 
     def stream(self, start: int, stop: int, device: torch.device) -> Iterator[tuple[int, Batch]]:
         """Yield ``(step, batch)`` on ``device``, each made by one thread while the step before it runs."""

@@ -7,7 +7,9 @@ from torch.nn import functional
 
 from dmd.data.batches import Batch
 from dmd.losses import hard_cross_entropy
-from dmd.methods.base import Pair, class_probabilities
+from dmd.methods.base import class_probabilities
+from dmd.methods.families.pair import Pair
+from dmd.planning.bounds import NonNegative, Positive, Share, Truth
 from dmd.schedules import warmup
 
 
@@ -19,10 +21,10 @@ class Params:
     supervision. ``cross_entropy`` is the share of the cross-entropy in the supervised terms, by default none.
     """
 
-    weight: float
-    rampup: float | None
-    unlabelled_only: bool | None
-    cross_entropy: float | None
+    weight: NonNegative
+    rampup: Positive | None
+    unlabelled_only: Truth | None
+    cross_entropy: Share | None
 
 
 class CPS(Pair):
@@ -33,7 +35,7 @@ class CPS(Pair):
     but this term is by default taken from DMD so that the comparison isolates it (our choice).
     """
 
-    Params = Params
+    params: Params
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the two supervised terms and the cross supervision."""

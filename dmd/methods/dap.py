@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dmd.data.atlas import atlas, surprise
-from dmd.data.batches import Batch
+from dmd.data.batches import Batch, Extras
 from dmd.data.store import Case
 from dmd.losses import binary_cross_entropy_from_logits
-from dmd.methods.base import Adversarial, Predictor
+from dmd.methods.base import Predictor
+from dmd.methods.families.adversarial import Adversarial
 from dmd.networks.build import Build
 from dmd.networks.discriminator import VoxelDiscriminator, held
+from dmd.planning.bounds import Natural, NonNegative, Positive, Share
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,13 @@ class Params:
     where that opinion exceeds ``threshold``, from the paper's iteration ``self_training_from`` on.
     """
 
-    focusing: float
-    adversarial_labelled: float
-    adversarial_unlabelled: float
-    self_training: float
-    self_training_from: int
-    threshold: float
-    discriminator_rate: float
+    focusing: NonNegative
+    adversarial_labelled: NonNegative
+    adversarial_unlabelled: NonNegative
+    self_training: NonNegative
+    self_training_from: Natural
+    threshold: Share
+    discriminator_rate: Positive
 
 
 class DAP(Adversarial):
@@ -43,7 +44,7 @@ class DAP(Adversarial):
     hfslyc/AdvSemiSeg:train.py; the supervised term and the atlas are our reading.
     """
 
-    Params = Params
+    params: Params
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class DAP(Adversarial):
         self.segmenter = build.network(build.classes)
         self.discriminator = VoxelDiscriminator(build.dimensions, build.classes)
 
-    def companions(self, labelled: list[Case]) -> dict[str, list[np.ndarray]]:
+    def extras(self, labelled: list[Case]) -> Extras:
         """Return how unlikely the atlas of all labelled cases finds each label."""
         prior = atlas([case.label for case in labelled], self.classes)
         return {"surprise": [surprise(prior, case.label) for case in labelled]}

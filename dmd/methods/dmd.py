@@ -7,10 +7,10 @@ from typing import Literal
 from torch import Tensor
 
 from dmd.data.batches import Batch
-from dmd.errors import require_positive
 from dmd.losses import dice_distance, kl_bernoulli, kl_released
-from dmd.methods.base import Pair, class_probabilities
-from dmd.networks.build import Build
+from dmd.methods.base import class_probabilities
+from dmd.methods.families.pair import Pair
+from dmd.planning.bounds import NonNegative, Positive, Share
 
 # Which distance between the softened predictions: the paper's Dice, or the KL of its ablation. `kl` is what the authors
 # released (SilenceMonk/Dual-Mutual-Distillation:train_dmd.py at a5609d2): the foreground half of the two-way
@@ -30,10 +30,10 @@ class Params:
     ``cross_entropy`` is the share of the cross-entropy in the supervised terms, by default none.
     """
 
-    temperature: float
-    weight: float
+    temperature: Positive
+    weight: NonNegative
     divergence: Literal["dice", "dice_foreground", "kl", "kl_bernoulli"]
-    cross_entropy: float | None
+    cross_entropy: Share | None
 
 
 class DMD(Pair):
@@ -44,11 +44,7 @@ class DMD(Pair):
     several ``softmax(z / T)``. Deep mutual learning is the case ``kl``, T = 1, lambda = 1.
     """
 
-    Params = Params
-
-    def __init__(self, params: Params, build: Build) -> None:
-        require_positive("dmd", temperature=params.temperature)
-        super().__init__(params, build)
+    params: Params
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the two supervised terms and the distillation."""

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dmd.data.batches import Batch
+from dmd.data.batches import Batch, Extras
+from dmd.data.store import Case
 from dmd.losses import cross_entropy, mean_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
 from dmd.networks.level_set import LevelSetNetwork
+from dmd.planning.bounds import NonNegative, Positive
 from dmd.schedules import warmup
 
 
@@ -22,12 +24,12 @@ class Params:
     mask.
     """
 
-    cross_entropy: float
-    dice: float
-    distance: float
-    consistency: float
-    rampup: float
-    steepness: float
+    cross_entropy: NonNegative
+    dice: NonNegative
+    distance: NonNegative
+    consistency: NonNegative
+    rampup: Positive
+    steepness: Positive
 
 
 class DTC(Method):
@@ -39,16 +41,16 @@ class DTC(Method):
     inside, hence the sign; with k = 1500 only voxels with ``|phi| < 0.005`` teach the level set.
     """
 
-    Params = Params
+    params: Params
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
         self.params, self.clock = params, build.clock
         self.network = LevelSetNetwork(build)
 
-    def targets(self, labels: Tensor) -> dict[str, Tensor]:
-        """Return the signed distance maps of the labels."""
-        return self.network.targets(labels)
+    def extras(self, labelled: list[Case]) -> Extras:
+        """Return the signed distance maps of a batch's labels."""
+        return {"distances": self.network.distances}
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the supervised terms of both heads and their consistency."""

@@ -11,6 +11,7 @@ from dmd.losses import cross_entropy, information, probabilities, supervised_dic
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build, Network
 from dmd.networks.teacher import Teacher
+from dmd.planning.bounds import Count, Decay, NonNegative, Positive
 from dmd.schedules import warmup
 
 
@@ -23,14 +24,14 @@ class Params:
     ``forwards`` times ``copies`` the number of its passes (see `dmd.networks.teacher.Teacher.passes`).
     """
 
-    supervised: float
-    consistency: float
-    rampup: float
-    price: float
-    decay: float
-    noise: float
-    forwards: int
-    copies: int
+    supervised: NonNegative
+    consistency: NonNegative
+    rampup: Positive
+    price: NonNegative
+    decay: Decay
+    noise: NonNegative
+    forwards: Count
+    copies: Count
 
 
 class DUWM(Method):
@@ -41,7 +42,7 @@ class DUWM(Method):
     of the loss is ours, with UA-MT's constants (docs/deviations.md).
     """
 
-    Params = Params
+    params: Params
     dimensions = (3,)
 
     def __init__(self, params: Params, build: Build) -> None:

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
-from dmd.errors import InputError, require_positive
+from dmd.errors import InputError
 from dmd.losses import cross_entropy, information, mean_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
 from dmd.networks.teacher import Teacher
+from dmd.planning.bounds import Count, Decay, NonNegative, Positive
 from dmd.schedules import warmup
 
 LOG_SMOOTHING = 1e-30  # inside the logarithm, fengweie/LG-ER-MT:utils/losses.py
@@ -28,16 +29,16 @@ class Params:
     teacher's.
     """
 
-    supervised: float
-    consistency: float
-    local_structure: float
-    global_structure: float
-    entropy: float
-    rampup: float
-    cube: int
-    cubes: int
-    decay: float
-    noise: float
+    supervised: NonNegative
+    consistency: NonNegative
+    local_structure: NonNegative
+    global_structure: NonNegative
+    entropy: NonNegative
+    rampup: Positive
+    cube: Count
+    cubes: Count
+    decay: Decay
+    noise: NonNegative
 
 
 class LGERMT(Method):
@@ -49,12 +50,11 @@ class LGERMT(Method):
     (fengweie/LG-ER-MT:code/train_LA_mt_ce_alldata_struct.py).
     """
 
-    Params = Params
+    params: Params
     dimensions = (3,)
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
-        require_positive("lgermt", cube=params.cube, cubes=params.cubes)
         self.params, self.clock = params, build.clock
         self.student = build.network(build.classes)
         self.teacher = Teacher(build.network(build.classes), params.decay, params.noise)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
-from dmd.errors import require_positive
 from dmd.losses import dice_half, dice_squared, linear_dice, mean_squared, sharpen
 from dmd.methods.base import Method
 from dmd.networks.build import Build
+from dmd.planning.bounds import NonNegative, Positive, Truth
 from dmd.schedules import warmup
 
 
@@ -24,12 +24,12 @@ class Params:
     lacks its factor 2, as released, unless ``whole_dice`` is true.
     """
 
-    supervised: float
-    consistency: float
-    rampup: float
-    sharpening: float
+    supervised: NonNegative
+    consistency: NonNegative
+    rampup: Positive
+    sharpening: Positive
     prediction: Literal["mean", "first"]
-    whole_dice: bool | None
+    whole_dice: Truth | None
 
 
 class Decoders(nn.Module):
@@ -65,11 +65,10 @@ class MCNet(Method):
     whose optimum is 0.5 (code/train_mcnet_2d.py) or the whole one.
     """
 
-    Params = Params
+    params: Params
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
-        require_positive("mcnet", sharpening=params.sharpening)
         self.params, self.clock = params, build.clock
         self.decoders = Decoders(build, params.prediction)
 

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dmd.data.batches import Batch
+from dmd.data.batches import Batch, Extras
+from dmd.data.store import Case
 from dmd.losses import cross_entropy, mean_squared, supervised_dice
-from dmd.methods.base import Adversarial, Predictor
+from dmd.methods.base import Predictor
+from dmd.methods.families.adversarial import Adversarial
 from dmd.networks.build import Build
 from dmd.networks.discriminator import PairDiscriminator, held
 from dmd.networks.level_set import LevelSetNetwork
+from dmd.planning.bounds import NonNegative, Positive
 from dmd.schedules import warmup
 
 
@@ -22,12 +25,12 @@ class Params:
     maximum of the warm-up over ``rampup`` units of 150 iterations.
     """
 
-    cross_entropy: float
-    dice: float
-    distance: float
-    adversarial: float
-    rampup: float
-    discriminator_rate: float
+    cross_entropy: NonNegative
+    dice: NonNegative
+    distance: NonNegative
+    adversarial: NonNegative
+    rampup: Positive
+    discriminator_rate: Positive
 
 
 class SASSNet(Adversarial):
@@ -38,7 +41,7 @@ class SASSNet(Adversarial):
     (class 1) from those of unlabelled ones (class 0), image in hand (kleinzcy/SASSnet:code/train_gan_sdfloss.py).
     """
 
-    Params = Params
+    params: Params
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
@@ -46,9 +49,9 @@ class SASSNet(Adversarial):
         self.segmenter = LevelSetNetwork(build)
         self.discriminator = PairDiscriminator(build.dimensions, build.classes - 1)
 
-    def targets(self, labels: Tensor) -> dict[str, Tensor]:
-        """Return the signed distance maps of the labels."""
-        return self.segmenter.targets(labels)
+    def extras(self, labelled: list[Case]) -> Extras:
+        """Return the signed distance maps of a batch's labels."""
+        return {"distances": self.segmenter.distances}
 
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the supervised terms of both heads and the adversarial term."""

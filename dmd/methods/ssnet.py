@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmd.data.batches import Batch
-from dmd.errors import InputError
 from dmd.losses import dice_linear, dice_squared, linear_dice, mean_over_classes, probabilities
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
 from dmd.networks.perturbation import adversarial_direction, frozen_statistics
+from dmd.planning.bounds import NonNegative, Positive, Several, Truth
 from dmd.schedules import warmup
 
 FEATURES = 32  # width of the projected features (ycwu1997/SS-Net:code/networks/VNet.py)
@@ -29,14 +29,14 @@ class Params:
     all classes, as released, or of the foreground's if ``foreground_mean`` is true.
     """
 
-    consistency: float
-    rampup: float
-    separation: float
-    probe: float
-    magnitude: float
-    prototypes: int
+    consistency: NonNegative
+    rampup: Positive
+    separation: NonNegative
+    probe: Positive
+    magnitude: Positive
+    prototypes: Several
     ranking: Literal["lowest", "highest"]
-    foreground_mean: bool | None
+    foreground_mean: Truth | None
 
 
 class Memory(nn.Module):
@@ -72,12 +72,10 @@ class SSNet(Method):
     (ycwu1997/SS-Net:code/train_ss_3d.py, code/train_ss_2d.py, code/utils).
     """
 
-    Params = Params
+    params: Params
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
-        if params.prototypes < 2:
-            raise InputError(f"ssnet: expected at least 2 prototypes, found {params.prototypes}; one adds nothing")
         self.params, self.clock = params, build.clock
         self.network = build.network(build.classes)
         self.projection = _perceptron(build.width, FEATURES, nn.ReLU(inplace=True))

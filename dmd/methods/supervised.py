@@ -8,14 +8,15 @@ from dmd.data.batches import Batch
 from dmd.losses import cross_entropy, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
+from dmd.planning.bounds import NonNegative
 
 
 @dataclass(frozen=True)
 class Params:
     """Weights of the two terms."""
 
-    cross_entropy: float
-    dice: float
+    cross_entropy: NonNegative
+    dice: NonNegative
 
 
 class Supervised(Method):
@@ -25,7 +26,7 @@ class Supervised(Method):
     there are more (HiLab-git/SSL4MIS:code/train_fully_supervised_2D.py).
     """
 
-    Params = Params
+    params: Params
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()

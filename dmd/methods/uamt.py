@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
-from dmd.errors import require_positive
 from dmd.losses import cross_entropy, information, masked_squared, probabilities, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
 from dmd.networks.teacher import Teacher
+from dmd.planning.bounds import Count, Decay, NonNegative, Positive, Share
 from dmd.schedules import ramp, warmup
 
 
@@ -20,21 +20,21 @@ class Params:
 
     ``supervised`` weighs cross-entropy and Dice, ``consistency`` is the maximum of the warm-up over ``rampup`` units of
     150 iterations, ``decay`` and ``noise`` are the teacher's, ``forwards`` times ``copies`` the number of stochastic
-    passes (see `dmd.networks.teacher.Teacher.passes`), ``certain`` the share of the last threshold below which the entropy must
-    lie at first. That ``threshold``, in nats, is ln 2 and the ``divisor`` of the consistency 2, whatever the number of
+    passes (see `dmd.networks.teacher.Teacher.passes`), ``certain`` the share of the last threshold below which the
+    entropy must lie at first. That ``threshold``, in nats, is ln 2 and the ``divisor`` of the consistency 2, whatever the number of
     classes, as released, where nothing else is given.
     """
 
-    supervised: float
-    consistency: float
-    rampup: float
-    decay: float
-    noise: float
-    forwards: int
-    copies: int
-    certain: float
-    threshold: float | None
-    divisor: float | None
+    supervised: NonNegative
+    consistency: NonNegative
+    rampup: Positive
+    decay: Decay
+    noise: NonNegative
+    forwards: Count
+    copies: Count
+    certain: Share
+    threshold: Positive | None
+    divisor: Positive | None
 
 
 class UAMT(Method):
@@ -46,14 +46,13 @@ class UAMT(Method):
     HiLab-git/SSL4MIS:code/train_uncertainty_aware_mean_teacher_2D.py).
     """
 
-    Params = Params
+    params: Params
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()
         self.params, self.clock, self.length = params, build.clock, build.reference_iterations
         self.last = math.log(2) if params.threshold is None else params.threshold
         self.divisor = 2 if params.divisor is None else params.divisor
-        require_positive("uamt", threshold=self.last, divisor=self.divisor)
         self.student = build.network(build.classes)
         self.teacher = Teacher(build.network(build.classes), params.decay, params.noise)
 

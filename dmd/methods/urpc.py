@@ -11,6 +11,7 @@ from dmd.data.batches import Batch
 from dmd.losses import cross_entropy, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
+from dmd.planning.bounds import NonNegative, Positive
 from dmd.schedules import warmup
 
 # Perturbations of the side features in training (HiLab-git/SSL4MIS:code/networks/unet.py).
@@ -23,8 +24,8 @@ NOISE = 0.3
 class Params:
     """``consistency`` is the maximum of the warm-up over ``rampup`` units of 150 iterations."""
 
-    consistency: float
-    rampup: float
+    consistency: NonNegative
+    rampup: Positive
 
 
 class Pyramid(nn.Module):
@@ -66,7 +67,7 @@ class URPC(Method):
     (HiLab-git/SSL4MIS:code/train_uncertainty_rectified_pyramid_consistency_2D.py). Its pyramid is the U-Net's.
     """
 
-    Params = Params
+    params: Params
     dimensions = (2,)
 
     def __init__(self, params: Params, build: Build) -> None:

@@ -75,7 +75,7 @@ class Build:
             )
 
     @classmethod
-    def from_spec(cls, spec: dict[str, Any]) -> "Build":
+    def from_settings(cls, training: dict[str, Any]) -> "Build":
         """Read what shapes the method from the settings of a run.
 
         Raises
@@ -84,13 +84,13 @@ class Build:
             The network is unknown or does not fit the data's dimensions, or the patch does not fit the
             network.
         """
-        check_patch(spec["patch"], spec["dimensions"])
+        check_patch(training["patch"], training["dimensions"])
         return cls(
-            dimensions=spec["dimensions"],
-            classes=spec["classes"],
-            iterations=spec["iterations"],
-            reference_iterations=spec["reference_iterations"],
-            **spec["network"],
+            dimensions=training["dimensions"],
+            classes=training["classes"],
+            iterations=training["iterations"],
+            reference_iterations=training["reference_iterations"],
+            **training["network"],
         )
 
     @property

@@ -19,9 +19,9 @@ class LevelSetNetwork(nn.Module):
         self.classes = build.classes
         self.network = build.network(build.classes - 1, build.logit_channels)
 
-    def targets(self, labels: Tensor) -> dict[str, Tensor]:
+    def distances(self, labels: Tensor) -> Tensor:
         """Return what the maps of ``labels (L, *S)`` should be: the signed distances ``(L, C - 1, *S)``."""
-        return {"distances": torch.from_numpy(signed_distances(labels.numpy(), self.classes))}
+        return torch.from_numpy(signed_distances(labels.numpy(), self.classes))
 
     def maps_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the maps ``(B, C - 1, *S)``, float32, and the logits ``(B, K, *S)``."""

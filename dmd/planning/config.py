@@ -1,17 +1,8 @@
-"""The configuration: YAML files read into typed models that refuse what they do not know.
+"""The configuration as typed models: the schema of the files in config/."""
 
-The models are the schema. ``read`` merges the project's files with a user's own; ``check`` turns the merged
-dictionary (Snakemake's ``config``, say) into a `Config` or raises an `InputError` that names every fault.
-"""
+from typing import Annotated, Any, Literal
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-
-import yaml
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -20,43 +11,16 @@ from pydantic import (
     model_validator,
 )
 
-from dmd.errors import InputError, nearest
+from dmd.errors import InputError
 from dmd.planning.address import database
+from dmd.planning.artefacts import AnyForm
+from dmd.planning.strict import Axis, Name, Strict, Value
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"
-FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
+RESERVED = ("data", "logs", "mlartifacts", "raw", "runs")  # folders in results/ beside those of the scales
 
-Value = float | int | str | bool | None
 Selection = Literal["last", "validation", "oracle"]
-Empty = Literal[
-    "no_distance", "as_published", "penalised"
-]  # what an empty prediction counts as, see `dmd.testing.metrics.treat_empty`
-
-
-def _distinct(values: list) -> list:
-    twice = sorted({value for value in values if values.count(value) > 1}, key=str)
-    if twice:
-        raise ValueError(f"expected each value once, found {twice} again")
-    return values
-
-
-Entry = TypeVar("Entry")
-Axis = Annotated[list[Entry], Field(min_length=1), AfterValidator(_distinct)]
-
-
-class Strict(BaseModel):
-    """A frozen model; an unknown key is an error that lists the known ones and the nearest."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _know_every_key(cls, given: Any) -> Any:
-        unknown = [key for key in given if key not in cls.model_fields] if isinstance(given, dict) else []
-        if unknown:
-            hints = ", ".join(f"'{key}'{nearest(str(key), cls.model_fields)}" for key in unknown)
-            raise ValueError(f"unknown key {hints}. Known keys: {', '.join(cls.model_fields)}")
-        return given
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Batch(Strict):
@@ -90,7 +54,7 @@ class Schedule(Strict):
 
     @model_validator(mode="after")
     def _have_the_numbers_of_its_kind(self) -> "Schedule":
-        needed = {"constant": set(), "step": {"every", "factor"}, "poly": {"power"}}[self.kind]
+        needed: set[str] = {"constant": set(), "step": {"every", "factor"}, "poly": {"power"}}[self.kind]
         given = {name for name in ("every", "factor", "power") if getattr(self, name) is not None}
         if given != needed:
             raise ValueError(f"schedule '{self.kind}' takes {sorted(needed) or 'no numbers'}, found {sorted(given)}")
@@ -131,7 +95,7 @@ class Method(Strict):
     label: str
     labels: dict[str, str] = {}
     citation: str | None = None
-    implementation: str | None = None
+    implementation: Name | None = None
     revision: PositiveInt | None = None
     batches: Literal["two_stream", "labelled"] | None = None
     params: dict[str, Value] = {}
@@ -151,7 +115,7 @@ class Download(Strict):
 
 
 class Dataset(Strict):
-    """Facts of a data set; ``reader`` names the module in dmd/data that reads it.
+    """Facts of a data set; ``reader`` names the module in dmd/data/sources that reads it.
 
     ``checksums`` names a file with those of every array of the public copy; ``repeated`` lists cases known to share one
     image there.
@@ -188,65 +152,17 @@ class Jobs(Strict):
     cpus: PositiveInt
     memory_mb: PositiveInt
     train_minutes: PositiveInt
-    predict_minutes: PositiveInt
-    evaluate_minutes: PositiveInt
+    test_minutes: PositiveInt
 
 
 class Scale(Strict):
     """An amount of computing."""
 
-    seeds: Axis[int]
+    seeds: Axis[Seed]
     precision: Literal["fp32", "bf16"]
     width: PositiveInt = 16
     jobs: Jobs
-    datasets: dict[str, ScaledDataset]
-
-
-class Block(Strict):
-    """Runs of an artefact: every list is an axis, the block is their product."""
-
-    dataset: str | Axis[str]
-    method: str | Axis[str]
-    labelled: int | Axis[int]
-    params: dict[str, Value | Axis[Value]] = {}
-
-
-class Loss(Strict):
-    """A distillation loss whose gradient is drawn: ``weight * divergence`` at a temperature."""
-
-    divergence: Literal["dice", "kl", "kl_bernoulli"]
-    weight: PositiveFloat
-    temperature: PositiveFloat
-
-
-class Artefact(Strict):
-    """A table or figure as data.
-
-    A ``table`` and a ``curve`` show the scores ``columns``; a curve draws them over the hyper-parameter ``x`` with one
-    ``line`` per value of another; ``empty`` names what empty predictions count as in them, by default ``no_distance``.
-    A ``panel`` draws a ``picture`` of trained networks; ``gradients`` are of ``losses``.
-    """
-
-    kind: Literal["table", "curve", "panel"]
-    caption: str
-    columns: list[Literal["dice", "jaccard", "hd95_voxel", "asd_voxel", "hd95_mm", "asd_mm"]] = []
-    x: str | None = None
-    line: str | None = None
-    empty: Empty | None = None
-    picture: Literal["pseudo_labels", "gradients", "entropy"] | None = None
-    losses: list[Loss] = []
-    runs: list[Block] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _have_the_keys_of_its_kind(self) -> "Artefact":
-        needed = {"table": {"columns"}, "curve": {"columns", "x"}, "panel": {"picture"}}[self.kind]
-        if self.picture == "gradients":
-            needed = needed | {"losses"}
-        optional = {"table": {"empty"}, "curve": {"line", "empty"}, "panel": set()}[self.kind]
-        given = {name for name in ("columns", "x", "line", "empty", "picture", "losses") if getattr(self, name)}
-        if given - optional != needed:
-            raise ValueError(f"{self.picture or self.kind} takes {sorted(needed)}, found {sorted(given) or 'none'}")
-        return self
+    datasets: dict[Name, ScaledDataset]
 
 
 class Tracking(Strict):
@@ -270,50 +186,35 @@ class Tracking(Strict):
 
 
 class Config(Strict):
-    """Everything the planner needs."""
+    """Everything the planner needs.
+
+    ``keep`` names the methods whose runs stay as they are although the text of their file has changed since.
+    """
 
     build: list[str] = Field(min_length=1)
     scale: str
     data: dict[str, str | None] = {}
     tracking: Tracking = Tracking()
-    datasets: dict[str, Dataset]
-    scales: dict[str, Scale]
-    protocols: dict[str, Protocol]
-    methods: dict[str, Method]
-    artefacts: dict[str, Artefact]
+    keep: list[str] = []
+    datasets: dict[Name, Dataset]
+    scales: dict[Name, Scale]
+    protocols: dict[Name, Protocol]
+    methods: dict[Name, Method]
+    artefacts: dict[Name, AnyForm]
 
+    @field_validator("scales")
+    @classmethod
+    def _leave_our_own_folders_alone(cls, given: dict[str, Scale]) -> dict[str, Scale]:
+        for name in set(given) & set(RESERVED):
+            raise ValueError(f"expected a scale with another name than the folders of results/, found '{name}'")
+        return given
 
-def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``change`` laid over it, dictionary by dictionary (as Snakemake does)."""
-    merged = dict(base)
-    for key, value in change.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = merge(merged[key], value) if both else value
-    return merged
-
-
-def read(folder: Path = Path("config"), *own: Path) -> dict[str, Any]:
-    """Merge the project's YAML files and then a user's ``own`` files, later ones winning.
-
-    Raises
-    ------
-    InputError
-        A file is missing or is not a YAML mapping.
-    """
-    merged: dict[str, Any] = {}
-    for path in [folder / name for name in FILES] + list(own):
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(
-                f"expected a configuration file at {path}, found none; run from the project's root"
-            ) from None
-        except yaml.YAMLError as error:
-            raise InputError(f"{path} is not valid YAML: {error}") from None
-        if not isinstance(content, dict):
-            raise InputError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
-        merged = merge(merged, content)
-    return merged
+    @field_validator("artefacts")
+    @classmethod
+    def _leave_the_report_alone(cls, given: dict[str, AnyForm]) -> dict[str, AnyForm]:
+        if "report" in given:
+            raise ValueError("expected an artefact with another name than that of the page, found 'report'")
+        return given
 
 
 def check(content: dict[str, Any]) -> Config:

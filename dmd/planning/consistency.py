@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from dmd.errors import InputError, lookup
 from dmd.planning.config import Config, Dataset, Method, ScaledDataset
-from dmd.planning.declarations import hyper_parameters, require_declared
+from dmd.planning.declarations import declaration, require_names, require_params
 
 AXES = 3  # of what is prepared: volumes, and stacks of slices
 HALVED = 16  # dmd/networks: both kinds halve their input four times
@@ -35,6 +35,11 @@ def require_consistent(config: Config, patients: Mapping[str, int]) -> None:
             where = f"config: scales.{scale}.datasets.{name}"
             lookup(config.protocols, name, "data set", where)
             _require_shapes(where, scaled, lookup(config.datasets, scaled.data, "data set", where))
+    for name, artefact in config.artefacts.items():
+        if not artefact.runs:
+            raise InputError(f"config: artefacts.{name}.runs: expected at least one block of runs, found none")
+    for name in config.keep:
+        lookup(config.methods, name, "method", "config: keep")
     for name, method in config.methods.items():
         _require_method(config, name, method, patients)
 
@@ -68,10 +73,12 @@ def _require_method(config: Config, name: str, method: Method, patients: Mapping
                 f"{where}.tuned.{dataset}: expected budgets of up to {patients[dataset]} patients, found {budget}"
             )
     for layer in [method.params, *method.adapted.values(), *(params for *_, params in tuned)]:
-        require_declared(implementation, layer, f"{where}: method '{name}'")
-    missing = [key for key in hyper_parameters(implementation) if key not in source.params]
+        require_names(implementation, layer, where)
+    missing = [key for key in declaration(implementation).names if key not in source.params]
     if missing:
         raise InputError(
             f"config: methods.{implementation}.params: expected a value for every hyper-parameter, found none for "
             f"{', '.join(missing)}"
         )
+    for layer in [{}, method.params, *method.adapted.values(), *(params for *_, params in tuned)]:
+        require_params(implementation, source.params | layer, where)

@@ -1,72 +1,114 @@
 """What the file of a method declares, read from its source so that planning needs no torch."""
 
 import ast
-from collections.abc import Iterable, Mapping
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from dmd.errors import InputError, nearest, require_known
+from dmd.planning import bounds
 
 FOLDER = Path(__file__).parents[1] / "methods"
+NO_METHODS = ("__init__", "base")
 
 
-def methods() -> list[str]:
+@dataclass(frozen=True)
+class Declaration:
+    """What a method's file says of itself.
+
+    Attributes
+    ----------
+    params : type
+        Its frozen dataclass ``Params``: the hyper-parameters with types and bounds (`dmd.planning.bounds`).
+    dimensions : tuple of int
+        Dimensions of the images it is defined for.
+    source : str
+        SHA-256 of its statements; comments, docstrings and layout do not count.
+    """
+
+    params: type
+    dimensions: tuple[int, ...]
+    source: str
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the hyper-parameters."""
+        return [field.name for field in fields(self.params)]
+
+
+@cache
+def methods() -> tuple[str, ...]:
     """Return the names of all methods: the files in dmd/methods."""
-    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("__init__", "base"))
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in NO_METHODS))
 
 
-def hyper_parameters(method: str) -> list[str]:
-    """Return the fields of the class ``Params`` in dmd/methods/<method>.py.
-
-    Raises
-    ------
-    InputError
-        There is no such file, or no such class in it.
-    """
-    return [field.target.id for field in _fields(method)]
-
-
-def require_declared(method: str, params: Iterable[str], where: str) -> None:
-    """Raise an `InputError` for a name in ``params`` that is no hyper-parameter of dmd/methods/<method>.py."""
-    declared = hyper_parameters(method)
-    for name in params:
-        if name not in declared:
-            raise InputError(
-                f"{where} has no hyper-parameter '{name}'{nearest(name, declared)}. "
-                f"Its class has: {', '.join(declared)}"
-            )
-
-
-def require_choices(method: str, params: Mapping[str, Any], where: str) -> None:
-    """Raise an `InputError` where a hyper-parameter that the class declares as ``Literal`` is none of its words."""
-    for field in _fields(method):
-        words, value = _literal(field.annotation), params.get(field.target.id)
-        if words and value is not None:
-            require_known(where, value, words, field.target.id)
-
-
-def dimensions(method: str) -> tuple[int, ...]:
-    """Return the class attribute ``dimensions`` in dmd/methods/<method>.py, else that of the base class.
+@cache
+def declaration(method: str) -> Declaration:
+    """Return what dmd/methods/<method>.py declares.
 
     Raises
     ------
     InputError
-        There is no such file.
+        There is no such file, it has no class ``Params``, or that uses types which planning does not know.
     """
-    _require_file(method)
-    values = [
-        ast.literal_eval(statement.value)
-        for node in [*_classes(method), *_classes("base")]
-        for statement in node.body
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and _name(statement) == "dimensions"
-    ]
-    return values[0]
+    if method not in methods():
+        raise InputError(
+            f"unknown method '{method}'{nearest(method, methods())}. Files in dmd/methods: {', '.join(methods())}"
+        )
+    tree = _parse(method)
+    return Declaration(_params(method, tree), _dimensions(tree), _fingerprint(tree))
+
+
+def require_params(method: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return hyper-parameters as the method declares them: every one, of its type, inside its bounds.
+
+    Parameters
+    ----------
+    method : str
+        The implementation.
+    given : mapping
+        Values by name; one that is left out is null.
+    where : str
+        Where they stand, for the message.
+
+    Raises
+    ------
+    InputError
+        A name that is no hyper-parameter, or a value of another type or out of bounds.
+    """
+    declared = declaration(method)
+    require_names(method, given, where)
+    try:
+        return asdict(TypeAdapter(declared.params).validate_python({name: given.get(name) for name in declared.names}))
+    except ValidationError as error:
+        faults = {str(fault["loc"][0]): fault for fault in error.errors()}
+        said = "; ".join(_say(name, fault, given.get(name)) for name, fault in faults.items())
+        raise InputError(f"{where}: {said}") from None
+
+
+def _say(name: str, fault: Any, found: Any) -> str:
+    """Say what is wrong with a value: a word with the known ones and the nearest, a number with its bounds."""
+    if fault["type"] == "literal_error" and isinstance(found, str):
+        known = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+        return f"unknown {name} '{found}'{nearest(found, known)}. Known: {', '.join(known)}"
+    return f"hyper-parameter '{name}': {fault['msg'].removeprefix('Value error, ')}, found {found!r}"
+
+
+def require_names(method: str, names: Mapping[str, Any], where: str) -> None:
+    """Raise an `InputError` for a name that is no hyper-parameter of the method."""
+    for name in names:
+        require_known(f"{where}: method '{method}'", name, declaration(method).names, "hyper-parameter")
 
 
 def require_dimensions(method: str, found: int, where: str) -> None:
     """Raise an `InputError` unless ``method`` is for images of ``found`` dimensions."""
-    known = dimensions(method)
+    known = declaration(method).dimensions
     if found not in known:
         raise InputError(
             f"{where}: method '{method}' is for {' and '.join(f'{count}-D' for count in known)} images only, "
@@ -74,37 +116,46 @@ def require_dimensions(method: str, found: int, where: str) -> None:
         )
 
 
-def _fields(method: str) -> list[ast.AnnAssign]:
-    _require_file(method)
-    for node in _classes(method):
-        if node.name == "Params":
-            return [field for field in node.body if isinstance(field, ast.AnnAssign)]
-    raise InputError(
-        f"dmd/methods/{method}.py: expected a frozen dataclass Params with the hyper-parameters, found none"
-    )
+def _params(method: str, tree: ast.Module) -> type:
+    """Make the class ``Params`` alone, with nothing in reach but the types that it may be declared with."""
+    where = f"dmd/methods/{method}.py"
+    found = [node for node in _classes(tree) if node.name == "Params"]
+    if not found:
+        raise InputError(f"{where}: expected a frozen dataclass Params with the hyper-parameters, found none")
+    known = {"dataclass": dataclass, "Literal": Literal, "__name__": f"dmd.methods.{method}"} | vars(bounds)
+    try:
+        exec(compile(ast.Module(found[:1], []), where, "exec"), known)
+    except NameError as error:
+        raise InputError(f"{where}: Params may use Literal and the types of dmd/planning/bounds.py: {error}") from None
+    made: type = known["Params"]
+    return made
 
 
-def _literal(annotation: ast.expr) -> list[str]:
-    """Return the words of ``Literal["a", "b"]``, none of any other annotation."""
-    if not (isinstance(annotation, ast.Subscript) and getattr(annotation.value, "id", "") == "Literal"):
-        return []
-    return [node.value for node in ast.walk(annotation.slice) if isinstance(node, ast.Constant)]
+def _dimensions(tree: ast.Module) -> tuple[int, ...]:
+    """Return the literal ``dimensions`` of the method's class, else that of the base class."""
+    values = [
+        ast.literal_eval(statement.value)
+        for node in [*_classes(tree), *_classes(_parse("base"))]
+        for statement in node.body
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value and _name(statement) == "dimensions"
+    ]
+    return tuple(values[0])
 
 
-def _require_file(method: str) -> None:
-    if method not in methods():
-        raise InputError(
-            f"unknown method '{method}'{nearest(method, methods())}. Files in dmd/methods: {', '.join(methods())}"
-        )
+def _fingerprint(tree: ast.Module) -> str:
+    """Return the SHA-256 of the statements of a module without its docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
 
 
-def _classes(module: str) -> list[ast.ClassDef]:
-    return _parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
+def _parse(module: str) -> ast.Module:
+    return ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
 
 
-@cache
-def _parse(source: str) -> list[ast.ClassDef]:
-    return [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+def _classes(tree: ast.Module) -> list[ast.ClassDef]:
+    return [node for node in tree.body if isinstance(node, ast.ClassDef)]
 
 
 def _name(statement: ast.Assign | ast.AnnAssign) -> str | None:

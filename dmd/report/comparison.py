@@ -49,7 +49,7 @@ def compare_table(artefact: Artefact, runs: Path) -> pd.DataFrame:
     for row, reference in _pairs(artefact):
         for name in POST_PROCESSING:
             ours, theirs = (_scores(entry, artefact, runs, name) for entry in (row, reference))
-            for score in artefact.columns:
+            for score in artefact.form.columns:
                 found = compare(ours[score], theirs[score])
                 lines.append(_identity(row) | {"post_processing": name, "metric": score} | asdict(found))
     frame = pd.DataFrame(lines, columns=[name for name in COLUMNS if name not in ("p_holm", "verdict")])
@@ -70,8 +70,8 @@ def _pairs(artefact: Artefact) -> Iterator[tuple[Row, Row]]:
 
 
 def _scores(row: Row, artefact: Artefact, runs: Path, post_processing: str) -> pd.DataFrame:
-    seeds = [read_scores(RunFolder(runs / run), post_processing, artefact.empty or "no_distance") for run in row.runs]
-    return per_patient(seeds, artefact.columns)
+    seeds = [read_scores(RunFolder(runs / run), post_processing, artefact.form.empty) for run in row.runs]
+    return per_patient(seeds, artefact.form.columns)
 
 
 def _identity(row: Row) -> dict[str, str | int]:

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from dmd.errors import InputError
-from dmd.planning.config import Empty
-from dmd.planning.plan import Artefact, Row, canonical
+from dmd.planning.artefacts import Empty
+from dmd.planning.identity import canonical
+from dmd.planning.plan import Artefact, Row
 from dmd.runs.folder import RunFolder
 from dmd.testing.evaluation import COLUMNS, COUNTS, DIAGONALS, POST_PROCESSING, SCORES
 from dmd.testing.metrics import Scores, treat_empty
@@ -66,7 +67,7 @@ def read_scores(run: RunFolder, post_processing: str = "none", empty: Empty = "n
     """
     lines = _read(run.cases)
     lines = lines[lines["post_processing"] == post_processing].reset_index(drop=True)
-    _require_complete(run, lines, range(1, run.read_spec()["classes"]), post_processing)
+    _require_complete(run, lines, range(1, run.read_spec().training["classes"]), post_processing)
     lines = _treated(run, lines, empty)
     lines[list(PERCENT)] *= 100
     return lines
@@ -114,12 +115,12 @@ def collect(artefact: Artefact, runs: Path) -> pd.DataFrame:
 
 def settings(artefact: Artefact, runs: Path) -> list[str]:
     """Say on what data, patch and number of iterations the runs were trained, each setting once."""
-    return list(dict.fromkeys(_setting(RunFolder(runs / run).read_spec()) for run in artefact.runs))
+    return list(dict.fromkeys(_setting(RunFolder(runs / run).read_spec().training) for run in artefact.runs))
 
 
 def selections(artefact: Artefact, runs: Path) -> list[str]:
     """Say which weights were tested on each data, each rule once."""
-    return list(dict.fromkeys(_selection(RunFolder(runs / run).read_spec()) for run in artefact.runs))
+    return list(dict.fromkeys(_selection(RunFolder(runs / run).read_spec().training) for run in artefact.runs))
 
 
 def column(score: str, post_processing: str) -> str:
@@ -134,8 +135,8 @@ def params_text(row: Row) -> str:
 
 def _line(row: Row, artefact: Artefact, runs: Path, tested: dict[str, tuple[RunFolder, Summary]]) -> dict[str, Any]:
     folders = [RunFolder(runs / run) for run in row.runs]
-    spec = _shared_spec(folders)
-    empty = artefact.empty or "no_distance"
+    training = _shared_spec(folders)
+    empty = artefact.form.empty
     summaries = {name: [summarise(folder, name, empty) for folder in folders] for name in POST_PROCESSING}
     for folder, summary in zip(folders, summaries["none"], strict=True):
         require_same_cases(folder, summary, *tested.setdefault(row.dataset, (folder, summary)))
@@ -145,16 +146,16 @@ def _line(row: Row, artefact: Artefact, runs: Path, tested: dict[str, tuple[RunF
         "reconstructed": row.reconstructed,
         "params": params_text(row),
         "dataset": row.dataset,
-        "data": spec["dataset"]["name"],
+        "data": training["dataset"]["name"],
         "labelled": row.labelled,
         "unlabelled": row.unlabelled,
-        "selection": spec["selection"],
+        "selection": training["selection"],
         "seeds": len(folders),
         "cases": len(summaries["none"][0].cases),
         "empty_predictions": sum(summary.empty_predictions for summary in summaries["none"]),
         "empty": empty,
     }
-    for name, score in itertools.product(POST_PROCESSING, artefact.columns):
+    for name, score in itertools.product(POST_PROCESSING, artefact.form.columns):
         values = pd.Series([summary.scores[score] for summary in summaries[name]])
         line[f"{column(score, name)}_mean"] = values.mean(skipna=False)
         line[f"{column(score, name)}_sd"] = values.std(skipna=False)
@@ -165,10 +166,10 @@ def _line(row: Row, artefact: Artefact, runs: Path, tested: dict[str, tuple[RunF
 
 def _shared_spec(folders: list[RunFolder]) -> dict[str, Any]:
     """Return the settings of runs that differ in nothing but the seed."""
-    specs = [folder.read_spec() for folder in folders]
-    seeds = [spec.pop("seed") for spec in specs]
-    for folder, spec, seed in zip(folders, specs, seeds, strict=True):
-        if spec != specs[0] or seeds.count(seed) > 1:
+    specs = [folder.read_spec().training for folder in folders]
+    seeds = [training.pop("seed") for training in specs]
+    for folder, training, seed in zip(folders, specs, seeds, strict=True):
+        if training != specs[0] or seeds.count(seed) > 1:
             raise InputError(
                 "expected the runs of one row to differ in the seed and nothing else, found "
                 f"'{folders[0].id}' and '{folder.id}'; have the description of the table made again"
@@ -239,20 +240,20 @@ def require_same_cases(run: RunFolder, summary: Summary, first: RunFolder, expec
         )
 
 
-def _setting(spec: dict[str, Any]) -> str:
-    data, factors = spec["dataset"]["name"], spec["dataset"]["downsample"]
+def _setting(training: dict[str, Any]) -> str:
+    data, factors = training["dataset"]["name"], training["dataset"]["downsample"]
     if any(factor != 1 for factor in factors):
         data += f" downsampled by {_times(factors)}"
-    iterations = f"{spec['iterations']} of {spec['reference_iterations']} iterations"
-    return f"{data}, patch {_times(spec['patch'])}, {iterations}"
+    iterations = f"{training['iterations']} of {training['reference_iterations']} iterations"
+    return f"{data}, patch {_times(training['patch'])}, {iterations}"
 
 
-def _selection(spec: dict[str, Any]) -> str:
-    if spec["selection"] == "last":
-        return f"{spec['dataset']['name']}: last iteration"
-    patients = {"validation": "the validation patients", "oracle": "the TEST patients (oracle)"}[spec["selection"]]
-    every = f"looked at every {spec['validate_every']} iterations"
-    return f"{spec['dataset']['name']}: best mean Dice on {patients}, {every}"
+def _selection(training: dict[str, Any]) -> str:
+    if training["selection"] == "last":
+        return f"{training['dataset']['name']}: last iteration"
+    patients = {"validation": "the validation patients", "oracle": "the TEST patients (oracle)"}[training["selection"]]
+    every = f"looked at every {training['validate_every']} iterations"
+    return f"{training['dataset']['name']}: best mean Dice on {patients}, {every}"
 
 
 def _times(sizes: list[int]) -> str:

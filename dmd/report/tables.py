@@ -8,9 +8,11 @@ import pandas as pd
 
 from dmd.errors import InputError
 from dmd.files import write_text
+from dmd.planning.artefacts import Table
+from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Artefact
 from dmd.report.comparison import compare_table
-from dmd.report.description import empty_predictions, read_description, setting
+from dmd.report.description import empty_predictions, setting
 from dmd.report.scores import collect, column, selections, settings
 from dmd.report.verdict import say_order
 
@@ -71,18 +73,18 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     """
     if output.suffix != ".csv":
         raise InputError(f"expected a file name that ends in .csv for the table, found {output}")
-    artefact = read_description(description, "table")
+    artefact = read_artefact(description, Table)
     frame = collect(artefact, runs)
     comparison = compare_table(artefact, runs)
     order = say_order(frame, comparison)
     facts = [name for name in FACTS if frame[name].nunique() > 1]
     caption, note = _caption(artefact, frame, settings(artefact, runs), selections(artefact, runs))
-    cells = _cells(frame, facts, artefact.columns)
+    cells = _cells(frame, facts, artefact.form.columns)
     words = 1 + ("data" in facts)
     write_text(output, _csv(frame.round(4)))
     write_text(output.with_suffix(".comparison.csv"), _csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
     write_text(output.with_suffix(".md"), _markdown(caption, cells, words, [order, note]))
-    write_text(output.with_suffix(".tex"), _latex(caption, cells, words, len(artefact.columns), [order, note]))
+    write_text(output.with_suffix(".tex"), _latex(caption, cells, words, len(artefact.form.columns), [order, note]))
 
 
 def _csv(frame: pd.DataFrame) -> str:
@@ -98,7 +100,7 @@ def _caption(artefact: Artefact, frame: pd.DataFrame, trained: list[str], select
         empty=empty_predictions(artefact),
     )
     reconstructed = any(row.reconstructed for row in artefact.rows)
-    return f"{setting(artefact, trained)} {artefact.caption}", note + (RECONSTRUCTED if reconstructed else "")
+    return f"{setting(artefact, trained)} {artefact.form.caption}", note + (RECONSTRUCTED if reconstructed else "")
 
 
 def _cells(frame: pd.DataFrame, facts: list[str], columns: tuple[str, ...]) -> list[list[str]]:

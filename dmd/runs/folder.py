@@ -1,13 +1,13 @@
 """The folder of one run: where each file lies, and a spec that is known to be the one the folder is named for."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError, nearest
 from dmd.files import write_json
-from dmd.planning.plan import run_id
+from dmd.planning.identity import Spec
 from dmd.runs import ownership
 
 
@@ -70,6 +70,10 @@ class RunFolder:
         """Weights of the network used for inference as they were after ``step`` steps."""
         return self.path / "snapshots" / f"{step:06d}.pt"
 
+    def changes(self, attempt: int) -> Path:
+        """Return where it stands what the code had beside its commit in an attempt, counted from 1; there if it had."""
+        return self.path / f"changes-{attempt}.patch"
+
     @property
     def owner(self) -> Path:
         """Which job trains the run now; there only while one does."""
@@ -107,7 +111,7 @@ class RunFolder:
             for leftover in self.path.glob(f".{path.name}.*.part"):
                 leftover.unlink(missing_ok=True)
 
-    def read_spec(self) -> dict[str, Any]:
+    def read_spec(self) -> Spec:
         """Return the settings.
 
         Raises
@@ -116,18 +120,19 @@ class RunFolder:
             The file is missing, is not JSON, or its settings have another id than the folder's name.
         """
         try:
-            spec = json.loads(self.spec.read_text(encoding="utf-8"))
+            content = json.loads(self.spec.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise InputError(f"expected the settings of a run at {self.spec}, found no file") from None
         except json.JSONDecodeError as error:
             raise InputError(f"{self.spec} is not valid JSON: {error}") from None
+        spec = _parse(content, self.spec)
         _require_id(spec, self.id, self.spec)
         return spec
 
-    def write_spec(self, spec: dict[str, Any]) -> None:
+    def write_spec(self, spec: Spec) -> None:
         """Write the settings, refusing those of another run."""
         _require_id(spec, self.id, self.spec)
-        write_json(self.spec, spec)
+        write_json(self.spec, asdict(spec))
 
 
 def find_run(name: str, folder: Path) -> RunFolder:
@@ -162,11 +167,17 @@ def find_run(name: str, folder: Path) -> RunFolder:
     )
 
 
-def _require_id(spec: Any, name: str, where: Path) -> None:
+def _parse(content: Any, where: Path) -> Spec:
     try:
-        found = run_id(spec)
+        spec = Spec(**content)
+        spec.id  # noqa: B018 - asks for the settings that a name is made of
+        return spec
     except (KeyError, TypeError, AttributeError):
-        raise InputError(f"{where}: expected the settings of a run, found {str(spec)[:80]}") from None
+        raise InputError(f"{where}: expected the settings of a run, found {str(content)[:80]}") from None
+
+
+def _require_id(spec: Spec, name: str, where: Path) -> None:
+    found = spec.id
     if found != name:
         raise InputError(
             f"{where}: expected the settings of run '{name}', found those of '{found}'. Was the file edited by hand? "

@@ -25,8 +25,8 @@ class State:
         Bytes of the history that belong to these steps.
     seconds : float
         Wall time spent on them, over all attempts.
-    attempts : int
-        Processes that have worked on the run.
+    attempts : list of dict
+        Of each process that has worked on the run: its first step and what it was made by.
     training : dict
         Modules and optimisers, as `Method.training_state` gives them.
     best : dict, optional
@@ -37,7 +37,7 @@ class State:
     step: int
     history_size: int
     seconds: float
-    attempts: int
+    attempts: list[dict[str, Any]]
     training: dict[str, Any]
     best: dict[str, Any] | None = None
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dmd.errors import InputError
-from dmd.planning.plan import canonical
+from dmd.planning.identity import canonical
 from dmd.report.scores import read_scores, require_same_cases, summarise
 from dmd.report.statistics import compare, per_patient, verdict
 from dmd.report.tables import GROUPS, HEADINGS
@@ -70,7 +70,7 @@ def say_pair(first: RunFolder, second: RunFolder) -> str:
 
 
 def _require_same_data(first: RunFolder, second: RunFolder) -> None:
-    data = [{name: run.read_spec()[name] for name in ("dataset", "classes")} for run in (first, second)]
+    data = [{name: run.read_spec().training[name] for name in ("dataset", "classes")} for run in (first, second)]
     if data[0] != data[1]:
         raise InputError(
             f"expected two runs tested on the same data, found '{first.id}' on {canonical(data[0])} and "

@@ -49,14 +49,14 @@ def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path
         Table of step times for what no finished run has measured.
     """
     times = step_times(results / "runs", facts)
-    known = {key(run.spec): _scale(run, plan) for run in plan.runs.values()}
+    known = {key(run.spec.training): _scale(run, plan) for run in plan.runs.values()}
     scales = defaultdict(list)
     for run in runs:
         scales[_scale(run, plan)].append(run)
     for scale, of_scale in scales.items():
-        paces = {run.id: pace(run.spec, times, known) for run in of_scale}
+        paces = {run.id: pace(run.spec.training, times, known) for run in of_scale}
         limits = config.scales[scale].jobs
-        minutes = limits.train_minutes + limits.predict_minutes + limits.evaluate_minutes
+        minutes = limits.train_minutes + limits.test_minutes
         print(f"{scale}:")
         for line in _lines(of_scale, results, paces, minutes):
             print(f"  {line}")
@@ -68,7 +68,7 @@ def step_times(folder: Path, facts: Path) -> StepTimes:
     for path in sorted(folder.glob("*/run.json")):
         measured, spec = _read(path), _read(path.with_name("spec.json"))
         if measured and spec:
-            found[key(spec)][measured["device"]].append(measured["seconds_per_step"])
+            found[key(spec["training"])][measured["device"]].append(measured["seconds_per_step"])
     times = {what: {name: statistics.median(all_) for name, all_ in by.items()} for what, by in found.items()}
     with facts.open(newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file):
@@ -76,11 +76,14 @@ def step_times(folder: Path, facts: Path) -> StepTimes:
     return times
 
 
-def key(spec: dict[str, Any]) -> Key:
+def key(training: dict[str, Any]) -> Key:
     """Return the entries of `COLUMNS` for a run; hyper-parameters and seeds are not among them, they take no time."""
-    sizes = ["x".join(str(length) for length in lengths) for lengths in (spec["dataset"]["downsample"], spec["patch"])]
-    width = str(spec["network"]["width"])
-    return (spec["method"]["implementation"], spec["dataset"]["name"], *sizes, width, spec["precision"])
+    sizes = [
+        "x".join(str(length) for length in lengths)
+        for lengths in (training["dataset"]["downsample"], training["patch"])
+    ]
+    width = str(training["network"]["width"])
+    return (training["method"]["implementation"], training["dataset"]["name"], *sizes, width, training["precision"])
 
 
 def fastest(seconds: dict[str, float]) -> str:
@@ -88,12 +91,12 @@ def fastest(seconds: dict[str, float]) -> str:
     return min(seconds, key=lambda name: (name == "cpu", seconds[name]))
 
 
-def pace(spec: dict[str, Any], times: StepTimes, scales: dict[Key, str]) -> Pace | None:
+def pace(training: dict[str, Any], times: StepTimes, scales: dict[Key, str]) -> Pace | None:
     """Return how long a step of a run takes: as measured, else scaled from the most similar run of its method.
 
     A GPU goes before a CPU. ``scales`` names the scale of every planned run.
     """
-    mine = key(spec)
+    mine = key(training)
     if mine in times:
         device = fastest(times[mine])
         return Pace(times[mine][device], device)
@@ -129,9 +132,9 @@ def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limit_
     for run in train:
         found = paces[run.id]
         if found is None:
-            unknown[run.spec["method"]["implementation"]] += 1
+            unknown[run.spec.training["method"]["implementation"]] += 1
         else:
-            hours[found.device, found.scale].append(found.seconds * run.spec["iterations"] / 3600)
+            hours[found.device, found.scale].append(found.seconds * run.spec.training["iterations"] / 3600)
     longest = f" with {max(map(max, hours.values())):.2f} h of training" if hours else ""
     limit = f"the time limit of a run is {limit_minutes / 60:.1f} h"
     yield f"longest chain: {'data, ' if stores else ''}a run{longest}; {limit}"

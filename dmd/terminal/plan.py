@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from dmd.errors import InputError
-from dmd.planning.plan import Plan, Run, canonical
+from dmd.planning.identity import canonical
+from dmd.planning.plan import Plan, Run
 from dmd.progress import clock
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import last_steps
@@ -51,7 +52,7 @@ def find(plan: Plan, conditions: list[str], scale: str | None = None) -> list[Ru
         for run in plan.runs.values()
         if (scale is None or any(_scale(name) == scale for name in run.wanted_by))
         and all(
-            value in run.methods if key == "method" else _flat(run.spec).get(key) == value
+            value in run.methods if key == "method" else _flat(run.spec.training).get(key) == value
             for key, value in wanted.items()
         )
     ]
@@ -59,10 +60,12 @@ def find(plan: Plan, conditions: list[str], scale: str | None = None) -> list[Ru
 
 def show(runs: list[Run], folder: Path, times: cost.StepTimes, *, as_json: bool = False) -> None:
     """Print one line per run and a last one with the number of runs in each state and the time left."""
-    standings = [standing(RunFolder(folder / run.id), run.spec, times) for run in runs]
+    standings = [standing(RunFolder(folder / run.id), run.spec.training, times) for run in runs]
     pairs = list(zip(runs, standings, strict=True))
     if as_json:
-        rows = [{"run": run.id, **asdict(now), "wanted_by": run.wanted_by, "spec": run.spec} for run, now in pairs]
+        rows = [
+            {"run": run.id, **asdict(now), "wanted_by": run.wanted_by, "spec": asdict(run.spec)} for run, now in pairs
+        ]
         print(json.dumps(rows, indent=2))
         return
     width = max((len(run.id) for run in runs), default=0)
@@ -77,16 +80,16 @@ def orphans(plan: Plan, folder: Path) -> list[str]:
     return [name for name in found if name not in plan.runs]
 
 
-def standing(run: RunFolder, spec: dict[str, Any], times: cost.StepTimes) -> Standing:
+def standing(run: RunFolder, training: dict[str, Any], times: cost.StepTimes) -> Standing:
     """Return how far a run is and how long its training will still take.
 
     Its own pace counts while it trains, else the step times that were measured on the fastest device.
     """
-    state, iterations = run.stage, spec["iterations"]
+    state, iterations = run.stage, training["iterations"]
     if state in ("trained", "evaluated"):
         return Standing(state, iterations, iterations, 0.0)
     lately = last_steps(run.history) if state != "missing" else []
-    step, seconds = lately[-1]["step"] if lately else 0, times.get(cost.key(spec))
+    step, seconds = lately[-1]["step"] if lately else 0, times.get(cost.key(training))
     pace = _pace(lately) if state == "running" else None
     pace = pace or (seconds[cost.fastest(seconds)] if seconds else None)
     return Standing(state, step, iterations, None if pace is None else round(pace * (iterations - step), 1))
@@ -132,10 +135,14 @@ def _scale(artefact: str) -> str:
     return artefact.split("/")[0] if "/" in artefact else "paper"
 
 
-def _flat(spec: dict[str, Any]) -> dict[str, str]:
+def _flat(training: dict[str, Any]) -> dict[str, str]:
     """Return every setting by its own name, as text in canonical form."""
-    flat = {"dataset": spec["dataset"]["name"]}
-    for group in (spec, *(value for value in spec.values() if isinstance(value, dict)), spec["method"]["params"]):
+    flat = {"dataset": training["dataset"]["name"]}
+    for group in (
+        training,
+        *(value for value in training.values() if isinstance(value, dict)),
+        training["method"]["params"],
+    ):
         for key, value in group.items():
             if not isinstance(value, dict):
                 flat.setdefault(key, canonical(value).strip('"'))

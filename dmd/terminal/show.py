@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from dmd.planning.plan import canonical
+from dmd.planning.identity import canonical
 from dmd.progress import clock
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
@@ -43,9 +43,14 @@ def show(run: RunFolder, times: StepTimes, classes: Sequence[str] | None = None)
         The folder has no spec, or another run's.
     """
     spec = run.read_spec()
-    history, now = _history(run), standing(run, spec, times)
+    history, now = _history(run), standing(run, spec.training, times)
     print(f"{run.id}  {_state(now)}")
-    sections = {"settings": _settings(spec), **_charts(history), "test": _scores(run, classes), "cost": _cost(run)}
+    sections = {
+        "settings": _settings(spec.training | spec.testing),
+        **_charts(history),
+        "test": _scores(run, classes),
+        "cost": _cost(run),
+    }
     for title, lines in sections.items():
         if lines:
             print(f"\n{title}", *lines, sep="\n  ")
@@ -93,9 +98,9 @@ def _state(now: Standing) -> str:
     return f"{now.state}, {now.step} of {now.iterations} steps, time left: {left}"
 
 
-def _settings(spec: dict[str, Any]) -> list[str]:
-    width = max(map(len, spec))
-    return [f"{name:<{width}}  {_text(value)}" for name, value in spec.items()]
+def _settings(settings: dict[str, Any]) -> list[str]:
+    width = max(map(len, settings))
+    return [f"{name:<{width}}  {_text(value)}" for name, value in settings.items()]
 
 
 def _text(value: Any) -> str:
@@ -178,7 +183,8 @@ def _cost(run: RunFolder) -> list[str]:
     if not run.facts.exists():
         return []
     facts = json.loads(run.facts.read_text(encoding="utf-8"))
-    wall = f"{clock(facts['wall_seconds'])}, {facts['seconds_per_step']} s per step, in {facts['attempts']} attempt(s)"
+    attempts = len(facts["attempts"])
+    wall = f"{clock(facts['wall_seconds'])}, {facts['seconds_per_step']} s per step, in {attempts} attempt(s)"
     device = f"{facts['device']} of {facts['host']}, {facts['threads']} thread(s), at most {facts['peak_memory_mb']} MB"
     return [
         f"training  {wall}",

@@ -10,6 +10,7 @@ import numpy as np
 from dmd.data.store import Case, load_store
 from dmd.errors import InputError
 from dmd.files import write_text
+from dmd.planning.identity import canonical
 from dmd.progress import track
 from dmd.runs.folder import RunFolder
 from dmd.testing.metrics import diagonal, evaluate, largest_component
@@ -34,14 +35,15 @@ def evaluate_run(run: RunFolder, store: Path) -> None:
         A test case has no prediction or one of another shape.
     """
     spec = run.read_spec()
-    data = load_store(store, spec["dataset"], parts=["test"])
+    training = spec.training
+    data = load_store(store, training["dataset"], parts=["test"])
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for case in track(f"{run.id} evaluate", data.cases("test")):
-        labels = _prediction(run, case)
+        labels = _prediction(run, case, canonical(spec.testing))
         size = dict(zip(DIAGONALS, map(_number, diagonal(case.label.shape, case.spacing_mm)), strict=True))
-        for index in range(1, spec["classes"]):
+        for index in range(1, training["classes"]):
             for name, process in POST_PROCESSING.items():
                 scores = evaluate(process(labels == index), case.label == index, case.spacing_mm)
                 line = {"case": case.name, "patient": case.patient, "class": index, "post_processing": name}
@@ -49,10 +51,10 @@ def evaluate_run(run: RunFolder, store: Path) -> None:
     write_text(run.cases, text.getvalue())
 
 
-def _prediction(run: RunFolder, case: Case) -> np.ndarray:
+def _prediction(run: RunFolder, case: Case, testing: str) -> np.ndarray:
     try:
         with h5py.File(run.predictions, "r") as file:
-            found, labels = file.attrs["run"], file[case.name][()]
+            found, how, labels = file.attrs["run"], file.attrs["testing"], file[case.name][()]
     except (OSError, KeyError) as error:
         raise InputError(
             f"{run.predictions}: expected a prediction of test case '{case.name}', found none ({error}); "
@@ -61,6 +63,10 @@ def _prediction(run: RunFolder, case: Case) -> np.ndarray:
     if found != run.id:
         raise InputError(
             f"{run.predictions}: expected the predictions of run '{run.id}', found those of '{found}'; predict again"
+        )
+    if how != testing:
+        raise InputError(
+            f"{run.predictions}: expected predictions made with {testing}, found {how}; predict the run again"
         )
     if labels.shape != case.label.shape:
         raise InputError(

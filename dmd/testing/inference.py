@@ -32,7 +32,7 @@ def predict_case(
     image
         ``(X, Y, Z)``, or ``(slices, Y, X)`` of a data set that is segmented in 2-D; float32.
     settings
-        Those of the run; ``dimensions``, ``patch``, ``precision`` and, in 3-D, ``stride`` are read.
+        `dmd.planning.identity.Spec.inference`: ``dimensions``, ``patch``, ``precision`` and, in 3-D, ``stride``.
     device
         Where to compute.
     watch

@@ -16,7 +16,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from dmd.errors import InputError, nearest
-from dmd.planning.config import Empty
+from dmd.planning.artefacts import Empty
 
 # A tree costs 1 to 3 microseconds per query, a distance transform about 0.13 per voxel of the box (measured
 # on LA and ACDC): the tree wins while few voxels ask, the transform on the speckle of an untrained network.

@@ -28,6 +28,7 @@ from dmd.errors import InputError
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning.config import Dataset
+from dmd.planning.identity import canonical
 from dmd.progress import track
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import DamagedError, load_tensors
@@ -43,13 +44,13 @@ def predict(run: RunFolder, store: Path, device: str = "auto") -> None:
         The spec or the store is not this run's, or the weights are missing or do not fit.
     """
     spec = run.read_spec()
-    chosen = choose_device(device)
-    predictor = load_predictor(run, spec, chosen)
-    data = load_store(store, spec["dataset"], parts=["test"])
+    training, chosen = spec.training, choose_device(device)
+    predictor = load_predictor(run, training, chosen)
+    data = load_store(store, training["dataset"], parts=["test"])
     with creating(run.predictions) as file:
-        file.attrs["run"] = run.id
+        file.attrs["run"], file.attrs["testing"] = run.id, canonical(spec.testing)
         for case in track(f"{run.id} predict", data.cases("test")):
-            labels = predict_case(predictor, case.image, spec, chosen)
+            labels = predict_case(predictor, case.image, spec.inference, chosen)
             file.create_dataset(case.name, data=labels, compression="gzip", compression_opts=1)
 
 
@@ -94,23 +95,24 @@ def predict_scan(
         the mask cannot lie at ``out``.
     """
     spec = run.read_spec()
-    dataset, dimensions = _facts(run, spec, datasets), spec["dimensions"]
+    training = spec.training
+    dataset, dimensions = _facts(run, training, datasets), training["dimensions"]
     _require_place(out, scan)
     chosen = choose_device(device)
-    predictor = load_predictor(run, spec, chosen)
+    predictor = load_predictor(run, training, chosen)
     given = read_scan(scan, dataset)
     turned = upright(given, dimensions)
     if not prepared and suffix(scan, SCANS) != ".h5":
         turned = with_intensities(turned, find_reader(dataset.reader, PREPARES).normalise)
-    grid = to_training_grid(turned, dataset, spec["dataset"]["downsample"])
+    grid = to_training_grid(turned, dataset, training["dataset"]["downsample"])
     watch = partial(track, f"{run.id} predict {scan.name}")
-    labels = predict_case(predictor, to_array(grid, dimensions), spec, chosen, watch)
+    labels = predict_case(predictor, to_array(grid, dimensions), spec.inference, chosen, watch)
     mask = to_scan(labels, grid, turned, given, dimensions)
     write_mask(mask, out)
     return volumes(mask, dataset.classes)
 
 
-def load_predictor(run: RunFolder, spec: dict[str, Any], device: torch.device) -> nn.Module:
+def load_predictor(run: RunFolder, training: dict[str, Any], device: torch.device) -> nn.Module:
     """Return the trained network of a run, ready for evaluation."""
     try:
         weights = load_tensors(run.weights, device)
@@ -118,7 +120,7 @@ def load_predictor(run: RunFolder, spec: dict[str, Any], device: torch.device) -
         raise InputError(f"expected weights at {run.weights}, found none; train the run first") from None
     except DamagedError as error:
         raise InputError(f"{error}; delete the file and train the run again, which ends in the same weights") from None
-    predictor = make(spec["method"], Build.from_spec(spec)).predictor.to(device)
+    predictor = make(training["method"], Build.from_settings(training)).predictor.to(device)
     try:
         predictor.load_state_dict(weights)
     except RuntimeError as error:
@@ -126,8 +128,8 @@ def load_predictor(run: RunFolder, spec: dict[str, Any], device: torch.device) -
     return predictor.eval()
 
 
-def _facts(run: RunFolder, spec: dict[str, Any], datasets: dict[str, Dataset]) -> Dataset:
-    name, revision = spec["dataset"]["name"], spec["dataset"]["revision"]
+def _facts(run: RunFolder, training: dict[str, Any], datasets: dict[str, Dataset]) -> Dataset:
+    name, revision = training["dataset"]["name"], training["dataset"]["revision"]
     if name not in datasets:
         raise InputError(
             f"{run.spec}: expected a data set of the configuration, which says how scans are prepared, found '{name}'. "

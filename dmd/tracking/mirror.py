@@ -12,7 +12,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Met
 
 from dmd.files import locked, write_json
 from dmd.planning.address import database, public
-from dmd.planning.plan import canonical
+from dmd.planning.identity import canonical
 from dmd.runs.folder import RunFolder
 from dmd.tracking.record import Point, Record, read_record
 from dmd.tracking.server import FAULTS, brief, experiment_id, open_store, say

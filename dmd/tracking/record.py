@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError
-from dmd.planning.plan import canonical
+from dmd.planning.identity import Spec, canonical
 from dmd.report.scores import summarise
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import read_steps
@@ -69,7 +69,7 @@ def read_record(run: RunFolder) -> Record:
     spec, facts, curves = run.read_spec(), _facts(run), _curves(run)
     points = curves | _scores(run, curves) | _usage(run) | _totals(facts, curves)
     files = (run.spec, run.facts, run.history_table, run.cases)
-    return Record(parameters(spec), _tags(spec, facts), points, spec["dataset"], _digest(facts), files)
+    return Record(parameters(spec), _tags(spec, facts), points, spec.training["dataset"], _digest(facts), files)
 
 
 def read_progress(run: RunFolder, size: int, facts: dict[str, Any]) -> Record:
@@ -92,20 +92,21 @@ def read_progress(run: RunFolder, size: int, facts: dict[str, Any]) -> Record:
         for name, value in line["values"].items()
         if math.isfinite(value)
     }
-    return Record(parameters(spec), _tags(spec, facts), curves | _usage(run), spec["dataset"], _digest(facts), ())
+    data = spec.training["dataset"]
+    return Record(parameters(spec), _tags(spec, facts), curves | _usage(run), data, _digest(facts), ())
 
 
-def parameters(spec: dict[str, Any]) -> dict[str, str]:
+def parameters(spec: Spec) -> dict[str, str]:
     """Return the settings of a run under flat names.
 
     Hyper-parameters of the method and the optimiser have their own names (temperature, lr), the kind of a
     group has the group's (method, network, schedule), the rest is prefixed (batch_size); sizes read 64x64x32.
 
-    >>> parameters({"patch": [64, 32], "method": {"implementation": "dmd", "params": {"weight": 4}}})
+    >>> parameters(Spec({"patch": [64, 32], "method": {"implementation": "dmd", "params": {"weight": 4}}}, {}))
     {'patch': '64x32', 'method': 'dmd', 'weight': '4'}
     """
     flat: dict[str, Any] = {}
-    for group, value in spec.items():
+    for group, value in (spec.training | spec.testing).items():
         if not isinstance(value, dict):
             flat[group] = value
             continue
@@ -116,17 +117,18 @@ def parameters(spec: dict[str, Any]) -> dict[str, str]:
                 flat[name] = entry
             elif name != "params":
                 flat[f"{group}_{name}"] = entry
-    for name, value in spec["method"]["params"].items():
+    for name, value in spec.training["method"]["params"].items():
         flat[f"method_{name}" if name in flat else name] = value
     return {name: _text(value) for name, value in flat.items()}
 
 
-def _tags(spec: dict[str, Any], facts: dict[str, Any]) -> dict[str, str]:
+def _tags(spec: Spec, facts: dict[str, Any]) -> dict[str, str]:
+    training = spec.training
     return {
-        "method": spec["method"]["implementation"],
-        "dataset": spec["dataset"]["name"],
-        "labelled": str(spec["labelled"]),
-        "seed": str(spec["seed"]),
+        "method": training["method"]["implementation"],
+        "dataset": training["dataset"]["name"],
+        "labelled": str(training["labelled"]),
+        "seed": str(training["seed"]),
         "device": facts.get("device") or "unknown",
         "commit": facts.get("commit") or "unknown",
     }
@@ -186,8 +188,10 @@ def _usage(run: RunFolder) -> dict[Point, tuple[float, int]]:
 
 def _totals(facts: dict[str, Any], curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
     end = _end(curves)
-    names = ("wall_seconds", "seconds_per_step", "peak_memory_mb", "attempts")
-    return {(f"system/{name}", ONCE): (float(facts[name]), end) for name in names if name in facts}
+    names = ("wall_seconds", "seconds_per_step", "peak_memory_mb")
+    totals = {name: float(facts[name]) for name in names if name in facts}
+    totals |= {"attempts": float(len(facts["attempts"]))} if "attempts" in facts else {}
+    return {(f"system/{name}", ONCE): (value, end) for name, value in totals.items()}
 
 
 def _facts(run: RunFolder) -> dict[str, Any]:

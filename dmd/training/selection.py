@@ -16,8 +16,9 @@ class Selection:
 
     Parameters
     ----------
-    spec : dict
-        Settings of the run; ``selection``, ``validate_every``, ``iterations`` and what `predict_case` reads.
+    training : dict
+        Settings of the run; ``selection``, ``validate_every``, ``validation_stride``, ``iterations`` and what
+        `predict_case` reads.
     store : Store
         Holds the cases of "train" and of the `parts` of the selection.
     device : torch.device
@@ -32,11 +33,11 @@ class Selection:
     """
 
     def __init__(
-        self, spec: dict[str, Any], store: Store, device: torch.device, best: dict[str, Any] | None = None
+        self, training: dict[str, Any], store: Store, device: torch.device, best: dict[str, Any] | None = None
     ) -> None:
-        self.spec, self.device, self.best = spec, device, best
-        self.name = f"{spec['selection']}_dice"
-        self.cases = [case for part in parts(spec) for case in store.cases(part)]
+        self.training, self.device, self.best = training, device, best
+        self.name = f"{training['selection']}_dice"
+        self.cases = [case for part in parts(training) for case in store.cases(part)]
 
     def look(self, method: Method, step: int) -> dict[str, float]:
         """Return what to write into the history after ``step`` steps: ``<selection>_dice`` where one is due.
@@ -45,7 +46,7 @@ class Selection:
         """
         if not self.cases or not self._due(step):
             return {}
-        dice = _mean_dice(method.predictor, self.cases, self.spec, self.device)
+        dice = _mean_dice(method.predictor, self.cases, self.training, self.device)
         if self.best is None or dice > self.best["dice"]:
             self.best = {"step": step, "dice": dice, "weights": _weights(method.predictor)}
         method.train()  # the predictor, a part of the method, was put into evaluation mode
@@ -61,22 +62,24 @@ class Selection:
     def facts(self) -> dict[str, Any]:
         """Return which step the weights are of, and the Dice that they were chosen by."""
         if self.best is None:
-            return {"selected_step": self.spec["iterations"]}
+            return {"selected_step": self.training["iterations"]}
         return {"selected_step": self.best["step"], self.name: self.best["dice"]}
 
     def _due(self, step: int) -> bool:
-        return step % self.spec["validate_every"] == 0 or step == self.spec["iterations"]
+        return step % self.training["validate_every"] == 0 or step == self.training["iterations"]
 
 
-def parts(spec: dict[str, Any]) -> list[str]:
+def parts(training: dict[str, Any]) -> list[str]:
     """Return the parts of the split that the selection looks at: "test" for ``oracle`` alone."""
-    return {"last": [], "validation": ["validation"], "oracle": ["test"]}[spec["selection"]]
+    return {"last": [], "validation": ["validation"], "oracle": ["test"]}[training["selection"]]
 
 
-def _mean_dice(predictor: nn.Module, cases: list[Case], spec: dict[str, Any], device: torch.device) -> float:
+def _mean_dice(predictor: nn.Module, cases: list[Case], training: dict[str, Any], device: torch.device) -> float:
     """Return the mean over cases of the mean over foreground classes (HiLab-git/SSL4MIS:code/val_2D.py)."""
+    settings = training | {"stride": training.get("validation_stride")}
     scores = [
-        mean_dice(predict_case(predictor, case.image, spec, device), case.label, spec["classes"]) for case in cases
+        mean_dice(predict_case(predictor, case.image, settings, device), case.label, training["classes"])
+        for case in cases
     ]
     return sum(scores) / len(scores)
 

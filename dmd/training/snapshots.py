@@ -38,7 +38,7 @@ def keep(run: RunFolder, method: Method, step: int, iterations: int) -> None:
     save_tensors(run.snapshot(step), weights)
 
 
-def load_snapshot(run: RunFolder, spec: dict[str, Any], step: int, device: torch.device) -> nn.Module:
+def load_snapshot(run: RunFolder, training: dict[str, Any], step: int, device: torch.device) -> nn.Module:
     """Return the network used for inference as it was after ``step`` steps, ready for evaluation.
 
     Raises
@@ -46,14 +46,14 @@ def load_snapshot(run: RunFolder, spec: dict[str, Any], step: int, device: torch
     InputError
         The run has no such snapshot, or it does not fit the settings.
     """
-    if step == spec["iterations"]:
-        return load_trained(run, spec, device).predictor.eval()
-    predictor = _build(spec, device).predictor
+    if step == training["iterations"]:
+        return load_trained(run, training, device).predictor.eval()
+    predictor = _build(training, device).predictor
     _fill(run.snapshot(step), device, predictor.load_state_dict)
     return predictor.eval()
 
 
-def load_trained(run: RunFolder, spec: dict[str, Any], device: torch.device) -> Method:
+def load_trained(run: RunFolder, training: dict[str, Any], device: torch.device) -> Method:
     """Return the method with all its networks as they were after the last step, ready for evaluation.
 
     Raises
@@ -61,11 +61,11 @@ def load_trained(run: RunFolder, spec: dict[str, Any], device: torch.device) -> 
     InputError
         The run's state is missing, of another run, of an earlier step, or does not fit the settings.
     """
-    method = _build(spec, device)
-    method.start_training(spec["optimiser"])
+    method = _build(training, device)
+    method.start_training(training["optimiser"])
 
     def take(state: dict[str, Any]) -> None:
-        if (state["run"], state["step"]) != (run.id, spec["iterations"]):
+        if (state["run"], state["step"]) != (run.id, training["iterations"]):
             raise ValueError(f"found step {state['step']} of run '{state['run']}'")
         method.load_training_state(state["training"])
 
@@ -73,9 +73,9 @@ def load_trained(run: RunFolder, spec: dict[str, Any], device: torch.device) -> 
     return method.eval()
 
 
-def _build(spec: dict[str, Any], device: torch.device) -> Method:
-    method = make(spec["method"], Build.from_spec(spec))
-    return method.to(device, memory_format=channels_last(spec["dimensions"]))
+def _build(training: dict[str, Any], device: torch.device) -> Method:
+    method = make(training["method"], Build.from_settings(training))
+    return method.to(device, memory_format=channels_last(training["dimensions"]))
 
 
 def _fill(path: Path, device: torch.device, take: Callable[[dict[str, Any]], Any]) -> None:

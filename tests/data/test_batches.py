@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import PATIENTS, tiny_spec
+from conftest import PATIENTS, tiny_training
 
 from dmd.data.batches import Batch, Batches
 from dmd.data.store import load_store
@@ -11,7 +11,7 @@ from dmd.errors import InputError
 @pytest.fixture
 def batches(tiny_store):
     def make(dimensions: int = 3, **changes) -> Batches:
-        return Batches(load_store(tiny_store[dimensions]), tiny_spec(dimensions, "dmd", {}) | changes)
+        return Batches(load_store(tiny_store[dimensions]), tiny_training(dimensions, "dmd", {}) | changes)
 
     return make
 
@@ -84,10 +84,10 @@ def test_the_stream_yields_the_same_batches_in_order(batches):
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
-def test_companions_share_the_transforms_and_targets_are_made_of_the_labels(tiny_store, dimensions):
-    store, spec = load_store(tiny_store[dimensions]), tiny_spec(dimensions, "dmd", {})
-    copies = {"copy": [case.label.astype(np.float32) for case in store.labelled(2)]}
-    made = Batches(store, spec, copies, lambda labels: {"double": 2 * labels})
+def test_arrays_share_the_transforms_and_functions_are_given_the_labels(tiny_store, dimensions):
+    store, spec = load_store(tiny_store[dimensions]), tiny_training(dimensions, "dmd", {})
+    copies = [case.label.astype(np.float32) for case in store.labelled(2)]
+    made = Batches(store, spec, {"copy": copies, "double": lambda labels: 2 * labels})
     for step in range(4):
         batch = made[step]
         assert set(batch.extras) == {"copy", "double"}

@@ -11,9 +11,10 @@ from golden import rule
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
-from dmd.methods.base import Method, Pair, load
+from dmd.methods.base import Method, make
+from dmd.methods.families.pair import Pair
 from dmd.networks.build import Build
-from dmd.planning import config
+from dmd.planning import config, reading
 
 FOLDER = Path(__file__).parent
 
@@ -32,19 +33,18 @@ def build(case: dict[str, Any]) -> Build:
 
 def method(case: dict[str, Any], implementation: str, row: str | None = None, **tuned: float) -> Method:
     """Return a method with the values that the configuration gives the ``row`` of a table, in training mode."""
-    stanzas = config.check(config.read(FOLDER.parents[1] / "config")).methods
+    stanzas = config.check(reading.read(FOLDER.parents[1] / "config")).methods
     data = "la" if case["dimensions"] == 3 else "acdc"
     layers = [stanzas[name] for name in dict.fromkeys((implementation, row or implementation))]
     params = {key: value for stanza in layers for key, value in (stanza.params | stanza.adapted.get(data, {})).items()}
-    made = load(implementation)
-    return made(made.Params(**params | tuned), build(case)).train()
+    return make({"implementation": implementation, "params": params | tuned}, build(case)).train()
 
 
 def batch(case: dict[str, Any], made: Method) -> Batch:
     """Return the images, the labels of the labelled ones and what the method derives from them."""
     images = rule.images(case["seed"], tuple(case["shape"]))
     labels = rule.labels(case["seed"], (case["labelled"], *case["shape"][2:]), case["classes"])
-    return Batch(images, labels, made.targets(labels))
+    return Batch(images, labels, {name: derive(labels) for name, derive in made.extras([]).items() if callable(derive)})
 
 
 def require_parameters(case: dict[str, Any], *modules: nn.Module) -> None:

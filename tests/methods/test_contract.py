@@ -3,11 +3,12 @@
 import contextlib
 import copy
 import dataclasses
+import importlib
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import derived, tiny_training
 
 from dmd.data.batches import Batch, Batches
 from dmd.data.store import load_store
@@ -15,10 +16,10 @@ from dmd.errors import InputError
 from dmd.methods import base
 from dmd.networks.build import Build
 from dmd.planning import config
-from dmd.planning.declarations import dimensions, hyper_parameters, methods
+from dmd.planning.declarations import declaration, methods
 from dmd.training.loop import noise_seed
 
-CASES = [(name, count) for name in methods() for count in dimensions(name)]
+CASES = [(name, count) for name in methods() for count in declaration(name).dimensions]
 
 
 @pytest.fixture
@@ -26,21 +27,25 @@ def spec(content):
     def make(implementation: str, dimensions: int) -> dict:
         stanza = content["methods"][implementation]
         adapted = stanza.get("adapted", {}).get("la" if dimensions == 3 else "acdc", {})
-        return tiny_spec(dimensions, implementation, stanza["params"] | adapted)
+        return tiny_training(dimensions, implementation, stanza["params"] | adapted)
 
     return make
 
 
 def built(spec: dict) -> base.Method:
     torch.manual_seed(spec["seed"])
-    method = base.make(spec["method"], Build.from_spec(spec))
+    method = base.make(spec["method"], Build.from_settings(spec))
     method.start_training(spec["optimiser"])
     return method
 
 
+def params_of(name: str) -> type:
+    return importlib.import_module(base.load(name).__module__).Params
+
+
 def batches_for(method: base.Method, settings: dict, path: Path) -> Batches:
     store = load_store(path)
-    return Batches(store, settings, method.companions(store.labelled(settings["labelled"])), method.targets)
+    return Batches(store, settings, method.extras(store.labelled(settings["labelled"])))
 
 
 def steps(method: base.Method, batches: Batches, start: int, stop: int) -> list[dict[str, float]]:
@@ -54,10 +59,10 @@ def steps(method: base.Method, batches: Batches, start: int, stop: int) -> list[
 
 def test_every_method_of_the_configuration_has_a_file_with_its_hyper_parameters(content):
     for name, method in config.check(content).methods.items():
-        implementation = base.load(method.implementation or name)
-        source = content["methods"][method.implementation or name]
-        fields = [field.name for field in dataclasses.fields(implementation.Params)]
-        assert fields == list(source["params"]) == hyper_parameters(method.implementation or name)
+        implementation = method.implementation or name
+        declared = [field.name for field in dataclasses.fields(params_of(implementation))]
+        given = list(content["methods"][implementation]["params"])
+        assert declared == given == declaration(implementation).names
 
 
 def test_every_file_is_in_the_configuration(content):
@@ -66,20 +71,20 @@ def test_every_file_is_in_the_configuration(content):
 
 @pytest.mark.parametrize("name", methods())
 def test_the_planner_reads_the_dimensions_of_the_class(name):
-    assert dimensions(name) == base.load(name).dimensions
-    assert set(dimensions(name)) <= {2, 3}
+    assert declaration(name).dimensions == base.load(name).dimensions
+    assert set(declaration(name).dimensions) <= {2, 3}
 
 
-@pytest.mark.parametrize("name", [name for name in methods() if len(dimensions(name)) == 1])
+@pytest.mark.parametrize("name", [name for name in methods() if len(declaration(name).dimensions) == 1])
 def test_a_method_for_one_number_of_dimensions_is_refused_for_the_other(name, spec):
-    (known,) = dimensions(name)
+    (known,) = declaration(name).dimensions
     with pytest.raises(InputError, match=f"'{name}' is for {known}-D images only, found {5 - known}-D data"):
         built(spec(name, 5 - known))
 
 
 @pytest.mark.parametrize("name", methods())
 def test_hyper_parameters_are_frozen_and_have_no_defaults(name):
-    params = base.load(name).Params
+    params = params_of(name)
     assert params.__dataclass_params__.frozen
     missing = dataclasses.MISSING
     assert all(f.default is missing and f.default_factory is missing for f in dataclasses.fields(params))
@@ -142,7 +147,7 @@ def test_ten_steps_are_five_and_resume_and_five_bit_for_bit(name, dimensions, sp
 
 @pytest.mark.parametrize("name", methods())
 def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
-    settings = spec(name, max(dimensions(name)))
+    settings = spec(name, max(declaration(name).dimensions))
     method = built(settings).train()
     batch = batches_for(method, settings, tiny_store[settings["dimensions"]])[0]
     totals = [sum(term.item() for term in method.train_step(batch, 0).values()) for _ in range(12)]
@@ -151,7 +156,7 @@ def test_training_lowers_the_loss_on_a_fixed_batch(name, spec, tiny_store):
 
 @pytest.mark.parametrize("name", methods())
 def test_labels_of_unlabelled_cases_are_not_needed(name, spec, tiny_store):
-    settings = spec(name, max(dimensions(name)))
+    settings = spec(name, max(declaration(name).dimensions))
     method = built(settings).train()
     batch = batches_for(method, settings, tiny_store[settings["dimensions"]])[0]
     assert len(batch.labels) < len(batch.images)
@@ -165,7 +170,7 @@ def test_a_patch_without_or_full_of_a_class_gives_finite_terms(name, dimensions,
     method = built(settings).train()
     batch = batches_for(method, settings, tiny_store[dimensions])[0]
     labels = torch.full_like(batch.labels, value)
-    terms = method.losses(Batch(batch.images, labels, {**batch.extras, **method.targets(labels)}), 0)
+    terms = method.losses(Batch(batch.images, labels, {**batch.extras, **derived(method, labels)}), 0)
     torch.stack(list(terms.values())).sum().backward()
     gradients = [parameter.grad for parameter in method.parameters() if parameter.grad is not None]
     assert all(torch.isfinite(tensor).all() for tensor in [*terms.values(), *gradients])
@@ -189,7 +194,7 @@ def test_an_unknown_method_lists_the_files_and_the_nearest():
 def test_an_unknown_hyper_parameter_in_a_spec_is_refused(spec):
     settings = copy.deepcopy(spec("dmd", 3))
     settings["method"]["params"]["temprature"] = 2
-    with pytest.raises(InputError, match="no hyper-parameter 'temprature'; did you mean 'temperature'"):
+    with pytest.raises(InputError, match="unknown hyper-parameter 'temprature'; did you mean 'temperature'"):
         built(settings)
 
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_cases, tiny_spec
+from conftest import tiny_cases, tiny_training
 
 from dmd.data.batches import Batch
 from dmd.methods import base
@@ -13,8 +13,8 @@ from dmd.networks.build import Build
 
 @pytest.fixture
 def method(content) -> DAP:
-    spec = tiny_spec(3, "dap", content["methods"]["dap"]["params"])
-    made = base.make(spec["method"], Build.from_spec(spec)).train()
+    spec = tiny_training(3, "dap", content["methods"]["dap"]["params"])
+    made = base.make(spec["method"], Build.from_settings(spec)).train()
     made.start_training(spec["optimiser"])
     return made
 
@@ -86,15 +86,15 @@ def test_self_training_starts_after_a_quarter_and_needs_trust(method, step, odds
     assert (method.losses(batch(), step)["self_training"].item() > 0) == active
 
 
-def test_companions_are_made_of_the_labelled_cases_alone(method):
+def test_extras_are_made_of_the_labelled_cases_alone(method):
     cases = tiny_cases(3)
-    found = method.companions(cases[:2])["surprise"]
+    found = method.extras(cases[:2])["surprise"]
     assert [array.shape for array in found] == [case.label.shape for case in cases[:2]]
     # The tiny cases share one label map, about which an atlas has no doubt.
     assert all((array == 0).all() for array in found)
     other = np.flip(cases[0].label, axis=0)
     assert found[0].max() == 0
-    moved = method.companions([cases[0], type(cases[0])("moved", "moved", cases[0].image, other, None)])["surprise"]
+    moved = method.extras([cases[0], type(cases[0])("moved", "moved", cases[0].image, other, None)])["surprise"]
     assert moved[0].max() == 0.5
 
 

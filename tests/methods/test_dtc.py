@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import derived, tiny_training
 
 from dmd.data.batches import Batch
 from dmd.methods import base
@@ -14,8 +14,8 @@ from dmd.schedules import ramp
 @pytest.fixture
 def make(content):
     def make(dimensions: int, **params) -> DTC:
-        spec = tiny_spec(dimensions, "dtc", content["methods"]["dtc"]["params"] | params)
-        return base.make(spec["method"], Build.from_spec(spec)).train()
+        spec = tiny_training(dimensions, "dtc", content["methods"]["dtc"]["params"] | params)
+        return base.make(spec["method"], Build.from_settings(spec)).train()
 
     return make
 
@@ -29,7 +29,7 @@ def constant_heads(method: DTC, maps: float, logits: list[float]) -> None:
 
 
 def batch(method: DTC, dimensions: int, labels: torch.Tensor) -> Batch:
-    return Batch(torch.randn(4, 1, *labels.shape[1:]), labels, method.targets(labels))
+    return Batch(torch.randn(4, 1, *labels.shape[1:]), labels, derived(method, labels))
 
 
 def half(dimensions: int) -> torch.Tensor:

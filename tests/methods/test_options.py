@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import tiny_training
 
 from dmd.data.batches import Batch
 from dmd.errors import InputError
@@ -20,8 +20,8 @@ def made(content):
 
     def make(name: str, dimensions: int = 2, **changes) -> base.Method:
         torch.manual_seed(0)
-        spec = tiny_spec(dimensions, name, content["methods"][name]["params"] | changes)
-        return base.make(spec["method"], Build.from_spec(spec)).eval()
+        spec = tiny_training(dimensions, name, content["methods"][name]["params"] | changes)
+        return base.make(spec["method"], Build.from_settings(spec)).eval()
 
     return make
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import derived, tiny_training
 
 from dmd.data.batches import Batch
 from dmd.methods import base
@@ -13,8 +13,8 @@ from dmd.schedules import ramp
 
 @pytest.fixture
 def method(content) -> SASSNet:
-    spec = tiny_spec(3, "sassnet", content["methods"]["sassnet"]["params"])
-    made = base.make(spec["method"], Build.from_spec(spec)).train()
+    spec = tiny_training(3, "sassnet", content["methods"]["sassnet"]["params"])
+    made = base.make(spec["method"], Build.from_settings(spec)).train()
     made.start_training(spec["optimiser"])
     return made
 
@@ -22,7 +22,7 @@ def method(content) -> SASSNet:
 def batch(method: SASSNet, labelled: int = 2, unlabelled: int = 2) -> Batch:
     labels = torch.zeros(labelled, 16, 16, 16, dtype=torch.int64)
     labels[:, :8] = 1
-    extras = method.targets(labels) if labelled else {"distances": torch.zeros(0, 1, 16, 16, 16)}
+    extras = derived(method, labels) if labelled else {"distances": torch.zeros(0, 1, 16, 16, 16)}
     return Batch(torch.randn(labelled + unlabelled, 1, 16, 16, 16), labels, extras)
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import tiny_training
 from torch import nn
 
 from dmd.data.batches import Batch
@@ -24,8 +24,8 @@ PARAMS = {
 
 def made(dimensions: int = 3, **changes) -> SSNet:
     torch.manual_seed(0)
-    spec = tiny_spec(dimensions, "ssnet", PARAMS | changes)
-    return base.make(spec["method"], Build.from_spec(spec)).train()
+    spec = tiny_training(dimensions, "ssnet", PARAMS | changes)
+    return base.make(spec["method"], Build.from_settings(spec)).train()
 
 
 def images(dimensions: int = 3, count: int = 4) -> torch.Tensor:

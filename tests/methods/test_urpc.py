@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import tiny_training
 
 from dmd.data.batches import Batch
 from dmd.errors import InputError
@@ -14,8 +14,8 @@ from dmd.planning import config, plan
 
 def made() -> URPC:
     torch.manual_seed(0)
-    spec = tiny_spec(2, "urpc", {"consistency": 0.1, "rampup": 200})
-    return base.make(spec["method"], Build.from_spec(spec)).train()
+    spec = tiny_training(2, "urpc", {"consistency": 0.1, "rampup": 200})
+    return base.make(spec["method"], Build.from_settings(spec)).train()
 
 
 def test_the_consistency_of_two_scales_worked_out_by_hand():

@@ -129,22 +129,22 @@ def test_the_clock_runs_through_the_papers_iterations():
 
 
 def test_a_build_is_read_from_the_settings_of_a_run():
-    assert Build.from_spec(SPEC) == SMALL
+    assert Build.from_settings(SPEC) == SMALL
     assert SMALL.logit_channels == 1
 
 
 @pytest.mark.parametrize("patch", [[16, 16, 24], [16, 16], [0, 16, 16]])
 def test_a_patch_that_does_not_fit_is_refused(patch):
     with pytest.raises(InputError, match="3 positive multiples of 16"):
-        Build.from_spec(SPEC | {"patch": patch})
+        Build.from_settings(SPEC | {"patch": patch})
     with pytest.raises(InputError, match="3 positive multiples of 16"):
         check_patch(patch, 3)
 
 
 def test_wrong_networks_are_refused_with_a_hint():
     with pytest.raises(InputError, match="did you mean 'vnet'"):
-        Build.from_spec(SPEC | {"network": {"kind": "v-net"}})
+        Build.from_settings(SPEC | {"network": {"kind": "v-net"}})
     with pytest.raises(InputError, match="for 2-D images, found 3-D"):
-        Build.from_spec(SPEC | {"network": {"kind": "unet"}})
+        Build.from_settings(SPEC | {"network": {"kind": "unet"}})
     with pytest.raises(InputError, match="did you mean 'trilinear'"):
         SMALL.decoder("bilinear")

@@ -1,7 +1,7 @@
 import pytest
 
 from dmd.errors import InputError
-from dmd.planning import config
+from dmd.planning import config, reading
 
 
 def fault(content: dict) -> str:
@@ -83,29 +83,29 @@ def test_an_artefact_takes_the_keys_of_its_kind(content, name, change, message):
 
 def test_merge_goes_through_dictionaries_and_replaces_lists():
     base = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
-    assert config.merge(base, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}, "d": 1}
+    assert reading.merge(base, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}, "d": 1}
     assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 1}
 
 
 def test_a_users_own_file_wins(root, tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text("scale: half\nmethods: {dmd: {params: {weight: 3}}}\n")
-    merged = config.read(root / "config", mine)
+    merged = reading.read(root / "config", mine)
     assert merged["scale"] == "half"
-    ours = config.read(root / "config")["methods"]["dmd"]["params"]
+    ours = reading.read(root / "config")["methods"]["dmd"]["params"]
     assert merged["methods"]["dmd"]["params"] == ours | {"weight": 3}
 
 
 def test_a_missing_file_says_where_to_run(tmp_path):
     with pytest.raises(InputError, match="run from the project's root"):
-        config.read(tmp_path)
+        reading.read(tmp_path)
 
 
 def test_a_file_that_is_not_yaml_is_named(root, tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text("a: [1")
     with pytest.raises(InputError, match=r"mine\.yaml is not valid YAML"):
-        config.read(root / "config", mine)
+        reading.read(root / "config", mine)
     mine.write_text("- a\n")
     with pytest.raises(InputError, match="expected a mapping of keys, found list"):
-        config.read(root / "config", mine)
+        reading.read(root / "config", mine)

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import json
 import subprocess
 import sys
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmd.errors import InputError
-from dmd.planning import config, consistency, declarations, plan
-from dmd.planning.declarations import hyper_parameters, methods
+from dmd.planning import bounds, config, consistency, declarations, describe, identity, plan
+from dmd.planning.declarations import declaration, methods
 
 
 def planned(content: dict, root) -> plan.Plan:
@@ -58,7 +59,7 @@ def test_the_paper_gives_a_number_for_every_row(content, root):
 def test_values_of_acdc_differ_where_the_methods_authors_say_so(content, root):
     made = planned(content, root)
     supervised, mcnet, dmd = (
-        made.runs[row(made, "table2", method, 3).runs[0]].spec for method in ("supervised", "mcnet", "dmd")
+        made.runs[row(made, "table2", method, 3).runs[0]].spec.training for method in ("supervised", "mcnet", "dmd")
     )
     assert supervised["schedule"] == {"kind": "poly", "power": 0.9}
     assert mcnet["schedule"] == dmd["schedule"] == {"kind": "constant"}
@@ -152,18 +153,18 @@ def test_curves_have_the_papers_grid_and_the_values_read_off_its_plots(content, 
 
 def test_a_description_of_a_figure_holds_what_it_is_drawn_from(content, root):
     made = planned(content, root)
-    described = json.loads(plan.describe_artefact(made.artefacts["fig3a"]))
-    assert (described["kind"], described["picture"]) == ("panel", "gradients")
-    assert described["losses"][0] == {"divergence": "dice", "weight": 4, "temperature": 2}
-    table = plan.describe_artefact(made.artefacts["table3"])
-    assert {"x", "line", "empty", "picture", "losses"}.isdisjoint(json.loads(table))
+    form = describe.describe_artefact(made.artefacts["fig3a"])["form"]
+    assert (form["kind"], form["picture"]) == ("panel", "gradients")
+    assert form["losses"][0] == {"divergence": "dice", "weight": 4, "temperature": 2}
+    table = describe.describe_artefact(made.artefacts["table3"])["form"]
+    assert set(table) == {"caption", "kind", "columns", "empty"}
 
 
 def test_what_empty_predictions_count_as_is_in_the_description_and_in_no_run(content, root):
     before = planned(content, root).artefacts["table3"]
     content["artefacts"]["table3"]["empty"] = "penalised"
     made = planned(content, root).artefacts["table3"]
-    assert json.loads(plan.describe_artefact(made))["empty"] == "penalised"
+    assert describe.describe_artefact(made)["form"]["empty"] == "penalised"
     assert made.runs == before.runs
 
 
@@ -200,7 +201,7 @@ def test_an_explicit_default_is_the_same_run(content, root):
 def test_adapted_values_apply_to_their_data_set_under_the_tuned_ones(content, root):
     content["methods"]["dmd"]["adapted"] = {"la": {"temperature": 3.0, "weight": 5.0}, "acdc": {"weight": 6.0}}
     made = planned(content, root)
-    specs = [made.runs[row(made, "table1", "dmd", labelled).runs[0]].spec for labelled in (8, 16)]
+    specs = [made.runs[row(made, "table1", "dmd", labelled).runs[0]].spec.training for labelled in (8, 16)]
     found = [(spec["method"]["params"]["temperature"], spec["method"]["params"]["weight"]) for spec in specs]
     assert found == [(3, 5), (1.93, 5)]
 
@@ -215,7 +216,9 @@ def test_a_row_is_reconstructed_on_the_data_sets_that_its_method_names(content, 
 def test_tuned_values_apply_to_their_budget_only(content, root):
     made = planned(content, root)
     temperature = {
-        labelled: made.runs[row(made, "table1", "dmd", labelled).runs[0]].spec["method"]["params"]["temperature"]
+        labelled: made.runs[row(made, "table1", "dmd", labelled).runs[0]].spec.training["method"]["params"][
+            "temperature"
+        ]
         for labelled in (8, 16)
     }
     assert temperature == {8: 2, 16: 1.93}
@@ -223,23 +226,33 @@ def test_tuned_values_apply_to_their_budget_only(content, root):
 
 def test_an_optional_parameter_left_null_keeps_every_id(content, root, monkeypatch):
     before = set(planned(content, root).runs)
+
+    def with_one_more(method: str) -> declarations.Declaration:
+        known = declaration(method)
+        fields = [(field.name, field.type) for field in dataclasses.fields(known.params)]
+        wider = dataclasses.make_dataclass("Params", [*fields, ("new", bounds.Positive | None)], frozen=True)
+        return dataclasses.replace(known, params=wider)
+
     for module in (declarations, consistency):
-        monkeypatch.setattr(module, "hyper_parameters", lambda method: [*hyper_parameters(method), "new"])
+        monkeypatch.setattr(module, "declaration", with_one_more)
     for method in methods():
         content["methods"][method]["params"]["new"] = None
     assert set(planned(content, root).runs) == before
+    content["methods"]["dmd"]["params"]["new"] = 0
+    assert "hyper-parameter 'new': Input should be greater than 0, found 0" in fault(content, root)
 
 
 def test_a_misspelt_default_is_refused_before_anything_is_trained(content, root):
     content["methods"]["dmd"]["params"]["lamda"] = 3
-    assert "methods.dmd: method 'dmd' has no hyper-parameter 'lamda'" in fault(content, root)
+    assert "methods.dmd: method 'dmd': unknown hyper-parameter 'lamda'" in fault(content, root)
     del content["methods"]["dmd"]["params"]["lamda"]
     del content["methods"]["dmd"]["params"]["weight"]
     assert "found none for weight" in fault(content, root)
 
 
 def test_a_method_that_is_not_for_the_dimensions_of_the_data_is_refused(content, root, monkeypatch):
-    monkeypatch.setattr(declarations, "dimensions", lambda method: (2,) if method == "dmd" else (2, 3))
+    planar = dataclasses.replace(declaration("dmd"), dimensions=(2,))
+    monkeypatch.setattr(declarations, "declaration", lambda name: planar if name == "dmd" else declaration(name))
     assert "method 'dmd' is for 2-D images only, found 3-D data" in fault(content, root)
 
 
@@ -313,7 +326,7 @@ def on_acdc(content: dict, root, *methods: str) -> plan.Plan:
 def test_values_on_acdc(content, root):
     made = on_acdc(content, root, *ON_ACDC)
     for line in made.artefacts["mine"].rows:
-        spec = made.runs[line.runs[0]].spec
+        spec = made.runs[line.runs[0]].spec.training
         assert (spec["schedule"]["kind"], spec["method"]["params"]) == ON_ACDC[line.method]
         assert spec["iterations"] == spec["reference_iterations"] == 30000
     assert [line.method for line in made.artefacts["mine"].rows if line.reconstructed] == ["cps", "dml", "dmd"]
@@ -327,14 +340,14 @@ def test_on_acdc_the_released_mc_net_is_the_one_there_is(content, root):
 def test_seeds_are_an_axis(content, root):
     made = planned(content, root)
     assert len(row(made, "table3", "dmd").runs) == 3
-    assert [made.runs[run].spec["seed"] for run in row(made, "table3", "dmd").runs] == [1337, 1338, 1339]
+    assert [made.runs[run].spec.training["seed"] for run in row(made, "table3", "dmd").runs] == [1337, 1338, 1339]
     assert len(row(made, "half/table3", "dmd").runs) == 1
 
 
 def test_a_method_that_trains_longer_in_its_paper_does_so_at_every_scale(content, root):
     content["artefacts"]["table3"]["runs"][0]["method"].append("mcnet_released")
     made = planned(content, root)
-    spec = made.runs[row(made, "half/table3", "mcnet_released").runs[0]].spec
+    spec = made.runs[row(made, "half/table3", "mcnet_released").runs[0]].spec.training
     half = content["scales"]["half"]["datasets"]["la"]["iterations"]
     assert spec["iterations"] == round(half * 15000 / 6000)
     assert spec["reference_iterations"] == 15000
@@ -360,13 +373,13 @@ def test_an_unknown_hyper_parameter_lists_the_known_and_the_nearest(content, roo
         "params": {"temprature": 2},
     }
     message = fault(content, root)
-    assert "'dmd' has no hyper-parameter 'temprature'; did you mean 'temperature'?" in message
+    assert "method 'dmd': unknown hyper-parameter 'temprature'; did you mean 'temperature'?" in message
     assert "temperature, weight, divergence" in message
 
 
 def test_a_hyper_parameter_of_the_wrong_kind_is_refused(content, root):
     content["methods"]["dml"]["params"]["temperature"] = "warm"
-    assert "'temperature' of 'dml' expects a number, found 'warm'" in fault(content, root)
+    assert "methods.dml: hyper-parameter 'temperature': Input should be a valid number" in fault(content, root)
 
 
 @pytest.mark.parametrize(
@@ -407,9 +420,9 @@ def test_weights_are_chosen_on_validation_patients_where_the_protocol_says_so(co
         "runs": [{"dataset": "acdc", "labelled": 3, "method": "dmd"}],
     }
     made = planned(content, root)
-    spec = made.runs[row(made, "flat", "dmd", 3).runs[0]].spec
+    spec = made.runs[row(made, "flat", "dmd", 3).runs[0]].spec.training
     assert (spec["selection"], spec["validate_every"]) == ("validation", 200)
-    spec = made.runs[row(made, "table1", "dmd", 8).runs[0]].spec
+    spec = made.runs[row(made, "table1", "dmd", 8).runs[0]].spec.training
     assert spec["selection"] == "last"
     assert "validate_every" not in spec
 
@@ -423,9 +436,9 @@ def test_a_number_of_validations_that_are_not_made_is_no_setting(content, root):
 def test_one_method_may_choose_on_the_test_patients_by_the_name_of_oracle(content, root):
     content["methods"]["dmd"]["training"]["la"] = {"selection": "oracle"}
     made = planned(content, root)
-    spec = made.runs[row(made, "table1", "dmd").runs[0]].spec
+    spec = made.runs[row(made, "table1", "dmd").runs[0]].spec.training
     assert (spec["selection"], spec["validate_every"]) == ("oracle", 200)
-    assert made.runs[row(made, "table1", "uamt").runs[0]].spec["selection"] == "last"
+    assert made.runs[row(made, "table1", "uamt").runs[0]].spec.training["selection"] == "last"
 
 
 def test_a_selection_without_validation_patients_or_interval_is_refused(content, root):
@@ -446,8 +459,8 @@ def test_unknown_scale_and_artefact_are_refused(content, root):
 
 def test_the_supervised_rows_fill_their_batches_with_labelled_cases(content, root):
     made = planned(content, root)
-    assert made.runs[row(made, "table1", "supervised", 80).runs[0]].spec["batch"] == {"size": 4, "labelled": 4}
-    assert made.runs[row(made, "table1", "dmd", 8).runs[0]].spec["batch"] == {"size": 4, "labelled": 2}
+    assert made.runs[row(made, "table1", "supervised", 80).runs[0]].spec.training["batch"] == {"size": 4, "labelled": 4}
+    assert made.runs[row(made, "table1", "dmd", 8).runs[0]].spec.training["batch"] == {"size": 4, "labelled": 2}
 
 
 values = st.recursive(
@@ -459,21 +472,21 @@ values = st.recursive(
 
 @given(values)
 def test_canonical_json_is_stable_under_a_round_trip(value):
-    text = plan.canonical(value)
-    assert plan.canonical(json.loads(text)) == text
+    text = identity.canonical(value)
+    assert identity.canonical(json.loads(text)) == text
 
 
 @given(st.dictionaries(st.text(max_size=4), st.integers(), min_size=1))
 def test_canonical_json_ignores_order_and_null_and_the_spelling_of_whole_numbers(entries):
     other = {key: float(value) for key, value in reversed(entries.items()) if abs(value) < 2**50}
     same = {key: value for key, value in entries.items() if key in other}
-    assert plan.canonical(other | {"a null": None}) == plan.canonical(same)
+    assert identity.canonical(other | {"a null": None}) == identity.canonical(same)
 
 
 def test_planning_imports_neither_torch_nor_numpy(root):
     code = (
-        "import sys; from pathlib import Path; from dmd.planning import config, plan; "
-        "plan.make(config.check(config.read())); "
+        "import sys; from pathlib import Path; from dmd.planning import config, plan, reading; "
+        "plan.make(config.check(reading.read())); "
         "print(sorted({'torch', 'numpy', 'mlflow', 'pandas', 'h5py'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dmd.planning import config, plan
+from dmd.planning import config, plan, reading
 
 from .halfway import make
 
@@ -12,7 +12,7 @@ from .halfway import make
 @pytest.fixture(scope="session")
 def planned() -> plan.Plan:
     root = Path(__file__).parents[2]
-    return plan.make(config.check(config.read(root / "config")), root)
+    return plan.make(config.check(reading.read(root / "config")), root)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dmd.data.store import Case, write_store
-from dmd.planning import plan
+from dmd.planning import describe, plan
 from dmd.report.style import SETTINGS, publish
 from dmd.report.tables import write_table as write_scores
 from dmd.runs.folder import RunFolder
@@ -28,7 +28,7 @@ def make(folder: Path, planned: plan.Plan) -> None:
         _evaluate(_train(folder, planned, rows[method].runs[0]), dice)
     with History(_run(folder, planned, rows["dml"].runs[0]).history) as history:
         history.append(1, {"loss": 2.0, "learning_rate": 0.01})
-    _store(folder, planned.runs[rows["cps"].runs[0]].spec["dataset"])
+    _store(folder, planned.runs[rows["cps"].runs[0]].spec.training["dataset"])
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(5, 3), layout="constrained")
         figure.subplots().plot([0, 1], [1, 0])
@@ -39,7 +39,7 @@ def describe(results: Path, planned: plan.Plan, name: str) -> Path:
     """Write the description of an artefact where the workflow does."""
     path = results / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(plan.describe_artefact(planned.artefacts[name]))
+    path.write_text(json.dumps(describe.describe_artefact(planned.artefacts[name])))
     return path
 
 
@@ -95,5 +95,5 @@ def _store(results: Path, identity: dict) -> None:
     image = np.arange(label.size, dtype=np.float32).reshape(SHAPE)
     cases = [Case(name, name, image, label, (1.0, 1.0, 1.0)) for name in "abc"]
     (results / "data").mkdir(parents=True)
-    path = results / "data" / f"{plan.store_name(identity)}.h5"
+    path = results / "data" / f"{identity.store_name(identity)}.h5"
     write_store(path, identity, ["background", "object"], {"test": list("abc")}, cases)

@@ -4,7 +4,7 @@ import dataclasses
 import pytest
 
 from dmd.errors import InputError
-from dmd.planning import plan
+from dmd.planning import describe, plan
 from dmd.report.comparison import COLUMNS, compare_table
 from dmd.report.tables import write_table
 
@@ -98,7 +98,7 @@ def test_other_patients_are_refused(tmp_path, dmd):
 
 def test_the_file_beside_the_table_holds_every_comparison(tmp_path, dmd):
     rows = row("A", 8, [add_run(tmp_path, shifted(2), seed=3)], {"dice": 80.0}), dmd
-    (tmp_path / "t.json").write_text(plan.describe_artefact(table(*rows)))
+    (tmp_path / "t.json").write_text(json.dumps(describe.describe_artefact(table(*rows))))
     write_table(tmp_path / "t.json", tmp_path, tmp_path / "t.csv")
     with (tmp_path / "t.comparison.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))

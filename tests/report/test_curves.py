@@ -4,7 +4,7 @@ import dataclasses
 import pytest
 
 from dmd.errors import InputError
-from dmd.planning import plan
+from dmd.planning import describe, plan
 from dmd.report.curves import draw, write_curve
 from dmd.report.scores import collect
 from dmd.report.style import GREY
@@ -37,7 +37,7 @@ def artefact(tmp_path) -> plan.Artefact:
 
 
 def written(artefact: plan.Artefact, tmp_path) -> None:
-    (tmp_path / "fig4.json").write_text(plan.describe_artefact(artefact))
+    (tmp_path / "fig4.json").write_text(json.dumps(describe.describe_artefact(artefact)))
     write_curve(tmp_path / "fig4.json", tmp_path / "runs", tmp_path / "fig4.png")
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from conftest import tiny_spec
+from conftest import tiny_training
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
@@ -23,7 +23,7 @@ from dmd.errors import InputError
 from dmd.methods import base
 from dmd.networks.build import Build
 from dmd.planning.declarations import dimensions, methods
-from dmd.planning.plan import store_name
+from dmd.planning.identity import store_name
 from dmd.report.page.cases import case_scores
 from dmd.report.page.comparison import comparison
 from dmd.report.page.figures import cut, figure
@@ -149,7 +149,7 @@ def test_slices_are_shown_as_they_are_stored_with_a_legend_of_their_classes(plan
     row = planned.artefacts["smoke/table2"].rows[0]
     run = RunFolder(tmp_path / "runs" / row.runs[0])
     run.write_spec(planned.runs[run.id].spec)
-    identity = run.read_spec()["dataset"]
+    identity = run.read_spec().training["dataset"]
     label = np.zeros((2, 110, 220), np.uint8)
     for value in (1, 2, 3):
         label[1, 20:60, 60 * value - 40 : 60 * value] = value
@@ -205,10 +205,10 @@ def test_no_two_loss_terms_of_a_method_look_alike(name, content, tiny_store):
     axes = max(dimensions(name))
     stanza = content["methods"][name]
     params = stanza["params"] | stanza.get("adapted", {}).get("la" if axes == 3 else "acdc", {})
-    spec, store = tiny_spec(axes, name, params), load_store(tiny_store[axes])
-    method = base.make(spec["method"], Build.from_spec(spec)).train()
+    spec, store = tiny_training(axes, name, params), load_store(tiny_store[axes])
+    method = base.make(spec["method"], Build.from_settings(spec)).train()
     method.start_training(spec["optimiser"])
-    batches = Batches(store, spec, method.companions(store.labelled(spec["labelled"])), method.targets)
+    batches = Batches(store, spec, method.extras(store.labelled(spec["labelled"])))
     terms = ["loss", *method.train_step(batches[0], 0)]
     assert len({(look["color"], str(look["linestyle"])) for look in looks(terms)}) == len(terms)
 
@@ -344,7 +344,7 @@ def test_names_from_outside_are_text_on_the_page(results, planned, table3, tmp_p
 
 
 def test_a_store_has_the_name_that_the_plan_gives_it(planned):
-    assert all(run.store == store_name(run.spec["dataset"]) for run in planned.runs.values())
+    assert all(run.store == store_name(run.spec.training["dataset"]) for run in planned.runs.values())
 
 
 def test_the_template_is_part_of_the_package(root):

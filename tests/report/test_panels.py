@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import tiny_training
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from dmd.data.store import load_store
 from dmd.errors import InputError
-from dmd.planning import plan
+from dmd.planning import describe, identity, plan
 from dmd.report.panels import pseudo_labels
 from dmd.report.panels.entropy import means
 from dmd.report.panels.probes import Entropies
@@ -32,8 +32,8 @@ LOSSES = (plan.Loss("dice", 4, 2), plan.Loss("kl", 1, 1))
 def runs(tiny_store, tmp_path_factory) -> dict[str, RunFolder]:
     folder, made = tmp_path_factory.mktemp("panels"), {}
     for name, params in METHODS.items():
-        spec = tiny_spec(3, name, params) | {"iterations": 8}
-        made[name] = RunFolder(folder / plan.run_id(spec))
+        spec = tiny_training(3, name, params) | {"iterations": 8}
+        made[name] = RunFolder(folder / identity.run_id(spec))
         made[name].write_spec(spec)
         train(made[name], tiny_store[3], "cpu")
     return made
@@ -46,7 +46,7 @@ def drawn(runs, tiny_store, tmp_path):
     def draw(picture: str, *methods: str, **settings) -> tuple[pd.DataFrame, pd.DataFrame]:
         rows = tuple(plan.Row(name, name.upper(), False, "la", 2, 4, {}, (runs[name].id,), {}) for name in methods)
         artefact = plan.Artefact("smoke/fig", "smoke", "panel", "A panel.", (), rows, picture=picture, **settings)
-        (tmp_path / "fig.json").write_text(plan.describe_artefact(artefact))
+        (tmp_path / "fig.json").write_text(json.dumps(describe.describe_artefact(artefact)))
         write_panel(tmp_path / "fig.json", runs["dmd"].path.parent, tiny_store[3], tmp_path / "fig.png", "cpu")
         assert imread(tmp_path / "fig.png").shape[1] == 1440
         assert b"A panel." in (tmp_path / "fig.png").read_bytes()

@@ -3,22 +3,22 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_cases, tiny_spec
+from conftest import tiny_cases, tiny_training
 
 from dmd.errors import InputError
 from dmd.losses import dice_distance, kl_released
 from dmd.methods.base import make
 from dmd.networks.build import Build
-from dmd.planning.plan import Loss
+from dmd.planning.artefacts import Loss
 from dmd.report.panels import probes
 
 CPU = torch.device("cpu")
 
 
 def method_of(name: str, params: dict):
-    spec = tiny_spec(3, name, params)
+    spec = tiny_training(3, name, params)
     torch.manual_seed(3)
-    return make(spec["method"], Build.from_spec(spec)).eval(), spec
+    return make(spec["method"], Build.from_settings(spec)).eval(), spec
 
 
 def test_the_entropy_of_a_coin_is_ln_2_and_of_a_hard_label_0():

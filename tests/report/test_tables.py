@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dmd.errors import InputError
-from dmd.planning import plan
+from dmd.planning import describe, identity, plan
 from dmd.report.scores import summarise
 from dmd.report.tables import write_table
 from dmd.runs.folder import RunFolder
@@ -45,7 +45,7 @@ def write_cases(path: Path, lines: list[dict]) -> None:
 
 def add_run(runs: Path, lines: list[dict], **settings) -> RunFolder:
     spec = SPEC | settings
-    run = RunFolder(runs / plan.run_id(spec))
+    run = RunFolder(runs / identity.run_id(spec))
     run.write_spec(spec)
     write_cases(run.cases, lines)
     return run
@@ -338,7 +338,7 @@ def test_a_planned_artefact_can_be_read(tmp_path, root, content):
 
     planned = plan.make(config.check(content), root).artefacts["smoke/table3"]
     path = tmp_path / "table3.json"
-    path.write_text(plan.describe_artefact(planned))
+    path.write_text(json.dumps(describe.describe_artefact(planned)))
     with pytest.raises(InputError, match=f"{planned.runs[0]}/spec.json, found no file"):
         write_table(path, tmp_path, tmp_path / "t.csv")
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from dmd.errors import InputError
-from dmd.planning.plan import run_id
+from dmd.planning.identity import run_id
 from dmd.runs.folder import RunFolder, find_run
 
 SPEC = {"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1}

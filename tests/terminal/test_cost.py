@@ -45,7 +45,7 @@ def leave(results, run: plan.Run, *files: str, device: str = "", seconds: float 
 def test_hours_are_steps_times_the_median_measured_step_of_the_same_method(made, checked, facts, tmp_path, capsys):
     """15 runs of 6000 steps. DMD: 0.1, 0.4, 0.7 s were measured, so 0.4; CPS: 0.3 s in the table; the rest unknown."""
     wanted = runs(made, "table3")
-    dmd = [run for run in wanted if run.spec["method"]["implementation"] == "dmd"]
+    dmd = [run for run in wanted if run.spec.training["method"]["implementation"] == "dmd"]
     for run, seconds in zip(dmd, (0.1, 0.4, 0.7), strict=False):
         leave(tmp_path, run, "weights.pt", "cases.csv", device="Some GPU", seconds=seconds)
     cost.show(wanted, made, checked, tmp_path, facts)
@@ -85,8 +85,8 @@ def test_a_step_measured_at_another_scale_is_scaled_by_voxels_and_width_and_said
     made, checked, facts, tmp_path, capsys
 ):
     """CPS at scale paper: 0.3 s for 112x112x80 voxels and 16 channels. Half: 64x64x32, 500 steps; smoke: 8 channels."""
-    (half,) = [run for run in runs(made, "half/table3") if run.spec["method"]["implementation"] == "cps"]
-    (smoke,) = [run for run in runs(made, "smoke/table3") if run.spec["method"]["implementation"] == "cps"]
+    (half,) = [run for run in runs(made, "half/table3") if run.spec.training["method"]["implementation"] == "cps"]
+    (smoke,) = [run for run in runs(made, "smoke/table3") if run.spec.training["method"]["implementation"] == "cps"]
     assert cost.pace(smoke.spec, {cost.key(half.spec): {"cpu": 4.0}}, {cost.key(half.spec): "half"}) == cost.Pace(
         4 * (32 * 32 * 16 * 8) / (64 * 64 * 32 * 16), "cpu", "half"
     )
@@ -104,7 +104,7 @@ def test_a_step_measured_at_another_scale_is_scaled_by_voxels_and_width_and_said
 
 def test_nothing_is_scaled_from_another_method_or_from_slices_to_volumes(made):
     def first(artefact: str, method: str) -> plan.Run:
-        return next(run for run in runs(made, artefact) if run.spec["method"]["implementation"] == method)
+        return next(run for run in runs(made, artefact) if run.spec.training["method"]["implementation"] == method)
 
     times = {cost.key(run.spec): {"cpu": 1.0} for run in (first("half/table2", "mcnet"), first("half/table3", "cps"))}
     assert cost.pace(first("half/table3", "mcnet").spec, times, {}) is None
@@ -119,7 +119,9 @@ def test_what_is_known_of_a_cpu_only_says_nothing_of_gpus(root, made, checked, t
 
 
 def test_step_times_on_a_gpu_go_before_those_on_a_cpu(made, checked, facts, tmp_path, capsys):
-    one, other, third = [run for run in runs(made, "table3") if run.spec["method"]["implementation"] == "mcnet"]
+    one, other, third = [
+        run for run in runs(made, "table3") if run.spec.training["method"]["implementation"] == "mcnet"
+    ]
     leave(tmp_path, one, "weights.pt", "cases.csv", device="cpu", seconds=0.01)
     leave(tmp_path, other, "weights.pt", "cases.csv", device="Some GPU", seconds=0.6)
     cost.show([third], made, checked, tmp_path, facts)

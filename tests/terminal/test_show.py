@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import tiny_spec
+from conftest import tiny_training
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +38,7 @@ FACTS = {
 
 @pytest.fixture
 def run(tiny_run) -> RunFolder:
-    return tiny_run(tiny_spec(2, "dmd", {"temperature": 2.0, "weight": 4, "divergence": "dice"}))
+    return tiny_run(tiny_training(2, "dmd", {"temperature": 2.0, "weight": 4, "divergence": "dice"}))
 
 
 def write_history(run: RunFolder, losses: list[float], **others: float) -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 from conftest import ROOT
 
-from dmd.planning import config, plan
+from dmd.planning import config, plan, reading
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History
 from dmd.runs.ownership import owned
@@ -18,7 +18,7 @@ from dmd.terminal.plan import KEYS, Standing, show, standing
 @pytest.fixture(scope="module")
 def half() -> list[plan.Run]:
     """The five runs of 500 iterations behind Table 3 at half resolution."""
-    made = plan.make(config.check(config.read(ROOT / "config")), ROOT)
+    made = plan.make(config.check(reading.read(ROOT / "config")), ROOT)
     return [made.runs[name] for name in made.artefacts["half/table3"].runs]
 
 

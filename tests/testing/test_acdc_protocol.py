@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import tiny_training
 from scipy import ndimage
 from torch import Tensor, nn
 
@@ -13,7 +13,7 @@ from dmd.data.batches import Batches
 from dmd.data.prepare import prepare
 from dmd.data.sources import acdc
 from dmd.data.store import Case, load_store, write_store
-from dmd.planning import config, plan
+from dmd.planning import config, describe, plan
 from dmd.report.scores import summarise
 from dmd.testing import prediction
 from dmd.testing.evaluation import evaluate_run
@@ -53,7 +53,7 @@ def test_scans_are_resized_segmented_resized_back_and_scored_class_by_class(real
     identity = {"name": "acdc", "revision": 1, "downsample": [1, 1, 1], "split": "some"}
     parts = {"train": [], "validation": [], "test": PATIENTS}
     write_store(tmp_path / "acdc.h5", identity, ["background", "right", "wall", "left"], parts, cases)
-    run = tiny_run(tiny_spec(2, "dmd", {}) | {"dataset": identity, "classes": 4, "patch": [256, 256]})
+    run = tiny_run(tiny_training(2, "dmd", {}) | {"dataset": identity, "classes": 4, "patch": [256, 256]})
 
     monkeypatch.setattr(prediction, "load_predictor", lambda *_: Thresholds())
     prediction.predict(run, tmp_path / "acdc.h5", "cpu")
@@ -78,7 +78,7 @@ def test_a_prepared_store_has_the_published_numbers_of_volumes_and_slices(root, 
     store = plan.Store("acdc", "acdc", {"name": "acdc", "revision": 1, "downsample": [1, 1, 1]})
     split = json.loads((root / "config" / "splits" / "acdc.json").read_text())["sha256"]
     store.identity["split"] = split
-    prepare(json.loads(plan.describe_store(checked, store)), real_data / "acdc", tmp_path / "acdc.h5")
+    prepare(describe.describe_store(checked, store), real_data / "acdc", tmp_path / "acdc.h5")
     data = load_store(tmp_path / "acdc.h5", store.identity)
     assert [len(data.cases(part)) for part in ("train", "validation", "test")] == [140, 20, 40]
 

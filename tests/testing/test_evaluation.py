@@ -3,7 +3,7 @@ import math
 
 import h5py
 import pytest
-from conftest import tiny_spec
+from conftest import tiny_training
 
 from dmd.data.store import load_store
 from dmd.errors import InputError
@@ -18,7 +18,7 @@ DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
 
 @pytest.fixture(params=[3, 2], ids=["volumes", "slices"])
 def predicted(request, tiny_store, tiny_run) -> tuple[RunFolder, object]:
-    run = tiny_run(tiny_spec(request.param, "dmd", DMD) | {"iterations": 2})
+    run = tiny_run(tiny_training(request.param, "dmd", DMD) | {"iterations": 2})
     train(run, tiny_store[request.param], "cpu")
     predict(run, tiny_store[request.param], "cpu")
     return run, tiny_store[request.param]
@@ -40,7 +40,7 @@ def test_every_test_case_class_and_post_processing_has_a_line(predicted):
     evaluate_run(run, store)
     found = lines(run)
     assert tuple(found[0]) == COLUMNS
-    classes = run.read_spec()["classes"] - 1
+    classes = run.read_spec().training["classes"] - 1
     keys = {(line["case"], line["class"], line["post_processing"]) for line in found}
     assert len(keys) == len(found) == 2 * classes * 2
 
@@ -49,7 +49,7 @@ def test_every_line_has_the_diagonal_of_its_volume(predicted):
     run, store = predicted
     evaluate_run(run, store)
     # Volumes of 22 x 20 x 18 with spacing 1, 1, 2, and stacks of 3 x 22 x 20 without.
-    voxel, mm = (34.7563, 46.6905) if run.read_spec()["dimensions"] == 3 else (29.8831, None)
+    voxel, mm = (34.7563, 46.6905) if run.read_spec().training["dimensions"] == 3 else (29.8831, None)
     for line in lines(run):
         assert float(line["diagonal_voxel"]) == pytest.approx(voxel, abs=1e-4)
         assert line["diagonal_mm"] == "" if mm is None else float(line["diagonal_mm"]) == pytest.approx(mm, abs=1e-4)

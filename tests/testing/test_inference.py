@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dmd.errors import InputError
 from dmd.methods.base import Predictor
 from dmd.networks.build import Build
-from dmd.planning import config
+from dmd.planning import config, reading
 from dmd.testing.inference import _tiles, predict_case, slice_by_slice, sliding_window, tiled, window_starts
 
 CPU = torch.device("cpu")
@@ -88,7 +88,7 @@ def test_the_last_window_ends_with_the_axis():
 
 
 def test_the_published_windows_of_the_la_test_scans_number_1128():
-    scaled = config.check(config.read(ROOT / "config")).scales["paper"].datasets["la"]
+    scaled = config.check(reading.read(ROOT / "config")).scales["paper"].datasets["la"]
     patch, stride = scaled.patch, scaled.stride
     counts = [
         math.prod(len(window_starts(*axis)) for axis in zip(shape, patch, stride, strict=True))

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 import torch
-from conftest import tiny_cases, tiny_spec
+from conftest import tiny_cases, tiny_training
 
 from dmd import cli
 from dmd.errors import InputError
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning.config import Dataset
-from dmd.planning.plan import run_id
+from dmd.planning.identity import run_id
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import save_tensors
 from dmd.testing.prediction import predict, predict_scan
@@ -37,11 +37,11 @@ DATASETS = {
 @pytest.fixture(scope="module", params=[3, 2], ids=["volumes", "slices"])
 def trained(request, tiny_store, tmp_path_factory) -> RunFolder:
     """A run whose network says each class somewhere, as one of a few steps need not; its spec tells the dimensions."""
-    spec = tiny_spec(request.param, "supervised", {"cross_entropy": 0.5, "dice": 0.5})
+    spec = tiny_training(request.param, "supervised", {"cross_entropy": 0.5, "dice": 0.5})
     run = RunFolder(tmp_path_factory.mktemp("runs") / run_id(spec))
     run.write_spec(spec)
     torch.manual_seed(0)
-    network = make(spec["method"], Build.from_spec(spec)).network.train()
+    network = make(spec["method"], Build.from_settings(spec)).network.train()
     head = [module for module in network.modules() if isinstance(module, CONVOLUTIONS)][-1]
     with torch.no_grad():
         for _ in range(50):
@@ -53,12 +53,12 @@ def trained(request, tiny_store, tmp_path_factory) -> RunFolder:
 
 
 def case_t0(run: RunFolder) -> np.ndarray:
-    return next(case.image for case in tiny_cases(run.read_spec()["dimensions"]) if case.name == "t0")
+    return next(case.image for case in tiny_cases(run.read_spec().training["dimensions"]) if case.name == "t0")
 
 
 def as_image(run: RunFolder, array: np.ndarray, spacing=(1.0, 1.0, 2.0)) -> sitk.Image:
     """The array of a store as a scan somewhere in the patient."""
-    volume = run.read_spec()["dimensions"] == 3
+    volume = run.read_spec().training["dimensions"] == 3
     image = sitk.GetImageFromArray(np.ascontiguousarray(array.T) if volume else array)
     image.SetSpacing(spacing)
     image.SetOrigin((-20, 30, 5))
@@ -125,7 +125,7 @@ def test_volumes_are_returned_by_class(trained, tmp_path):
     sitk.WriteImage(as_image(trained, case_t0(trained)), tmp_path / "scan.nrrd")
     found = predict_scan(trained, tmp_path / "scan.nrrd", tmp_path / "mask.nrrd", DATASETS, "cpu")
     mask = sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / "mask.nrrd"))
-    names = DATASETS[trained.read_spec()["dataset"]["name"]].classes[1:]
+    names = DATASETS[trained.read_spec().training["dataset"]["name"]].classes[1:]
     assert found == {name: pytest.approx(np.sum(mask == index) * 2 / 1000) for index, name in enumerate(names, 1)}
 
 
@@ -153,7 +153,7 @@ def test_the_command_finds_the_facts_in_the_configuration(trained, root, tmp_pat
 def test_what_cannot_work_is_refused_before_anything_is_computed(trained, tmp_path):
     scan = tmp_path / "scan.nrrd"
     sitk.WriteImage(as_image(trained, case_t0(trained)), scan)
-    name = trained.read_spec()["dataset"]["name"]
+    name = trained.read_spec().training["dataset"]["name"]
     newer = {name: DATASETS[name].model_copy(update={"revision": 2})}
     moved = RunFolder(tmp_path / trained.id)
     moved.write_spec(trained.read_spec())

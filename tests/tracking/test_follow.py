@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import tiny_training
 from mlflow import MlflowClient
 
 from dmd.data.store import digest
@@ -192,7 +192,7 @@ def test_a_follower_that_cannot_start_or_is_gone_stops_nothing(fresh, monkeypatc
 
 @pytest.mark.slow
 def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store, tiny_store, tiny_run):
-    run = tiny_run(tiny_spec(2, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}) | {"iterations": 40})
+    run = tiny_run(tiny_training(2, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}) | {"iterations": 40})
     command = [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(tiny_store[2]), "--save-every", "1"]
     command += ["--track", store, "--artefacts", "smoke/table3"]
     training = subprocess.Popen(command)
@@ -226,7 +226,7 @@ def test_a_server_that_comes_late_and_is_away_in_between_costs_no_point_and_no_t
 ):
     """A training with the process beside it: no server in the first third, one in the second, none in the last."""
     monkeypatch.setenv("SLURM_JOB_ID", "4711")  # a server is for the jobs of a cluster too
-    spec = tiny_spec(2, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}) | {"iterations": 30}
+    spec = tiny_training(2, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}) | {"iterations": 30}
     alone, run = tiny_run(spec, "alone"), tiny_run(spec)
     train(alone, tiny_store[2], "cpu", save_every=1)
     mirrored, told = [], []

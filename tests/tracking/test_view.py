@@ -16,7 +16,7 @@ from browser import LAUNCH, needed
 
 from dmd import cli
 from dmd.errors import InputError
-from dmd.planning import config, plan
+from dmd.planning import config, plan, reading
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import write_table
 from dmd.tracking.mirror import track_run
@@ -32,7 +32,7 @@ def compared(tmp_path, root) -> str:
     """A store with the five runs of Table 3 at scale `smoke`, and one that the table does not use."""
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     make_store(uri)
-    runs = plan.make(config.check(config.read(root / "config")), root).runs.values()
+    runs = plan.make(config.check(reading.read(root / "config")), root).runs.values()
     wanted = [run for run in runs if "smoke/table3" in run.wanted_by]
     other = next(run for run in runs if "smoke/table1" in run.wanted_by and "smoke/table3" not in run.wanted_by)
     for place, planned in enumerate([*wanted, other]):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import tiny_training
 
 from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
@@ -21,7 +21,7 @@ DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
 @pytest.fixture
 def trained(tiny_store, tiny_run) -> RunFolder:
     """A run that was never interrupted."""
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "straight")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "straight")
     train(run, tiny_store[3], "cpu", save_every=3)
     return run
 
@@ -78,7 +78,7 @@ def test_a_finished_run_is_left_alone(trained, tiny_store):
 @pytest.mark.slow
 @pytest.mark.parametrize(("after", "save_every"), [(1, 1), (4, 1), (5, 3), (8, 6)])
 def test_a_run_killed_at_any_moment_ends_in_the_same_bits(after, save_every, trained, tiny_store, tiny_run):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), f"killed-{after}")
+    run = tiny_run(tiny_training(3, "dmd", DMD), f"killed-{after}")
     process = start_and_signal(run, tiny_store[3], signal.SIGKILL, after, save_every)
     assert process.wait() == -signal.SIGKILL
     assert not run.weights.exists()
@@ -91,7 +91,7 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_bits(after, save_every, tra
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["save_tensors", "write_table", "write_json"])
 def test_a_run_killed_while_it_finishes_ends_in_the_same_bits(name, trained, tiny_store, tiny_run):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), f"finishing-{name}")
+    run = tiny_run(tiny_training(3, "dmd", DMD), f"finishing-{name}")
     code = (
         "import os, signal, sys; from pathlib import Path\n"
         "from dmd.training import loop; from dmd.runs.folder import RunFolder\n"
@@ -107,7 +107,7 @@ def test_a_run_killed_while_it_finishes_ends_in_the_same_bits(name, trained, tin
 
 @pytest.mark.slow
 def test_sigterm_saves_and_leaves_and_the_next_start_goes_on(trained, tiny_store, tiny_run):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "terminated")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "terminated")
     process = start_and_signal(run, tiny_store[3], signal.SIGTERM, 3)
     said = process.communicate()[1]
     assert process.returncode == 128 + signal.SIGTERM
@@ -119,7 +119,7 @@ def test_sigterm_saves_and_leaves_and_the_next_start_goes_on(trained, tiny_store
 
 @pytest.mark.slow
 def test_sigusr1_saves_and_goes_on(trained, tiny_store, tiny_run):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "asked")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "asked")
     process = start_and_signal(run, tiny_store[3], signal.SIGUSR1, 2)
     process.communicate()
     assert process.returncode == 0
@@ -128,7 +128,7 @@ def test_sigusr1_saves_and_goes_on(trained, tiny_store, tiny_run):
 
 @pytest.mark.slow
 def test_of_two_jobs_for_one_run_the_second_waits_and_finds_the_work_done(trained, tiny_store, tiny_run):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "twice")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "twice")
     processes = [
         subprocess.Popen(command(run, tiny_store[3]), stderr=subprocess.PIPE, text=True, env=os.environ | job)
         for job in ({"SLURM_JOB_ID": "1"}, {"SLURM_JOB_ID": "2"})
@@ -151,7 +151,7 @@ def test_a_training_that_was_replaced_while_it_slept_writes_nothing_more(
     """It falls asleep after the ``call``-th call of a function, with ``saved`` steps saved."""
     from dmd.runs import ownership
 
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "asleep")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "asleep")
     *holder, name = place.split(".")
     holder = getattr(loop, holder[0]) if holder else loop
     do, awake, calls = getattr(holder, name), time.monotonic(), []
@@ -194,7 +194,7 @@ def stop_after(run: RunFolder, store, steps: int, monkeypatch) -> None:
 
 
 def test_a_truncated_state_starts_the_run_over_with_a_warning(trained, tiny_store, tiny_run, monkeypatch):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "truncated")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "truncated")
     stop_after(run, tiny_store[3], 4, monkeypatch)
     os.truncate(run.state, run.state.stat().st_size // 2)
     with pytest.warns(UserWarning, match="is damaged .* starts over from its first step"):
@@ -203,7 +203,7 @@ def test_a_truncated_state_starts_the_run_over_with_a_warning(trained, tiny_stor
 
 
 def test_a_state_with_a_flipped_bit_is_not_mixed_in(trained, tiny_store, tiny_run, monkeypatch):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "flipped")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "flipped")
     stop_after(run, tiny_store[3], 4, monkeypatch)
     content = bytearray(run.state.read_bytes())
     content[len(content) // 2] ^= 1
@@ -214,7 +214,7 @@ def test_a_state_with_a_flipped_bit_is_not_mixed_in(trained, tiny_store, tiny_ru
 
 
 def test_a_history_shorter_than_its_state_starts_the_run_over(trained, tiny_store, tiny_run, monkeypatch):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "short")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "short")
     stop_after(run, tiny_store[3], 4, monkeypatch)
     run.history.unlink()
     with pytest.warns(UserWarning, match="holds 0 bytes"):
@@ -223,14 +223,14 @@ def test_a_history_shorter_than_its_state_starts_the_run_over(trained, tiny_stor
 
 
 def test_the_state_of_another_run_is_refused(trained, tiny_store, tiny_run):
-    other = tiny_run(tiny_spec(3, "dmd", DMD) | {"seed": 8})
+    other = tiny_run(tiny_training(3, "dmd", DMD) | {"seed": 8})
     other.state.write_bytes(trained.state.read_bytes())
     with pytest.raises(InputError, match=f"expected the state of run '{other.id}', found that of '{trained.id}'"):
         train(other, tiny_store[3], "cpu")
 
 
 def test_a_store_of_another_revision_is_refused(tiny_store, tiny_run):
-    spec = tiny_spec(3, "dmd", DMD)
+    spec = tiny_training(3, "dmd", DMD)
     run = tiny_run(spec | {"dataset": spec["dataset"] | {"revision": 2}})
     with pytest.raises(InputError, match="revision: expected 2, found 1"):
         train(run, tiny_store[3], "cpu")
@@ -238,7 +238,7 @@ def test_a_store_of_another_revision_is_refused(tiny_store, tiny_run):
 
 def exploding(factor: float) -> dict:
     """A training with huge gradients and a tiny learning rate, which grows by a factor after its fifth step of ten."""
-    return tiny_spec(3, "dmd", DMD | {"weight": 1e30}) | {
+    return tiny_training(3, "dmd", DMD | {"weight": 1e30}) | {
         "optimiser": {"lr": 1e-32, "momentum": 0, "weight_decay": 0},
         "schedule": {"kind": "step", "every": 2500, "factor": factor},
     }
@@ -278,7 +278,7 @@ def test_a_diverged_training_ends_the_command_with_status_3(tiny_store, tiny_run
 
 
 def test_a_full_disk_while_saving_keeps_the_previous_state(tiny_store, tiny_run):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "full")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "full")
     code = (
         "import resource, signal, sys; from pathlib import Path\n"
         "from dmd.training import loop; from dmd.runs.folder import RunFolder\n"
@@ -303,13 +303,13 @@ def test_the_noise_of_a_step_is_a_function_of_seed_and_step():
 
 
 def test_an_unknown_device_is_refused(tiny_store, tiny_run):
-    run = tiny_run(tiny_spec(3, "dmd", DMD))
+    run = tiny_run(tiny_training(3, "dmd", DMD))
     with pytest.raises(InputError, match="unknown device 'gpu'"):
         train(run, tiny_store[3], "gpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_cuda_where_there_is_none_is_refused(tiny_store, tiny_run):
-    run = tiny_run(tiny_spec(3, "dmd", DMD))
+    run = tiny_run(tiny_training(3, "dmd", DMD))
     with pytest.raises(InputError, match="sees no CUDA device; use --device cpu"):
         train(run, tiny_store[3], "cuda")

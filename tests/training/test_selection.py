@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import tiny_training
 
 from dmd.data.store import load_store
 from dmd.runs.folder import RunFolder
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 def spec(dimensions: int, **changes) -> dict:
-    return tiny_spec(dimensions, "dmd", DMD) | CHOSEN | changes
+    return tiny_training(dimensions, "dmd", DMD) | CHOSEN | changes
 
 
 def history(run: RunFolder) -> list[dict[str, str]]:
@@ -141,7 +141,7 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_bytes(after, tiny_store, ti
 
 
 def test_validating_changes_nothing_but_what_is_tested(tiny_store, tiny_run):
-    chosen, last = tiny_run(spec(2)), tiny_run(tiny_spec(2, "dmd", DMD))
+    chosen, last = tiny_run(spec(2)), tiny_run(tiny_training(2, "dmd", DMD))
     for run in (chosen, last):
         train(run, tiny_store[2], "cpu")
     seen = [{name: value for name, value in line.items() if name != "validation_dice"} for line in history(chosen)]
@@ -152,7 +152,7 @@ def test_validating_changes_nothing_but_what_is_tested(tiny_store, tiny_run):
 
 def test_the_last_weights_are_tested_without_a_look_at_any_other_case(tiny_store, tiny_run, monkeypatch):
     monkeypatch.setattr(selection, "predict_case", None)
-    run = tiny_run(tiny_spec(2, "dmd", DMD))
+    run = tiny_run(tiny_training(2, "dmd", DMD))
     train(run, tiny_store[2], "cpu")
     facts = json.loads(run.facts.read_text())
     assert facts["selected_step"] == 10

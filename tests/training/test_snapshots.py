@@ -1,6 +1,6 @@
 import pytest
 import torch
-from conftest import tiny_spec
+from conftest import tiny_training
 
 from dmd.errors import InputError
 from dmd.runs.tensors import save_tensors
@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def trained(tiny_store, tiny_run):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "straight")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "straight")
     train(run, tiny_store[3], "cpu", save_every=2)
     return run
 
@@ -35,7 +35,7 @@ def test_a_run_leaves_a_snapshot_at_each_of_them(trained):
 
 
 def test_snapshots_of_a_stopped_run_have_the_same_bytes(trained, tiny_store, tiny_run, monkeypatch):
-    run = tiny_run(tiny_spec(3, "dmd", DMD), "stopped")
+    run = tiny_run(tiny_training(3, "dmd", DMD), "stopped")
     save = loop.save_state
 
     def save_and_stop(path, state):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dmd.planning import config, plan
+from dmd.planning import config, plan, reading
 from dmd.terminal import cost
 from workflow.project import clone, jobs, snakemake
 
@@ -74,7 +74,7 @@ def test_the_page_of_a_scale_waits_for_what_is_built_and_knows_of_the_rest(copy,
 def test_the_page_is_made_anew_when_what_it_shows_is_newer(tmp_path, root):
     folder = clone(tmp_path)
     results, target = folder / "results", ("--", "results/smoke/report.html")
-    planned = plan.make(config.check(config.read(root / "config")), root)
+    planned = plan.make(config.check(reading.read(root / "config")), root)
     files = [folder / "docs/deviations.md", results / "smoke/report.html"]
     files += [results / f"{artefact.name}.json" for artefact in planned.of_scale("smoke")]
     for name in ("table3", "fig2"):
@@ -139,7 +139,7 @@ def test_the_plan_counts_the_jobs_that_are_submitted(copy, content, tmp_path, ca
 def test_the_time_limits_of_a_run_add_up_to_a_day_at_most(content):
     """Many partitions allow no more."""
     for scale in config.check(content).scales.values():
-        assert scale.jobs.train_minutes + scale.jobs.predict_minutes + scale.jobs.evaluate_minutes <= 24 * 60
+        assert scale.jobs.train_minutes + scale.jobs.test_minutes <= 24 * 60
 
 
 @pytest.mark.parametrize(

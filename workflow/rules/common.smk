@@ -1,4 +1,5 @@
 # The plan, and the questions that rules ask it.
+import dataclasses
 import json
 import shlex
 import sys
@@ -8,7 +9,9 @@ from snakemake.exceptions import WorkflowError
 
 from dmd.terminal import cluster
 from dmd.planning import config as configuration
+from dmd.planning import describe
 from dmd.planning import plan as planner
+from dmd.planning.identity import artefact_name, canonical
 from dmd.errors import InputError
 
 try:
@@ -37,7 +40,7 @@ onstart:
 
 
 # The page of each scale lies beside its artefacts.
-REPORTS = {planner.artefact_name("report", scale): scale for scale in CONFIG.scales}
+REPORTS = {artefact_name("report", scale): scale for scale in CONFIG.scales}
 
 
 wildcard_constraints:
@@ -49,12 +52,12 @@ wildcard_constraints:
 
 def artefacts_of(kind):
     """Return the names of all artefacts of a kind as a pattern for the wildcard of the rule that makes them."""
-    names = [name for name, entry in PLAN.artefacts.items() if entry.kind == kind]
+    names = [name for name, entry in PLAN.artefacts.items() if entry.form.kind == kind]
     return "|".join(names) or "(?!)"
 
 
 def run_spec(wildcards):
-    return planner.canonical(PLAN.runs[wildcards.run].spec)
+    return canonical(dataclasses.asdict(PLAN.runs[wildcards.run].spec))
 
 
 def run_store(wildcards):
@@ -84,11 +87,11 @@ def train_minutes(wildcards):
 
 
 def predict_minutes(wildcards):
-    return run_jobs(wildcards).predict_minutes
+    return run_jobs(wildcards).test_minutes
 
 
 def evaluate_minutes(wildcards):
-    return run_jobs(wildcards).evaluate_minutes
+    return run_jobs(wildcards).test_minutes
 
 
 def run_wanted_by(wildcards):
@@ -132,7 +135,7 @@ def tracking_attempt(wildcards):
 
 
 def store_description(wildcards):
-    return planner.describe_store(CONFIG, PLAN.stores[wildcards.store])
+    return canonical(describe.describe_store(CONFIG, PLAN.stores[wildcards.store]))
 
 
 def store_download(wildcards):
@@ -147,7 +150,7 @@ def download_facts(wildcards):
 
 
 def artefact_description(wildcards):
-    return planner.describe_artefact(PLAN.artefacts[wildcards.artefact])
+    return canonical(describe.describe_artefact(PLAN.artefacts[wildcards.artefact]))
 
 
 def artefact_cases(wildcards):
@@ -177,7 +180,7 @@ def panel_memory(wildcards):
 
 
 def panel_minutes(wildcards):
-    return panel_jobs(wildcards).predict_minutes
+    return panel_jobs(wildcards).test_minutes
 
 
 def panel_weights(wildcards):
@@ -205,7 +208,7 @@ def report_descriptions(wildcards):
 def report_artefacts(wildcards):
     """What the page waits for: what the configuration asks to build, and what is made and can be without training."""
     scale = REPORTS[wildcards.report]
-    asked = {planner.artefact_name(name, scale) for name in CONFIG.build}
+    asked = {artefact_name(name, scale) for name in CONFIG.build}
     return [
         f"results/{artefact.name}.csv"
         for artefact in PLAN.of_scale(scale)

@@ -52,8 +52,8 @@ def comparison(artefact: Artefact, runs: Path) -> Comparison | None:
 
 
 def _table(artefact: Artefact, post_processing: str, pairs: pd.DataFrame) -> Table:
-    columns = (Column("Method", words=True), Column("Labelled"), *_columns(artefact.columns))
-    rows = tuple(_row(lines, artefact.columns) for _, lines in pairs.groupby(list(ROW), sort=False))
+    columns = (Column("Method", words=True), Column("Labelled"), *_columns(artefact.form.columns))
+    rows = tuple(_row(lines, artefact.form.columns) for _, lines in pairs.groupby(list(ROW), sort=False))
     return Table(f"{anchor(artefact)}-comparison-{post_processing}", CAPTIONS[post_processing], columns, rows, NOTE)
 
 

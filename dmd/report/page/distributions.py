@@ -31,7 +31,7 @@ def distributions(artefact: Artefact, runs: Path) -> list[Picture]:
     names = [f"{row_name(row)}, {row.labelled}" if several else row_name(row) for row in rows]
     return [
         _picture(artefact, score, rows, names, [of[score].dropna() for of in scores])
-        for score in artefact.columns
+        for score in artefact.form.columns
         if rows
     ]
 

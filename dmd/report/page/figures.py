@@ -28,13 +28,13 @@ def figure(artefact: Artefact, results: Path) -> Picture | None:
     if not png.exists() or not svg.exists():
         return None
     with Image.open(png) as image:
-        caption = image.info.get("Description", artefact.caption)
+        caption = image.info.get("Description", artefact.form.caption)
     found = cut(svg.read_text(encoding="utf-8"))
     if not found:
         raise InputError(f"expected a figure with its caption at {svg}, found none; delete it and make it again")
     text, *size = found
     width, height = (length * PIXELS_PER_INCH / POINTS_PER_INCH for length in size)
-    return from_svg(text, width, height, f"{title(artefact)}: {artefact.caption}", caption)
+    return from_svg(text, width, height, f"{title(artefact)}: {artefact.form.caption}", caption)
 
 
 def cut(svg: str) -> tuple[str, float, float] | None:

@@ -2,7 +2,8 @@
 
 import re
 
-from dmd.planning.plan import Artefact, Row, canonical
+from dmd.planning.identity import canonical
+from dmd.planning.plan import Artefact, Row
 
 
 def title(artefact: Artefact) -> str:
@@ -50,7 +51,7 @@ def digests(runs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 def file(artefact: Artefact) -> str:
     """Return the file that says that an artefact is made, below the folder of results."""
-    return f"{artefact.name}.{'csv' if artefact.kind == 'table' else 'png'}"
+    return f"{artefact.name}.{'csv' if artefact.form.kind == 'table' else 'png'}"
 
 
 def command(artefact: Artefact) -> str:

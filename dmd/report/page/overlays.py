@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from dmd.data.store import Case, Store, load_store
-from dmd.planning.plan import Artefact, Row, store_name
+from dmd.planning.identity import store_name
+from dmd.planning.plan import Artefact, Row
 from dmd.report.page.cases import case_scores
 from dmd.report.page.image import Picture, from_pixels
 from dmd.report.page.naming import setting_name
@@ -55,8 +56,8 @@ def worst_cases(artefacts: Iterable[Artefact], runs: Path, data: Path) -> Iterat
     stores: dict[Path, Store] = {}
     rows = {row.runs: row for artefact in artefacts for row in evaluated(artefact, runs).rows}
     for row in rows.values():
-        spec = RunFolder(runs / row.runs[0]).read_spec()
-        path = data / f"{store_name(spec['dataset'])}.h5"
+        training = RunFolder(runs / row.runs[0]).read_spec().training
+        path = data / f"{store_name(training['dataset'])}.h5"
         absent = [
             file for file in (path, *(RunFolder(runs / run).predictions for run in row.runs)) if not file.exists()
         ]
@@ -64,9 +65,9 @@ def worst_cases(artefacts: Iterable[Artefact], runs: Path, data: Path) -> Iterat
             yield Worst(setting_name(row), (), missing=f"{absent[0]} is missing")
             continue
         if path not in stores:
-            stores[path] = load_store(path, spec["dataset"], parts=["test"])
+            stores[path] = load_store(path, training["dataset"], parts=["test"])
         legend = tuple((name, colour(value)) for value, name in enumerate(stores[path].classes) if value)
-        pictures = tuple(_pictures(row, spec, runs, stores[path]))
+        pictures = tuple(_pictures(row, training, runs, stores[path]))
         yield Worst(setting_name(row), pictures, legend if len(legend) > 1 else ())
 
 
@@ -75,14 +76,14 @@ def colour(value: int) -> str:
     return COLOURS[(value - 1) % len(COLOURS)]
 
 
-def _pictures(row: Row, spec: dict[str, Any], runs: Path, store: Store) -> Iterator[Picture]:
+def _pictures(row: Row, training: dict[str, Any], runs: Path, store: Store) -> Iterator[Picture]:
     cases = {case.name: case for case in store.cases("test")}
     worst = case_scores(row, runs).sort_values("dice", kind="stable").drop_duplicates("case").head(SHOWN)
     for line in worst.to_dict("records"):
         run, case = RunFolder(runs / line["run"]), cases[line["case"]]
         with h5py.File(run.predictions, "r") as file:
             prediction = file[case.name][()]
-        axis = 2 if spec["dimensions"] == 3 else 0
+        axis = 2 if training["dimensions"] == 3 else 0
         index = worst_plane(prediction, case.label, axis)
         place = f"{case.name}, plane {index + 1} of {case.label.shape[axis]}"
         score = f"Dice {line['dice']:.1f} %"

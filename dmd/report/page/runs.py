@@ -3,12 +3,13 @@
 import json
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError
-from dmd.planning.plan import Artefact, store_name
+from dmd.planning.identity import store_name
+from dmd.planning.plan import Artefact
 from dmd.report.page.image import Picture
 from dmd.report.page.naming import setting_name, title
 from dmd.report.page.table import ABSENT, Cell, Column, Table, number
@@ -89,23 +90,23 @@ def _cost(entry: Entry) -> tuple[Cell, ...]:
         number(facts.get("wall_seconds", nan) / 60, 1),
         number(facts.get("seconds_per_step", nan), 3),
         number(facts.get("peak_memory_mb", nan), 0),
-        number(facts.get("attempts", nan), 0),
+        number(len(facts["attempts"]) if "attempts" in facts else nan, 0),
     )
 
 
 def _entry(run: RunFolder, name: str, names: tuple[str, ...], used_by: tuple[str, ...], results: Path) -> Entry:
     spec = run.read_spec()
     folder = shlex.quote(str(run.path))
-    store = shlex.quote(str(results / "data" / f"{store_name(spec['dataset'])}.h5"))
+    store = shlex.quote(str(results / "data" / f"{store_name(spec.training['dataset'])}.h5"))
     return Entry(
         id=name,
         names=names,
         used_by=used_by,
         state=run.stage,
-        seed=spec["seed"],
+        seed=spec.training["seed"],
         facts=_facts(run),
         curve=training_curve(run),
-        spec=json.dumps(spec, indent=2),
+        spec=json.dumps(asdict(spec), indent=2),
         by_workflow=f"snakemake --cores 2 -- results/runs/{name}/cases.csv",
         by_hand=tuple(f"dmd {step} {folder} --store {store}" for step in ("train", "predict-test", "evaluate")),
     )

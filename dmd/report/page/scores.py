@@ -46,7 +46,7 @@ def score_table(artefact: Artefact, runs: Path) -> Table | None:
         return None
     lines = iter(collect(done, runs).to_dict("records"))
     rows = [_row(artefact, row, next(lines) if _evaluated(row, runs) else None) for row in artefact.rows]
-    caption = f"Scale {artefact.scale}. {artefact.caption}"
+    caption = f"Scale {artefact.scale}. {artefact.form.caption}"
     note = NOTE.format(selections="; ".join(selections(done, runs)), empty=empty_predictions(artefact))
     note += RECONSTRUCTED if any(row.reconstructed for row in artefact.rows) else ""
     return Table(f"{anchor(artefact)}-scores", caption, tuple(_columns(artefact)), tuple(rows), note)
@@ -64,9 +64,9 @@ def component_table(artefact: Artefact, runs: Path) -> Table | None:
     if not done.rows:
         return None
     columns = [Column("Method", words=True), Column("Labelled")]
-    columns += [Column(name, HEADINGS[score]) for score in artefact.columns for name in ("ours", "change")]
+    columns += [Column(name, HEADINGS[score]) for score in artefact.form.columns for name in ("ours", "change")]
     lines = collect(done, runs).to_dict("records")
-    rows = [_component_row(row, artefact.columns, line) for row, line in zip(done.rows, lines, strict=True)]
+    rows = [_component_row(row, artefact.form.columns, line) for row, line in zip(done.rows, lines, strict=True)]
     return Table(f"{anchor(artefact)}-component", COMPONENT_NOTE, tuple(columns), tuple(rows))
 
 
@@ -80,17 +80,17 @@ def _component_row(row: Row, scores: tuple[str, ...], line: dict[str, Any]) -> t
 
 
 def _columns(artefact: Artefact) -> Iterable[Column]:
-    yield Column("Point" if artefact.kind == "curve" else "Method", words=True)
+    yield Column("Point" if artefact.form.kind == "curve" else "Method", words=True)
     yield Column("Patients")
-    for score in artefact.columns:
+    for score in artefact.form.columns:
         yield from (Column(name, HEADINGS[score]) for name in ("ours", "paper", "diff."))
     yield from (Column("Seeds"), Column("Empty"), Column("Runs", words=True))
 
 
 def _row(artefact: Artefact, row: Row, line: dict[str, Any] | None) -> tuple[Cell, ...]:
-    name = point_name(row) if artefact.kind == "curve" else row_name(row)
+    name = point_name(row) if artefact.form.kind == "curve" else row_name(row)
     cells = [Cell(name), Cell(f"{row.labelled} + {row.unlabelled}", row.labelled)]
-    for score in artefact.columns:
+    for score in artefact.form.columns:
         paper = row.paper.get(score, float("nan"))
         if line:
             mean = line[f"{score}_mean"]

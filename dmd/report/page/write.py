@@ -8,6 +8,7 @@ from pathlib import Path
 import jinja2
 
 from dmd.files import write_text
+from dmd.planning.artefacts import Scored
 from dmd.planning.plan import Artefact
 from dmd.progress import track
 from dmd.report.page import distributions, figures, naming, overlays, readings, runs, scores
@@ -53,7 +54,7 @@ def write_page(artefacts: Sequence[Artefact], results: Path, output: Path, devia
     InputError
         A file that exists is not what it should be.
     """
-    tables = [artefact for artefact in artefacts if artefact.kind == "table"]
+    tables = [artefact for artefact in artefacts if artefact.form.kind == "table"]
     made = (_section(artefact, results) for artefact in track("report", artefacts))
     sections = [section for section in made if section]
     entries, missing = runs.list_runs(artefacts, results)
@@ -77,13 +78,13 @@ def write_page(artefacts: Sequence[Artefact], results: Path, output: Path, devia
 
 def _section(artefact: Artefact, results: Path) -> Section | None:
     """Return what there is of an artefact; None where there is nothing."""
-    is_table = artefact.kind == "table"
+    is_table = artefact.form.kind == "table"
     section = Section(
         id=naming.anchor(artefact),
         title=naming.title(artefact),
         command=naming.command(artefact),
         made=_made(artefact, results),
-        scores=scores.score_table(artefact, results / "runs") if artefact.columns else None,
+        scores=scores.score_table(artefact, results / "runs") if isinstance(artefact.form, Scored) else None,
         component=scores.component_table(artefact, results / "runs") if is_table else None,
         comparison=comparison(artefact, results / "runs") if is_table else None,
         distributions=distributions.distributions(artefact, results / "runs") if is_table else [],

@@ -38,12 +38,12 @@ def _measure(scene: Scene) -> tuple[pd.DataFrame, dict[str, probes.Entropies]]:
     lines, first = [], {}
     trained = list(scene.trained())
     progress, done = Progress(scene.artefact.name, len(trained) * len(scene.cases)), 0
-    for row, run, spec in trained:
-        method = snapshots.load_trained(run, spec, scene.device)
+    for row, run, training in trained:
+        method = snapshots.load_trained(run, training, scene.device)
         for case in scene.cases:
-            for peer, found in enumerate(probes.entropies(method, case, spec, scene.device), 1):
+            for peer, found in enumerate(probes.entropies(method, case, training, scene.device), 1):
                 first.setdefault(row.label, found)
-                place = {"method": row.method, "label": row.label, "run": run.id, "seed": spec["seed"]}
+                place = {"method": row.method, "label": row.label, "run": run.id, "seed": training["seed"]}
                 lines.append(place | {"case": case.name, "peer": peer} | means(found))
             done += 1
             progress.report(done)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from dmd.planning.plan import Loss
+from dmd.planning.artefacts import Loss
 from dmd.progress import Progress
 from dmd.report.curves import NAMES
 from dmd.report.panels import probes
@@ -29,7 +29,7 @@ BARS = {
 
 def panel(scene: Scene) -> Panel:
     """Draw the plane with the gradients of every loss, their enlarged branch, and the shares of their energy."""
-    losses, shown = scene.artefact.losses, scene.cases[0]
+    losses, shown = scene.artefact.form.losses, scene.cases[0]
     numbers, found = _measure(scene, losses)
     index = fullest_plane(shown.label > 0)
     planes = [size[..., index] for size in found.sizes]
@@ -53,12 +53,12 @@ def _measure(scene: Scene, losses: tuple[Loss, ...]) -> tuple[pd.DataFrame, prob
     lines, first = [], None
     trained = list(scene.trained())
     progress = Progress(scene.artefact.name, len(trained) * len(scene.cases))
-    for _, run, spec in trained:
-        method = snapshots.load_trained(run, spec, scene.device)
+    for _, run, training in trained:
+        method = snapshots.load_trained(run, training, scene.device)
         for case in scene.cases:
-            found = probes.gradients(method, case, losses, spec, scene.device)
+            found = probes.gradients(method, case, losses, training, scene.device)
             first = first or found
-            lines += _lines(found, losses, {"run": run.id, "seed": spec["seed"], "case": case.name})
+            lines += _lines(found, losses, {"run": run.id, "seed": training["seed"], "case": case.name})
             progress.report(len(lines) // len(losses))
     return pd.DataFrame(lines), first
 

@@ -11,13 +11,13 @@ from dmd.data.store import Case
 from dmd.errors import InputError
 from dmd.methods.base import Method, class_probabilities
 from dmd.methods.dmd import DIVERGENCES
-from dmd.planning.plan import Loss
+from dmd.planning.artefacts import Loss
 from dmd.testing.inference import tiled
 
 
-def pseudo_label(predictor: nn.Module, case: Case, spec: dict[str, Any], device: torch.device) -> np.ndarray:
+def pseudo_label(predictor: nn.Module, case: Case, training: dict[str, Any], device: torch.device) -> np.ndarray:
     """Return the foreground ``(X, Y, Z)`` bool that a network would teach with: any class but the background."""
-    (probabilities,) = tiled(predictor, case.image, spec["patch"], device, spec["precision"])
+    (probabilities,) = tiled(predictor, case.image, training["patch"], device, training["precision"])
     return _foreground(probabilities)
 
 
@@ -30,7 +30,7 @@ class Gradients:
 
 
 def gradients(
-    method: Method, case: Case, losses: tuple[Loss, ...], spec: dict[str, Any], device: torch.device
+    method: Method, case: Case, losses: tuple[Loss, ...], training: dict[str, Any], device: torch.device
 ) -> Gradients:
     r"""Differentiate distillation losses between two peers with respect to the logits of the first.
 
@@ -38,7 +38,7 @@ def gradients(
 
     over the channels of a voxel; the loss is that of the whole case, as a batch of one.
     """
-    first, second = _peers(method, case, spec, device)
+    first, second = _peers(method, case, training, device)
     return Gradients(_foreground(class_probabilities(first)), tuple(_gradient(loss, first, second) for loss in losses))
 
 
@@ -58,10 +58,10 @@ class Entropies:
     guidance: np.ndarray
 
 
-def entropies(method: Method, case: Case, spec: dict[str, Any], device: torch.device) -> list[Entropies]:
+def entropies(method: Method, case: Case, training: dict[str, Any], device: torch.device) -> list[Entropies]:
     """Return the entropy in nats, per peer, of what it predicts (T = 1) and of what it teaches."""
     found = []
-    for logits in _peers(method, case, spec, device):
+    for logits in _peers(method, case, training, device):
         probabilities = class_probabilities(logits)
         pair = (entropy(tensor)[0].cpu().numpy() for tensor in (probabilities, method.guidance(logits)))
         found.append(Entropies(_foreground(probabilities), *pair))
@@ -77,12 +77,14 @@ def entropy(probabilities: Tensor) -> Tensor:
     return torch.special.entr(probabilities.float()).sum(dim=1)
 
 
-def _peers(method: Method, case: Case, spec: dict[str, Any], device: torch.device) -> list[Tensor]:
+def _peers(method: Method, case: Case, training: dict[str, Any], device: torch.device) -> list[Tensor]:
     """Return the logits ``(1, K, X, Y, Z)`` of the peers."""
-    peers = [output[None] for output in tiled(method.peers, case.image, spec["patch"], device, spec["precision"])]
+    peers = [
+        output[None] for output in tiled(method.peers, case.image, training["patch"], device, training["precision"])
+    ]
     if len(peers) != 2:
         raise InputError(
-            f"method '{spec['method']['implementation']}' has no two networks that teach each other, so that there is "
+            f"method '{training['method']['implementation']}' has no two networks that teach each other, so that there is "
             "no guidance to look at; leave it out of the panel"
         )
     return peers

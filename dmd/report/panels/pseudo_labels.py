@@ -30,25 +30,25 @@ def panel(scene: Scene) -> Panel:
 
 def _measure(scene: Scene, index: int) -> tuple[pd.DataFrame, Masks]:
     lines, masks = [], {}
-    points = sum(len(_points(spec)) for _, _, spec in scene.trained())
+    points = sum(len(_points(training)) for _, _, training in scene.trained())
     progress, done = Progress(scene.artefact.name, points * len(scene.cases)), 0
-    for row, run, spec in scene.trained():
-        for step in _points(spec):
-            predictor = snapshots.load_snapshot(run, spec, step, scene.device)
+    for row, run, training in scene.trained():
+        for step in _points(training):
+            predictor = snapshots.load_snapshot(run, training, step, scene.device)
             for case in scene.cases:
-                mask = pseudo_label(predictor, case, spec, scene.device)
+                mask = pseudo_label(predictor, case, training, scene.device)
                 if case is scene.cases[0]:
                     masks.setdefault((row.label, step), mask[..., index])
-                place = {"method": row.method, "label": row.label, "run": run.id, "seed": spec["seed"]}
-                when = {"step": step, "fraction": step / spec["iterations"], "case": case.name}
+                place = {"method": row.method, "label": row.label, "run": run.id, "seed": training["seed"]}
+                when = {"step": step, "fraction": step / training["iterations"], "case": case.name}
                 lines.append(place | when | {"dice": 100 * mean_dice(mask, case.label > 0, classes=2)})
                 done += 1
                 progress.report(done)
     return pd.DataFrame(lines), masks
 
 
-def _points(spec: dict) -> list[int]:
-    return [*snapshots.steps(spec["iterations"]), spec["iterations"]]
+def _points(training: dict) -> list[int]:
+    return [*snapshots.steps(training["iterations"]), training["iterations"]]
 
 
 def _draw(numbers: pd.DataFrame, masks: Masks, truth: np.ndarray) -> Figure:

@@ -30,7 +30,7 @@ class Scene:
         for row in self.artefact.rows:
             for name in row.runs:
                 run = RunFolder(self.runs / name)
-                yield row, run, run.read_spec()
+                yield row, run, run.read_spec().training
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from dmd.data.store import load_store
 from dmd.devices import choose_device
 from dmd.errors import InputError
 from dmd.files import write_text
-from dmd.report.description import read_description, setting
+from dmd.planning import artefacts
+from dmd.planning.describe import read_artefact
+from dmd.report.description import setting
 from dmd.report.panels import entropy, gradients, pseudo_labels
 from dmd.report.panels.scene import Panel, Scene
 from dmd.report.scores import settings
@@ -46,14 +48,14 @@ def write_panel(description: Path, runs: Path, store: Path, output: Path, device
     """
     if output.suffix != ".png":
         raise InputError(f"expected a file name that ends in .png for the figure, found {output}")
-    artefact = read_description(description, "panel")
-    spec = RunFolder(runs / artefact.runs[0]).read_spec()
-    data = load_store(store, spec["dataset"], parts=["train"])
-    scene = Scene(artefact, runs, data.unlabelled(spec["labelled"]), choose_device(device))
+    artefact = read_artefact(description, artefacts.Panel)
+    training = RunFolder(runs / artefact.runs[0]).read_spec().training
+    data = load_store(store, training["dataset"], parts=["train"])
+    scene = Scene(artefact, runs, data.unlabelled(training["labelled"]), choose_device(device))
     with mpl.rc_context(SETTINGS):
-        panel = PICTURES[artefact.picture](scene)
+        panel = PICTURES[artefact.form.picture](scene)
     write_text(output.with_suffix(".csv"), panel.numbers.round(6).to_csv(index=False, lineterminator="\n"))
     pixels = panel.pixels.to_csv(index=False, lineterminator="\n", float_format="%.6g")
     write_text(output.with_suffix(".pixels.csv"), pixels)
-    caption = f"{setting(artefact, settings(artefact, runs))} {artefact.caption} {panel.note}"
+    caption = f"{setting(artefact, settings(artefact, runs))} {artefact.form.caption} {panel.note}"
     publish(panel.figure, caption, artefact.runs, output)

@@ -1,0 +1,76 @@
+"""The forms of artefacts: one type per kind, the same in the configuration, in the plan and in JSON."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat, model_validator
+
+from dmd.planning.strict import Axis, Name, Strict, Value
+
+# What an empty prediction counts as, see `dmd.testing.metrics.treat_empty`.
+Empty = Literal["no_distance", "as_published", "penalised"]
+Score = Literal["dice", "jaccard", "hd95_voxel", "asd_voxel", "hd95_mm", "asd_mm"]
+
+
+class Block(Strict):
+    """Runs of an artefact: every list is an axis, the block is their product."""
+
+    dataset: Name | Axis[Name]
+    method: Name | Axis[Name]
+    labelled: int | Axis[int]
+    params: dict[str, Value | Axis[Value]] = {}
+
+
+class Loss(Strict):
+    """A distillation loss whose gradient is drawn: ``weight * divergence`` at a temperature."""
+
+    divergence: Literal["dice", "kl", "kl_bernoulli"]
+    weight: PositiveFloat
+    temperature: PositiveFloat
+
+
+class Form(Strict):
+    """What every artefact has: a caption, and the blocks whose runs it shows (in JSON its rows stand instead)."""
+
+    caption: str
+    runs: list[Block] = Field(default=[], exclude=True)
+
+
+class Scored(Form):
+    """Shows the scores ``columns``; ``empty`` names what empty predictions count as."""
+
+    columns: Annotated[Axis[Score], Field(min_length=1)]
+    empty: Empty = "no_distance"
+
+
+class Table(Scored):
+    """A line per row."""
+
+    kind: Literal["table"]
+
+
+class Curve(Scored):
+    """The scores over the hyper-parameter ``x``, with one ``line`` per value of another."""
+
+    kind: Literal["curve"]
+    x: str
+    line: str | None = None
+
+
+class Panel(Form):
+    """A ``picture`` of trained networks; ``gradients`` are of ``losses``."""
+
+    kind: Literal["panel"]
+    picture: Literal["pseudo_labels", "gradients", "entropy"]
+    losses: list[Loss] = []
+
+    @model_validator(mode="after")
+    def _have_losses_where_gradients_are_drawn(self) -> "Panel":
+        if bool(self.losses) != (self.picture == "gradients"):
+            raise ValueError(f"expected `losses` for the picture 'gradients' and no other, found them {self._found()}")
+        return self
+
+    def _found(self) -> Any:
+        return f"with '{self.picture}'" if self.losses else "missing"
+
+
+AnyForm = Annotated[Table | Curve | Panel, Field(discriminator="kind")]

@@ -1,0 +1,103 @@
+"""What the workflow writes down for its steps: settings of a run, facts of a store, an artefact with its rows."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from dmd.errors import InputError
+from dmd.files import write_json
+from dmd.planning.artefacts import AnyForm, Curve, Panel, Table
+from dmd.planning.config import Config
+from dmd.planning.plan import Artefact, Plan, Row
+from dmd.planning.resolve import Store
+
+FORM: TypeAdapter[AnyForm] = TypeAdapter(AnyForm)
+ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(tuple[Row, ...])
+F = TypeVar("F", Table, Curve, Panel)
+
+
+def describe(name: str, plan: Plan, config: Config) -> tuple[str, dict[str, Any]]:
+    """Return where the description of a run, store or artefact lies below results/, and what it says.
+
+    Raises
+    ------
+    InputError
+        Nothing that is planned has the name.
+    """
+    if name in plan.runs:
+        return f"runs/{name}/spec.json", asdict(plan.runs[name].spec)
+    if name in plan.stores:
+        return f"data/{name}.json", describe_store(config, plan.stores[name])
+    if name in plan.artefacts:
+        return f"{name}.json", describe_artefact(plan.artefacts[name])
+    raise InputError(
+        f"expected the name of a planned run, store or artefact, found '{name}'. `dmd plan` lists the runs; "
+        f"stores: {', '.join(plan.stores)}; artefacts: {', '.join(plan.artefacts)}"
+    )
+
+
+def describe_store(config: Config, store: Store) -> dict[str, Any]:
+    """Return what `dmd step prepare` and `dmd step check` work from: the identity of a store and its facts."""
+    return {"identity": store.identity, "dataset": config.datasets[store.dataset].model_dump()}
+
+
+def describe_artefact(artefact: Artefact[Any]) -> dict[str, Any]:
+    """Return what an artefact is made from, for whoever has only the runs."""
+    rows = [asdict(row) for row in artefact.rows]
+    return {"name": artefact.name, "scale": artefact.scale, "form": artefact.form.model_dump(), "rows": rows}
+
+
+def read_artefact(path: Path, kind: type[F]) -> Artefact[F]:
+    """Read the description of an artefact of one kind.
+
+    Raises
+    ------
+    InputError
+        The file is missing or describes something else.
+    """
+    artefact = read_any(path)
+    if not isinstance(artefact.form, kind):
+        raise InputError(
+            f"expected the description of a {kind.__name__.lower()} at {path}, found that of a {artefact.form.kind}"
+        )
+    return artefact
+
+
+def read_any(path: Path) -> Artefact[Any]:
+    """Read the description of an artefact of any kind.
+
+    Raises
+    ------
+    InputError
+        The file is missing or describes something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        form, rows = FORM.validate_python(content["form"]), ROWS.validate_python(content["rows"])
+        return Artefact(content["name"], content["scale"], form, rows)
+    except FileNotFoundError:
+        raise InputError(f"expected the description of a table or figure at {path}, found no file") from None
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise InputError(
+            f"expected the description of a table or figure at {path}, found another content ({error!r}); delete the "
+            "file and have it made again"
+        ) from None
+
+
+def write(name: str, plan: Plan, config: Config, results: Path) -> Path:
+    """Write the description of a run, store or artefact where the workflow looks for it; one that is right stays."""
+    place, content = describe(name, plan, config)
+    path = results / place
+    if not _says(path, content):
+        write_json(path, content)
+    return path
+
+
+def _says(path: Path, content: dict[str, Any]) -> bool:
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(content)))
+    except (OSError, ValueError):
+        return False

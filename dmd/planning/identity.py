@@ -1,0 +1,78 @@
+"""What a run is called: canonical JSON, the hash of what decides its weights, and the names made from it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+# Raised when the loop, the batches or the augmentation change what is trained on; methods and data sets have revisions
+# of their own (config/methods.yaml, config/datasets.yaml).
+CODE = 1
+DIGITS = 10  # of a hash in a name: with 10,000 runs two share one with a probability of 5e-5, and planning refuses them
+RUN = rf"[a-z0-9_-]+-\d+-[a-z0-9_.-]+-[0-9a-f]{{{DIGITS}}}"  # as a regular expression
+NAME = r"[a-z0-9_-]+"  # of an artefact, a data set, a method or a scale
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The settings of a run: ``training`` decides its weights and so its name, ``testing`` how they are tested."""
+
+    training: dict[str, Any]
+    testing: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Name of the run."""
+        return run_id(self.training)
+
+    @property
+    def inference(self) -> dict[str, Any]:
+        """What `dmd.testing.inference.predict_case` reads."""
+        return {name: self.training[name] for name in ("dimensions", "patch", "precision")} | self.testing
+
+
+def run_id(training: dict[str, Any]) -> str:
+    """Name a run: ``la-8-dmd-08a3938455`` is data set, budget, implementation and hash of all training settings.
+
+    >>> run_id({"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1})
+    'la-8-dmd-05cd839185'
+    """
+    digest = hashlib.sha256(canonical(training).encode()).hexdigest()[:DIGITS]
+    return f"{training['dataset']['name']}-{training['labelled']}-{training['method']['implementation']}-{digest}"
+
+
+def store_name(identity: dict[str, Any]) -> str:
+    """Return the name of the store that has an identity, which stands in the ``dataset`` of every run.
+
+    >>> store_name({"name": "la", "downsample": [2, 2, 2]})
+    'la-2x2x2'
+    """
+    return f"{identity['name']}-{'x'.join(str(factor) for factor in identity['downsample'])}"
+
+
+def artefact_name(name: str, scale: str) -> str:
+    """Return the path of an artefact under results/ without its ending: the paper's scale has no folder."""
+    return name if scale == "paper" else f"{scale}/{name}"
+
+
+def scale_of(artefact: str) -> str:
+    """Return the scale that stands in the path of an artefact.
+
+    >>> scale_of("half/table3"), scale_of("table3")
+    ('half', 'paper')
+    """
+    return artefact.split("/")[0] if "/" in artefact else "paper"
+
+
+def canonical(value: Any) -> str:
+    """Return JSON with one spelling per value: sorted keys, 2.0 written as 2, keys that are ``None`` left out."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as canonical JSON has it: lists for tuples, whole numbers as such, nothing that is ``None``."""
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items() if entry is not None}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,67 @@
+"""YAML files into one dictionary: strictly read, a user's laid over the project's."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dmd.errors import InputError
+
+FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [key for key in dict.fromkeys(map(str, keys)) if list(map(str, keys)).count(key) > 1]
+        if twice:
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"expected each key once in the mapping from line {line} on, found '{twice[0]}' again")
+        return super().construct_mapping(node, deep)
+
+
+def read(folder: Path = Path("config"), *own: Path) -> dict[str, Any]:
+    """Merge the project's YAML files and then a user's ``own`` files, later ones winning.
+
+    Raises
+    ------
+    InputError
+        A file is missing or is not a YAML mapping.
+    """
+    merged: dict[str, Any] = {}
+    for path in [folder / name for name in FILES] + list(own):
+        merged = merge(merged, read_file(path))
+    return merged
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Read one file.
+
+    Raises
+    ------
+    InputError
+        It is missing, is no UTF-8 or no YAML, has a key twice, or holds no mapping.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise InputError(f"expected a configuration file at {path}, found none; run from the project's root") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"expected a configuration file in UTF-8 at {path}: {error}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
+    return content
+
+
+def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``change`` laid over it, dictionary by dictionary (as Snakemake does)."""
+    merged = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged

@@ -1,0 +1,182 @@
+"""The settings of one run, resolved from the layers of the configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dmd.errors import InputError, lookup
+from dmd.planning.config import Config, Method, Protocol, ScaledDataset, Training
+from dmd.planning.declarations import declaration, require_dimensions, require_names, require_params
+from dmd.planning.identity import CODE, Spec, plain, store_name
+from dmd.planning.splits import Split
+from dmd.planning.strict import Value
+
+
+@dataclass(frozen=True)
+class Store:
+    """A prepared data set: its facts in the configuration and the identity that its file carries."""
+
+    name: str
+    dataset: str
+    identity: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a block at one scale: everything that an artefact says of a run but the seed.
+
+    ``where`` says in messages who asks.
+    """
+
+    where: str
+    scale: str
+    dataset: str
+    labelled: int
+    method: str
+    params: dict[str, Value]
+
+
+class Resolver:
+    """Lays the configuration's layers over each other, with the splits at hand."""
+
+    def __init__(self, config: Config, splits: Mapping[str, Split]) -> None:
+        self.config, self.splits = config, splits
+
+    def data(self, cell: Cell) -> ScaledDataset:
+        """Return what stands for the data set at the scale."""
+        scaled: ScaledDataset = lookup(self.config.scales[cell.scale].datasets, cell.dataset, "data set", cell.where)
+        return scaled
+
+    def store(self, cell: Cell) -> Store:
+        """Return the prepared data that the run is trained on."""
+        scaled = self.data(cell)
+        identity = {
+            "name": scaled.data,
+            "revision": self.config.datasets[scaled.data].revision,
+            "downsample": scaled.downsample,
+            "split": self.splits[scaled.data].sha256,
+        }
+        return Store(store_name(identity), scaled.data, identity)
+
+    def unlabelled(self, cell: Cell) -> int:
+        """Return how many patients the run learns from without their labels."""
+        if self._batches(cell) == "labelled":
+            return 0
+        return len(self.splits[self.data(cell).data].parts["train"]) - cell.labelled
+
+    def spec(self, cell: Cell, seed: int) -> Spec:
+        """Return the settings of one run.
+
+        Raises
+        ------
+        InputError
+            The cell asks for a method, data set, budget or hyper-parameter that does not exist or does not fit.
+        """
+        scale, scaled, protocol = self.config.scales[cell.scale], self.data(cell), self.config.protocols[cell.dataset]
+        facts, source = self.config.datasets[scaled.data], self._source(cell)
+        require_dimensions(self._implementation(cell), facts.dimensions, cell.where)
+        changes = self._training(cell)
+        reference = changes.iterations or protocol.iterations
+        selection = changes.selection or protocol.selection
+        self._require_budget(cell, scaled)
+        self._require_selection(cell, scaled, selection)
+        looks = selection != "last"
+        training = {
+            "dataset": self.store(cell).identity,
+            "dimensions": facts.dimensions,
+            "classes": len(facts.classes),
+            "labelled": cell.labelled,
+            "method": {
+                "implementation": self._implementation(cell),
+                "revision": source.revision,
+                "params": self._params(cell),
+            },
+            "network": {"kind": protocol.network, "width": scale.width},
+            "patch": scaled.patch,
+            "batch": _batch(protocol, self._batches(cell)),
+            # A method that trains longer in its own paper trains longer at every scale, in proportion.
+            "iterations": round(scaled.iterations * reference / protocol.iterations),
+            "reference_iterations": reference,
+            "optimiser": protocol.optimiser.model_dump(),
+            "schedule": (changes.schedule or protocol.schedule).model_dump(),
+            "precision": scale.precision,
+            "selection": selection,
+            "validate_every": scaled.validate_every if looks else None,
+            "validation_stride": scaled.stride if looks else None,
+            "seed": seed,
+            "code": CODE,
+        }
+        return Spec(plain(training), plain({"stride": scaled.stride}))
+
+    def _method(self, cell: Cell) -> Method:
+        method: Method = lookup(self.config.methods, cell.method, "method", cell.where)
+        return method
+
+    def _implementation(self, cell: Cell) -> str:
+        return self._method(cell).implementation or cell.method
+
+    def _source(self, cell: Cell) -> Method:
+        """Return the stanza of the implementation, which has the revision and every hyper-parameter."""
+        name = self._implementation(cell)
+        source = self.config.methods[name]
+        declaration(name)
+        if source.revision is None:
+            raise InputError(f"{cell.where}: method '{name}' has no revision; add `revision: 1` to its stanza")
+        return source
+
+    def _layers(self, cell: Cell) -> list[Method]:
+        """Return the stanzas that apply, the later over the earlier."""
+        source, row = self._source(cell), self._method(cell)
+        return [source] if row is source else [source, row]
+
+    def _training(self, cell: Cell) -> Training:
+        """Lay what the stanzas change in the protocol over each other, key by key."""
+        found = [layer.training[cell.dataset] for layer in self._layers(cell) if cell.dataset in layer.training]
+        given = [{key: getattr(change, key) for key in change.model_fields_set} for change in found]
+        return Training.model_construct(**{key: value for change in given for key, value in change.items()})
+
+    def _batches(self, cell: Cell) -> str:
+        given = [layer.batches for layer in self._layers(cell) if layer.batches]
+        return given[-1] if given else "two_stream"
+
+    def _params(self, cell: Cell) -> dict[str, Value]:
+        """Lay the hyper-parameters over each other: those of the implementation, of the row, of the artefact."""
+        implementation, resolved = self._implementation(cell), dict[str, Value]()
+        for layer in self._layers(cell):
+            resolved |= layer.params
+            resolved |= layer.adapted.get(cell.dataset, {})
+            resolved |= layer.tuned.get(cell.dataset, {}).get(cell.labelled, {})
+        require_names(implementation, cell.params, f"{cell.where}, method '{cell.method}'")
+        return require_params(implementation, resolved | cell.params, f"{cell.where}, method '{cell.method}'")
+
+    def _require_budget(self, cell: Cell, scaled: ScaledDataset) -> None:
+        patients = len(self.splits[scaled.data].parts["train"])
+        if not 1 <= cell.labelled <= patients:
+            raise InputError(
+                f"{cell.where}: expected a budget of 1 to {patients} labelled patients of '{scaled.data}', found "
+                f"{cell.labelled}"
+            )
+        if self._batches(cell) == "two_stream" and cell.labelled == patients:
+            raise InputError(
+                f"{cell.where}: with all {patients} patients of '{scaled.data}' labelled no unlabelled case is left "
+                "for a semi-supervised method; lower the budget or use a supervised method"
+            )
+
+    def _require_selection(self, cell: Cell, scaled: ScaledDataset, selection: str) -> None:
+        if selection == "last":
+            return
+        if selection == "validation" and not self.splits[scaled.data].parts.get("validation"):
+            raise InputError(
+                f"{cell.where}: `selection: validation` needs patients to choose on, but the split of '{scaled.data}' "
+                "has none in its part 'validation'; use `selection: last`"
+            )
+        if scaled.validate_every is None:
+            raise InputError(
+                f"{cell.where}: `selection: {selection}` needs the number of iterations between two validations; add "
+                "`validate_every` to the data set in config/scales.yaml"
+            )
+
+
+def _batch(protocol: Protocol, batches: str) -> dict[str, int]:
+    size = protocol.batch.size
+    return {"size": size, "labelled": size if batches == "labelled" else protocol.batch.labelled}

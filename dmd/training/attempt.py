@@ -1,0 +1,198 @@
+"""One process at work on a run: it owns the run, its state, its history and what signals ask of it."""
+
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dmd.devices import peak_memory_mb
+from dmd.files import write_json, write_text
+from dmd.methods.base import Method
+from dmd.progress import Progress
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import History, write_table
+from dmd.runs.ownership import owned
+from dmd.runs.state import State, load_state, save_state
+from dmd.runs.tensors import save_tensors
+from dmd.training import snapshots
+from dmd.training.provenance import changes, provenance
+
+SAVE = (signal.SIGUSR1,)  # saves and goes on
+LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # saves and leaves
+
+
+class DivergedError(RuntimeError):
+    """A loss term or a weight is not finite; the last good state is kept."""
+
+
+class Attempt:
+    """Owns a run while the ``with`` block lasts; waits while another process does.
+
+    Parameters
+    ----------
+    run : RunFolder
+        Folder of the run.
+    save_every : int
+        Steps between two saved states.
+    saved : callable
+        Told the size in bytes of the history that belongs to the state, at the start and whenever that was saved.
+
+    Attributes
+    ----------
+    state : State
+        What the training goes on from, after `resume`.
+    """
+
+    state: State
+
+    def __init__(self, run: RunFolder, save_every: int, saved: Callable[[int], None]) -> None:
+        self.run, self.save_every, self.saved = run, save_every, saved
+        self.training = run.read_spec().training
+        self.held = ExitStack()
+
+    def __enter__(self) -> "Attempt":
+        self.owner = self.held.enter_context(owned(self.run.owner, self.run.id))
+        self.run.clear_leftovers()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.held.close()
+
+    def resume(self, method: Method, device: torch.device) -> None:
+        """Take up the saved state, or begin one; from here on steps are noted and signals heeded."""
+        self.method, self.device = method, device
+        found = load_state(self.run.state, self.run.id, self.run.history, device)
+        self.state = found or State(run=self.run.id, step=0, history_size=0, seconds=0.0, attempts=[], training={})
+        if found:
+            method.load_training_state(found.training)
+            print(f"{self.run.id}: going on from step {found.step}", file=sys.stderr)
+        self.owner.require()
+        if not self._ended():
+            self._say_where_from()
+        self.history = self.held.enter_context(History(self.run.history, self.state.history_size))
+        self.asked = self.held.enter_context(_signals())
+        self.progress = Progress(self.run.id, self.training["iterations"], self.state.step)
+        self.started = time.monotonic() - self.state.seconds
+        self.saved(self.state.history_size)
+
+    def note(self, step: int, terms: dict[str, Tensor], values: dict[str, float]) -> None:
+        """Write into the history what ``step`` steps came to: the loss terms, and further values.
+
+        Raises
+        ------
+        DivergedError
+            A term is infinite or NaN.
+        """
+        numbers = _numbers(terms)
+        self._require_finite(numbers, step)
+        self.owner.require()
+        self.history.append(step, {"loss": sum(numbers.values()), **numbers, **values})
+        self.progress.report(step, numbers)
+        self.state.step, self.state.seconds = step, time.monotonic() - self.started
+
+    def keep(self, best: dict[str, Any] | None) -> None:
+        """Save what is due after the step: a snapshot, the state; leave if a signal asked for that.
+
+        Raises
+        ------
+        DivergedError
+            A weight is infinite or NaN; what was saved before stays.
+        """
+        asked = set(self.asked)
+        self.asked -= asked
+        due = bool(asked) or self.state.step % self.save_every == 0 or self._ended()
+        if due or self.state.step in snapshots.steps(self.training["iterations"]):
+            self._require_finite_weights()
+            snapshots.keep(self.run, self.method, self.state.step, self.training["iterations"])
+        if due:
+            self._save(best)
+        for number in asked.intersection(LEAVE):
+            name = signal.Signals(number).name
+            print(f"{self.run.id}: stopped by {name}, saved at step {self.state.step}", file=sys.stderr)
+            raise SystemExit(128 + number)
+
+    def finish(self, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Write what the training came to: the weights to test, the history as a table, ``run.json``."""
+        self.owner.require()
+        save_tensors(self.run.weights, weights)
+        write_table(self.run.history, self.run.history_table)
+        cost = {
+            "wall_seconds": round(self.state.seconds, 1),
+            "seconds_per_step": round(self.state.seconds / self.state.step, 4),
+            "peak_memory_mb": round(peak_memory_mb(self.device)),
+        }
+        # What the last attempt was made by stands on top; all of them, in order, below.
+        latest = {
+            name: value for name, value in self.state.attempts[-1].items() if name not in ("first_step", "changes")
+        }
+        steps = {"run": self.run.id, "steps": self.state.step}
+        write_json(self.run.facts, steps | facts | cost | latest | {"attempts": self.state.attempts})
+
+    def _ended(self) -> bool:
+        return bool(self.state.step == self.training["iterations"])
+
+    def _say_where_from(self) -> None:
+        """Note what this attempt is made by; what the code has beside its commit is kept as a patch."""
+        number, patch = len(self.state.attempts) + 1, changes()
+        made_by = provenance(self.device, self.training["method"]["implementation"])
+        if patch:
+            write_text(self.run.changes(number), patch)
+        kept = self.run.changes(number).name if patch else None
+        self.state.attempts.append({"first_step": self.state.step + 1, **made_by, "changes": kept})
+
+    def _save(self, best: dict[str, Any] | None) -> None:
+        self.state.history_size = self.history.commit()
+        self.state.training, self.state.best = self.method.training_state(), best
+        self.owner.require()
+        save_state(self.run.state, self.state)
+        self.saved(self.state.history_size)
+
+    def _require_finite(self, terms: dict[str, float], step: int) -> None:
+        bad = {name: value for name, value in terms.items() if not math.isfinite(value)}
+        if bad:
+            raise DivergedError(
+                f"{self.run.id}: at step {step} the loss terms {bad} are not finite (all terms: {terms}). "
+                f"{self._kept()}; lower the learning rate or the weight of that term"
+            )
+
+    def _require_finite_weights(self) -> None:
+        """Look at what the step's update made, before it is kept: the terms are those of the weights before it."""
+        held = self.method.state_dict()
+        bad = [name for name, tensor in held.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+        if bad:
+            raise DivergedError(
+                f"{self.run.id}: after step {self.state.step} {len(bad)} of {len(held)} tensors are not finite, "
+                f"'{bad[0]}' first. {self._kept()}; lower the learning rate or the weight of a term"
+            )
+
+    def _kept(self) -> str:
+        there = self.run.state.exists()
+        return f"{self.run.state} keeps the last good state" if there else "No state was saved before"
+
+
+def _numbers(terms: dict[str, Tensor]) -> dict[str, float]:
+    """Return the terms as numbers with one transfer from the device."""
+    return dict(zip(terms, torch.stack(list(terms.values())).float().tolist(), strict=True))
+
+
+@contextmanager
+def _signals() -> Iterator[set[int]]:
+    """Collect signals in a set instead of dying of them; only the main thread can. What is ignored stays so."""
+    received: set[int] = set()
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    caught = [number for number in (*SAVE, *LEAVE) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda number, _: received.add(number)) for number in caught}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
