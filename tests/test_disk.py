@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import tiny_training
+from conftest import tiny_testing, tiny_training
 
 from dmd import cli
 from dmd.files import locked, write_json
-from dmd.planning.identity import run_id
+from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, read_steps
 from dmd.runs.ownership import owned
@@ -25,7 +25,7 @@ from dmd.tracking.usage import Usage
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a file system or become another user")
-SPEC = tiny_training(3, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"})
+SPEC = Spec(tiny_training(3, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}), tiny_testing(3))
 
 
 def train(run: RunFolder, store: Path) -> subprocess.Popen:
@@ -50,7 +50,7 @@ def disk(tmp_path) -> Iterator[Path]:
 @as_root
 @pytest.mark.slow
 def test_a_disk_that_fills_up_ends_the_training_with_status_4_and_costs_nothing(disk, tiny_store):
-    run = RunFolder(disk / run_id(SPEC))
+    run = RunFolder(disk / SPEC.id)
     run.write_spec(SPEC)
     first = train(run, tiny_store[3])
     while not run.state.exists():
@@ -83,7 +83,7 @@ def shared() -> Iterator[RunFolder]:
     """The folder of a run that everybody can write to; pytest's own is private."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        run = RunFolder(Path(folder) / run_id(SPEC))
+        run = RunFolder(Path(folder) / SPEC.id)
         run.write_spec(SPEC)
         run.path.chmod(0o2777)
         yield run

@@ -106,8 +106,8 @@ class Batches:
         if not self.unlabelled and self.size > self.from_labelled:
             raise InputError(
                 f"expected unlabelled patients for {self.size - self.from_labelled} of the {self.size} cases of a "
-                f"batch, found none with {training['labelled']} labelled patients; lower the budget or use a supervised "
-                "method"
+                f"batch, found none with {training['labelled']} labelled patients; lower the budget or use a "
+                "supervised method"
             )
 
     @property

@@ -25,9 +25,9 @@ class Method(nn.Module):
     """A way to learn from labelled and unlabelled images.
 
     Its file declares the hyper-parameters as a frozen dataclass ``Params`` without defaults (config/methods.yaml is
-    their only home) of the types in `dmd.planning.bounds`; the class builds its networks in ``__init__(params, build)`` and
-    defines `losses` and `predictor`. ``dimensions`` says for which images it is defined; planning reads both from the
-    source, so they are literal.
+    their only home) of the types in `dmd.planning.bounds`; the class builds its networks in ``__init__(params, build)``
+    and defines `losses` and `predictor`. ``dimensions`` says for which images it is defined; planning reads both from
+    the source, so they are literal.
     """
 
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)

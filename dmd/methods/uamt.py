@@ -21,8 +21,8 @@ class Params:
     ``supervised`` weighs cross-entropy and Dice, ``consistency`` is the maximum of the warm-up over ``rampup`` units of
     150 iterations, ``decay`` and ``noise`` are the teacher's, ``forwards`` times ``copies`` the number of stochastic
     passes (see `dmd.networks.teacher.Teacher.passes`), ``certain`` the share of the last threshold below which the
-    entropy must lie at first. That ``threshold``, in nats, is ln 2 and the ``divisor`` of the consistency 2, whatever the number of
-    classes, as released, where nothing else is given.
+    entropy must lie at first. That ``threshold``, in nats, is ln 2 and the ``divisor`` of the consistency 2, whatever
+    the number of classes, as released, where nothing else is given.
     """
 
     supervised: NonNegative

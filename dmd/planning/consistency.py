@@ -40,7 +40,8 @@ def require_consistent(config: Config, patients: Mapping[str, int]) -> None:
             raise InputError(f"config: artefacts.{name}.runs: expected at least one block of runs, found none")
     for name in config.keep:
         lookup(config.methods, name, "method", "config: keep")
-    for name, method in config.methods.items():
+    # Implementations first: a fault of theirs is theirs, and not that of a row that shares it.
+    for name, method in sorted(config.methods.items(), key=lambda entry: entry[1].implementation is not None):
         _require_method(config, name, method, patients)
 
 

@@ -32,15 +32,14 @@ def test_a_trained_network_beats_an_untrained_one_clearly(artefact, labelled, ro
     run.write_spec(planned.spec)
     train(run, tmp_path / "store.h5", "cpu")
 
+    classes = planned.spec.training["classes"]
     torch.manual_seed(planned.spec.training["seed"])
-    untrained = make(planned.spec.training["method"], Build.from_settings(planned.spec)).predictor.eval()
-    trained = load_predictor(run, planned.spec, CPU)
+    untrained = make(planned.spec.training["method"], Build.from_settings(planned.spec.training)).predictor.eval()
+    trained = load_predictor(run, planned.spec.training, CPU)
     cases = load_store(tmp_path / "store.h5", planned.spec.training["dataset"], parts=["test"]).cases("test")[:6]
     before, after = (
         sum(
-            mean_dice(
-                predict_case(network, case.image, planned.spec, CPU), case.label, planned.spec.training["classes"]
-            )
+            mean_dice(predict_case(network, case.image, planned.spec.inference, CPU), case.label, classes)
             for case in cases
         )
         / len(cases)

@@ -1,7 +1,7 @@
 import pytest
 
 from dmd.errors import InputError
-from dmd.planning import config, reading
+from dmd.planning import config
 
 
 def fault(content: dict) -> str:
@@ -65,15 +65,19 @@ def test_a_schedule_takes_the_numbers_of_its_kind(content):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("table3", {"columns": []}, "table takes ['columns'], found none"),
-        ("table3", {"x": "weight"}, "table takes ['columns'], found ['columns', 'x']"),
-        ("fig4", {"x": None}, "curve takes ['columns', 'x'], found ['columns', 'line']"),
-        ("fig2", {"picture": "pseudo_label"}, "artefacts.fig2.picture"),
-        ("fig2", {"empty": "penalised"}, "pseudo_labels takes ['picture'], found ['empty', 'picture']"),
+        ("table3", {"columns": []}, "artefacts.table3.table.columns: List should have at least 1 item"),
+        ("table3", {"x": "weight"}, "unknown key 'x'"),
+        ("fig4", {"x": None}, "artefacts.fig4.curve.x: Input should be a valid string"),
+        ("fig2", {"picture": "pseudo_label"}, "artefacts.fig2.panel.picture"),
+        ("fig2", {"empty": "penalised"}, "unknown key 'empty'"),
         ("table3", {"empty": "nan"}, "Input should be 'no_distance', 'as_published' or 'penalised'"),
-        ("fig3a", {"losses": []}, "gradients takes ['losses', 'picture'], found ['picture']"),
+        ("fig3a", {"losses": []}, "expected `losses` for the picture 'gradients' and no other, found them missing"),
         ("fig4", {"lines": "divergence"}, "unknown key 'lines'; did you mean 'line'?"),
-        ("fig3a", {"losses": [{"divergence": "dice", "weight": 4, "temperature": 0}]}, "fig3a.losses.0.temperature"),
+        (
+            "fig3a",
+            {"losses": [{"divergence": "dice", "weight": 4, "temperature": 0}]},
+            "panel.losses.0.temperature",
+        ),
     ],
 )
 def test_an_artefact_takes_the_keys_of_its_kind(content, name, change, message):
@@ -81,31 +85,26 @@ def test_an_artefact_takes_the_keys_of_its_kind(content, name, change, message):
     assert message in fault(content)
 
 
-def test_merge_goes_through_dictionaries_and_replaces_lists():
-    base = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
-    assert reading.merge(base, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}, "d": 1}
-    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+@pytest.mark.parametrize("name", ["a+b", "x(y", "half/table3", "../../x", "my table", "x; touch pwned", "Table"])
+def test_a_name_that_is_no_word_is_refused_where_it_stands(content, name):
+    content["artefacts"][name] = content["artefacts"]["table3"]
+    assert f"artefacts.{name}" in fault(content)
+    assert "pattern '^[a-z0-9_-]+$'" in fault(content)
 
 
-def test_a_users_own_file_wins(root, tmp_path):
-    mine = tmp_path / "mine.yaml"
-    mine.write_text("scale: half\nmethods: {dmd: {params: {weight: 3}}}\n")
-    merged = reading.read(root / "config", mine)
-    assert merged["scale"] == "half"
-    ours = reading.read(root / "config")["methods"]["dmd"]["params"]
-    assert merged["methods"]["dmd"]["params"] == ours | {"weight": 3}
+@pytest.mark.parametrize(("part", "name"), [("scales", "runs"), ("artefacts", "report")])
+def test_a_name_that_would_lie_where_something_else_lies_is_refused(content, part, name):
+    content[part][name] = next(iter(content[part].values()))
+    assert f"found '{name}'" in fault(content)
 
 
-def test_a_missing_file_says_where_to_run(tmp_path):
-    with pytest.raises(InputError, match="run from the project's root"):
-        reading.read(tmp_path)
+@pytest.mark.parametrize("rate", [float("inf"), float("nan"), 0])
+def test_a_learning_rate_is_a_positive_number(content, rate):
+    content["protocols"]["la"]["optimiser"]["lr"] = rate
+    assert "protocols.la.optimiser.lr" in fault(content)
 
 
-def test_a_file_that_is_not_yaml_is_named(root, tmp_path):
-    mine = tmp_path / "mine.yaml"
-    mine.write_text("a: [1")
-    with pytest.raises(InputError, match=r"mine\.yaml is not valid YAML"):
-        reading.read(root / "config", mine)
-    mine.write_text("- a\n")
-    with pytest.raises(InputError, match="expected a mapping of keys, found list"):
-        reading.read(root / "config", mine)
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_is_one_that_generators_take(content, seed):
+    content["scales"]["half"]["seeds"] = [seed]
+    assert "scales.half.seeds.0" in fault(content)

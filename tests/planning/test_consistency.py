@@ -23,9 +23,9 @@ def changed(content: dict, path: str, value) -> dict:
         (
             "methods/mcnet_released/params",
             {"supervisd": 1},
-            "no hyper-parameter 'supervisd'; did you mean 'supervised'",
+            "unknown hyper-parameter 'supervisd'; did you mean 'supervised'",
         ),
-        ("methods/dmd/tuned/la", {20: {"temprature": 1}}, "no hyper-parameter 'temprature'"),
+        ("methods/dmd/tuned/la", {20: {"temprature": 1}}, "unknown hyper-parameter 'temprature'"),
         ("methods/spare", {"label": "S", "implementation": "dmdd"}, "methods.spare: unknown method 'dmdd'"),
         ("methods/spare", {"label": "S", "revision": 1}, "unknown method 'spare'"),
         ("scales/half/datasets/heart", {"data": "la"}, "half.datasets.heart"),

@@ -3,15 +3,16 @@ import json
 import pytest
 
 from dmd.errors import InputError
-from dmd.planning.identity import run_id
+from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder, find_run
 
-SPEC = {"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1}
+TRAINING = {"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1}
+SPEC = Spec(TRAINING, {"stride": [8]})
 
 
 @pytest.fixture
 def run(tmp_path) -> RunFolder:
-    folder = RunFolder(tmp_path / run_id(SPEC))
+    folder = RunFolder(tmp_path / SPEC.id)
     folder.write_spec(SPEC)
     return folder
 
@@ -21,14 +22,19 @@ def test_a_spec_comes_back_as_it_was_written(run):
 
 
 def test_a_spec_edited_by_hand_is_refused(run):
-    run.spec.write_text(json.dumps(SPEC | {"seed": 2}))
+    run.spec.write_text(json.dumps({"training": TRAINING | {"seed": 2}, "testing": {}}))
     with pytest.raises(InputError, match="Was the file edited by hand"):
         run.read_spec()
 
 
+def test_another_test_of_the_same_training_lies_in_the_same_folder(run):
+    run.write_spec(Spec(TRAINING, {"stride": [4]}))
+    assert run.read_spec().testing == {"stride": [4]}
+
+
 def test_a_spec_of_another_run_is_not_written(run):
     with pytest.raises(InputError, match="expected the settings of run"):
-        run.write_spec(SPEC | {"labelled": 16})
+        run.write_spec(Spec(TRAINING | {"labelled": 16}, {}))
     assert run.read_spec() == SPEC
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 import torch
-from conftest import tiny_cases, tiny_training
+from conftest import tiny_cases, tiny_testing, tiny_training
 
 from dmd import cli
 from dmd.errors import InputError
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning.config import Dataset
-from dmd.planning.identity import run_id
+from dmd.planning.identity import Spec, run_id
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import save_tensors
 from dmd.testing.prediction import predict, predict_scan
@@ -39,7 +39,7 @@ def trained(request, tiny_store, tmp_path_factory) -> RunFolder:
     """A run whose network says each class somewhere, as one of a few steps need not; its spec tells the dimensions."""
     spec = tiny_training(request.param, "supervised", {"cross_entropy": 0.5, "dice": 0.5})
     run = RunFolder(tmp_path_factory.mktemp("runs") / run_id(spec))
-    run.write_spec(spec)
+    run.write_spec(Spec(spec, tiny_testing(request.param)))
     torch.manual_seed(0)
     network = make(spec["method"], Build.from_settings(spec)).network.train()
     head = [module for module in network.modules() if isinstance(module, CONVOLUTIONS)][-1]
@@ -132,8 +132,8 @@ def test_volumes_are_returned_by_class(trained, tmp_path):
 @pytest.mark.parametrize("trained", [3], indirect=True, ids=["volumes"])
 def test_the_command_finds_the_facts_in_the_configuration(trained, root, tmp_path, monkeypatch, capsys):
     spec = trained.read_spec()
-    spec["dataset"]["name"] = "synthetic3d"
-    run = RunFolder(tmp_path / run_id(spec))
+    spec.training["dataset"]["name"] = "synthetic3d"
+    run = RunFolder(tmp_path / spec.id)
     run.write_spec(spec)
     shutil.copy(trained.weights, run.weights)
     sitk.WriteImage(as_image(run, case_t0(run)), tmp_path / "scan.nii.gz")

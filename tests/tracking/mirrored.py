@@ -13,7 +13,8 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from dmd.planning import config, identity, plan, reading
+from dmd.planning import config, plan, reading
+from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, write_table
 from dmd.testing.evaluation import COLUMNS
@@ -26,8 +27,9 @@ SCORES = {"dice": 81.25, "jaccard": 68.75, "hd95_voxel": 7.5, "asd_voxel": 2.0, 
 def planned(folder: Path, root: Path, seed: int, scale: str = "smoke") -> RunFolder:
     """Return the folder of a run that has its settings and nothing else."""
     runs = plan.make(config.check(reading.read(root / "config")), root).runs.values()
-    spec = next(run.spec for run in runs if f"{scale}/table3" in run.wanted_by and _is_dmd(run.spec)) | {"seed": seed}
-    run = RunFolder(folder / identity.run_id(spec))
+    found = next(run.spec for run in runs if f"{scale}/table3" in run.wanted_by and _is_dmd(run.spec.training))
+    spec = Spec(found.training | {"seed": seed}, found.testing)
+    run = RunFolder(folder / spec.id)
     run.write_spec(spec)
     return run
 

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
-import torch
 from conftest import tiny_training
 from mlflow import MlflowClient
 
 from dmd.data.store import digest
-from dmd.devices import provenance
 from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, write_table
@@ -23,6 +21,7 @@ from dmd.tracking.follow import Follower, saves
 from dmd.tracking.launch import followed
 from dmd.tracking.mirror import track_run
 from dmd.training.loop import train
+from dmd.training.provenance import commit
 from tracking.mirrored import SCORES, STEPS, TERMS, curve, evaluate, mirrors, steps, stored_points
 
 ARTEFACTS = ["smoke/table3"]
@@ -210,7 +209,7 @@ def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store
     wait(lambda: not follower.is_running() or follower.status() == psutil.STATUS_ZOMBIE)
     [killed] = mirrors(store, run)
     assert killed.data.tags["device"] == "cpu"
-    assert killed.data.tags["commit"] == str(provenance(torch.device("cpu"))["commit"])
+    assert killed.data.tags["commit"] == str(commit())
     assert digest(tiny_store[2]).startswith(killed.inputs.dataset_inputs[0].dataset.digest)
     seen = curve(store, killed.info.run_id)
     assert seen == list(range(1, len(seen) + 1))

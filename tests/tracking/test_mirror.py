@@ -12,7 +12,6 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from dmd.errors import InputError
-from dmd.planning import identity
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import write_table
 from dmd.testing.evaluation import COLUMNS
@@ -32,7 +31,7 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run, tmp_pa
         "status": "complete",
         "attempt": 0,
     }
-    assert mirror.info.run_name == f"dmd synthetic3d-8 seed {run.read_spec().training['seed']} {run.id[-8:]}"
+    assert mirror.info.run_name == f"dmd synthetic3d-8 seed {run.read_spec().training['seed']} {run.id[-10:]}"
     assert mirror.info.status == "FINISHED"
     expected = {
         "temperature": "2",
@@ -259,8 +258,9 @@ def test_the_method_is_called_what_the_artefacts_call_it(store, run):
 
 
 def test_the_scores_of_each_class_stand_beside_their_mean(store, run):
-    spec = run.read_spec() | {"classes": 3}
-    two = RunFolder(run.path.with_name(identity.run_id(spec)))
+    spec = run.read_spec()
+    spec.training["classes"] = 3
+    two = RunFolder(run.path.with_name(spec.id))
     two.write_spec(spec)
     train(two)
     two.facts.write_text(json.dumps({"wall_seconds": 12.5, "peak_memory_mb": 800}))

@@ -12,8 +12,9 @@ from conftest import tiny_training
 from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, read_steps
-from dmd.training import loop
-from dmd.training.loop import DivergedError, noise_seed, train
+from dmd.training import attempt
+from dmd.training.attempt import DivergedError
+from dmd.training.loop import noise_seed, train
 
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
 
@@ -94,8 +95,8 @@ def test_a_run_killed_while_it_finishes_ends_in_the_same_bits(name, trained, tin
     run = tiny_run(tiny_training(3, "dmd", DMD), f"finishing-{name}")
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from dmd.training import loop; from dmd.runs.folder import RunFolder\n"
-        f"loop.{name} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from dmd.training import attempt, loop; from dmd.runs.folder import RunFolder\n"
+        f"attempt.{name} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "loop.train(RunFolder(Path(sys.argv[1])), Path(sys.argv[2]), 'cpu')"
     )
     done = subprocess.run([sys.executable, "-c", code, str(run.path), str(tiny_store[3])], capture_output=True)
@@ -143,7 +144,7 @@ def test_of_two_jobs_for_one_run_the_second_waits_and_finds_the_work_done(traine
 
 @pytest.mark.parametrize(
     ("place", "call", "saved"),
-    [("_resume", 1, 0), ("save_state", 4, 4), ("History.commit", 4, 3), ("save_state", 10, 10)],
+    [("load_state", 1, 0), ("save_state", 4, 4), ("History.commit", 4, 3), ("save_state", 10, 10)],
 )
 def test_a_training_that_was_replaced_while_it_slept_writes_nothing_more(
     tiny_store, tiny_run, monkeypatch, place, call, saved
@@ -153,7 +154,7 @@ def test_a_training_that_was_replaced_while_it_slept_writes_nothing_more(
 
     run = tiny_run(tiny_training(3, "dmd", DMD), "asleep")
     *holder, name = place.split(".")
-    holder = getattr(loop, holder[0]) if holder else loop
+    holder = getattr(attempt, holder[0]) if holder else attempt
     do, awake, calls = getattr(holder, name), time.monotonic(), []
 
     def do_and_sleep(*arguments):
@@ -180,7 +181,7 @@ def test_a_training_that_was_replaced_while_it_slept_writes_nothing_more(
 def stop_after(run: RunFolder, store, steps: int, monkeypatch) -> None:
     """Train until the given step was saved, then die as an exception would."""
 
-    save = loop.save_state
+    save = attempt.save_state
 
     def save_and_stop(path, state):
         save(path, state)
@@ -188,7 +189,7 @@ def stop_after(run: RunFolder, store, steps: int, monkeypatch) -> None:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "save_state", save_and_stop)
+        patch.setattr(attempt, "save_state", save_and_stop)
         with pytest.raises(KeyboardInterrupt):
             train(run, store, "cpu", save_every=1)
 
@@ -281,12 +282,12 @@ def test_a_full_disk_while_saving_keeps_the_previous_state(tiny_store, tiny_run)
     run = tiny_run(tiny_training(3, "dmd", DMD), "full")
     code = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from dmd.training import loop; from dmd.runs.folder import RunFolder\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); save = loop.save_state\n"
+        "from dmd.training import attempt, loop; from dmd.runs.folder import RunFolder\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); save = attempt.save_state\n"
         "def save_until_full(path, state):\n"
         "    if state.step == 3: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "    save(path, state)\n"
-        "loop.save_state = save_until_full\n"
+        "attempt.save_state = save_until_full\n"
         "loop.train(RunFolder(Path(sys.argv[1])), Path(sys.argv[2]), 'cpu', save_every=1)"
     )
     arguments = [sys.executable, "-c", code, str(run.path), str(tiny_store[3])]

@@ -15,7 +15,7 @@ from dmd.runs.folder import RunFolder
 from dmd.testing.inference import predict_case
 from dmd.testing.metrics import evaluate, mean_dice
 from dmd.testing.prediction import load_predictor
-from dmd.training import loop, selection
+from dmd.training import attempt, loop, selection
 from dmd.training.loop import train
 
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
@@ -24,7 +24,8 @@ CPU = torch.device("cpu")
 
 
 def spec(dimensions: int, **changes) -> dict:
-    return tiny_training(dimensions, "dmd", DMD) | CHOSEN | changes
+    stride = {"validation_stride": [8, 8, 8]} if dimensions == 3 else {}
+    return tiny_training(dimensions, "dmd", DMD) | CHOSEN | stride | changes
 
 
 def history(run: RunFolder) -> list[dict[str, str]]:
@@ -63,11 +64,11 @@ def test_the_tested_weights_are_the_best_on_the_validation_cases(dimensions, tin
     assert facts["selected_step"] == max(found, key=found.get)
     assert facts["validation_dice"] == max(found.values())
 
-    settings = run.read_spec()
+    settings = run.read_spec().training
     predictor = load_predictor(run, settings, CPU)
     scores = []
     for case in load_store(tiny_store[dimensions]).cases("validation"):
-        labels = predict_case(predictor, case.image, settings, CPU)
+        labels = predict_case(predictor, case.image, run.read_spec().inference, CPU)
         classes = range(1, settings["classes"])
         scores.append(np.mean([evaluate(labels == index, case.label == index).dice for index in classes]))
     assert np.mean(scores) == pytest.approx(max(found.values()), abs=1e-12)
@@ -93,7 +94,7 @@ def test_the_first_of_the_best_validations_is_kept(scores, step, tiny_store, tin
 def stop_after(run: RunFolder, store, steps: int, monkeypatch) -> None:
     """Train until the given step was saved, then die as an exception would."""
 
-    save = loop.save_state
+    save = attempt.save_state
 
     def save_and_stop(path, state):
         save(path, state)
@@ -101,7 +102,7 @@ def stop_after(run: RunFolder, store, steps: int, monkeypatch) -> None:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "save_state", save_and_stop)
+        patch.setattr(attempt, "save_state", save_and_stop)
         with pytest.raises(KeyboardInterrupt):
             train(run, store, "cpu", save_every=1)
 
@@ -170,15 +171,15 @@ def test_the_test_cases_are_never_read_in_training(tiny_store, tiny_run, monkeyp
 
 def test_the_oracle_chooses_on_the_test_cases_and_says_so(tiny_store, tiny_run):
     run = tiny_run(spec(2, selection="oracle"))
-    assert selection.parts(run.read_spec()) == ["test"]
+    assert selection.parts(run.read_spec().training) == ["test"]
     train(run, tiny_store[2], "cpu")
     facts = json.loads(run.facts.read_text())
     found = {int(line["step"]): float(line["oracle_dice"]) for line in history(run) if line["oracle_dice"]}
     assert list(found) == [4, 8, 10]
     assert (facts["selected_step"], facts["oracle_dice"]) == max(found.items(), key=lambda item: item[1])
-    predictor, settings = load_predictor(run, run.read_spec(), CPU), run.read_spec()
+    predictor = load_predictor(run, run.read_spec().training, CPU)
     cases = load_store(tiny_store[2]).cases("test")
-    scores = [mean_dice(predict_case(predictor, case.image, settings, CPU), case.label, 3) for case in cases]
+    scores = [mean_dice(predict_case(predictor, case.image, run.read_spec().inference, CPU), case.label, 3) for case in cases]
     assert np.mean(scores) == pytest.approx(facts["oracle_dice"], abs=1e-12)
 
 

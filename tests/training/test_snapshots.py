@@ -4,7 +4,7 @@ from conftest import tiny_training
 
 from dmd.errors import InputError
 from dmd.runs.tensors import save_tensors
-from dmd.training import loop, snapshots
+from dmd.training import attempt, snapshots
 from dmd.training.loop import train
 
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
@@ -36,7 +36,7 @@ def test_a_run_leaves_a_snapshot_at_each_of_them(trained):
 
 def test_snapshots_of_a_stopped_run_have_the_same_bytes(trained, tiny_store, tiny_run, monkeypatch):
     run = tiny_run(tiny_training(3, "dmd", DMD), "stopped")
-    save = loop.save_state
+    save = attempt.save_state
 
     def save_and_stop(path, state):
         save(path, state)
@@ -44,7 +44,7 @@ def test_snapshots_of_a_stopped_run_have_the_same_bytes(trained, tiny_store, tin
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "save_state", save_and_stop)
+        patch.setattr(attempt, "save_state", save_and_stop)
         with pytest.raises(KeyboardInterrupt):
             train(run, tiny_store[3], "cpu", save_every=2)
     before = run.snapshot(2).stat().st_mtime_ns
@@ -63,7 +63,7 @@ def test_a_run_that_starts_over_writes_the_same_snapshots_again(trained, tiny_st
 
 
 def test_the_last_weights_are_those_of_the_predictor(trained):
-    spec = trained.read_spec()
+    spec = trained.read_spec().training
     weights = torch.load(trained.weights, weights_only=True)
     last = snapshots.load_snapshot(trained, spec, spec["iterations"], CPU)
     assert not last.training
@@ -73,14 +73,14 @@ def test_the_last_weights_are_those_of_the_predictor(trained):
 
 
 def test_the_trained_method_has_both_networks(trained):
-    method = snapshots.load_trained(trained, trained.read_spec(), CPU)
+    method = snapshots.load_trained(trained, trained.read_spec().training, CPU)
     first, second = method.peers(torch.zeros(1, 1, 16, 16, 16))
     assert not method.training
     assert not torch.equal(first, second)
 
 
 def test_a_run_without_snapshots_or_of_an_earlier_step_says_what_to_do(trained):
-    spec = trained.read_spec()
+    spec = trained.read_spec().training
     trained.snapshot(1).unlink()
     with pytest.raises(InputError, match=r"000001\.pt.*Delete the folder of the run"):
         snapshots.load_snapshot(trained, spec, 1, CPU)
