@@ -12,8 +12,10 @@ from dmd.planning import plan as planner
 from dmd.errors import InputError
 
 try:
-    CONFIG = configuration.check(config)
-    PLAN = planner.make(CONFIG, Path(workflow.basedir))
+    # A module is given the `config` of the workflow that uses it, which need not say more than what differs.
+    # `config`: what is laid over the files in config/ by the command line, or by the workflow that uses this one.
+    CONFIG = configuration.check(configuration.merge(configuration.read(), config))
+    PLAN = planner.make(CONFIG)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
