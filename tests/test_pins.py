@@ -44,5 +44,5 @@ def test_torch_is_the_version_that_is_tested(constraints):
 
 
 def test_no_set_up_file_names_a_registry(root):
-    for name in ("constraints.txt", "environment.yaml", "pyproject.toml", "Makefile", ".ci/run"):
+    for name in ("constraints.txt", "environment.yaml", "pyproject.toml", "Makefile", ".ci/run", ".github/workflows/ci.yml"):
         assert "://" not in (root / name).read_text().replace("sqlite:///", ""), name
