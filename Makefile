@@ -26,7 +26,7 @@ test: .venv/complete ## run every test but those of the next line
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist worksteal --ignore tests/slurm
 
 coverage: .venv/complete ## measure how much of dmd/planning and dmd/runs the tests go through, branches included
-	OMP_NUM_THREADS=1 .venv/bin/coverage run -m pytest --quiet dmd/planning dmd/runs tests/planning tests/runs
+	OMP_NUM_THREADS=1 .venv/bin/coverage run -m pytest --quiet tests/planning tests/runs tests/test_doctests.py
 	.venv/bin/coverage report
 
 slurm: .venv/complete ## run the tests on a private SLURM, where slurm-wlm and munge are installed
