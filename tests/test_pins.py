@@ -39,10 +39,6 @@ def test_the_conda_environment_pins_the_same_versions(root, project, constraints
     assert (pip[0], pip[-1]) == ("--constraint constraints.txt", "--editable .")
 
 
-def test_torch_is_the_version_that_is_tested(constraints):
-    assert constraints["torch"] == "2.13.0"
-
-
 def test_the_hooks_have_the_same_versions(root, constraints):
     hooks = yaml.safe_load((root / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     pins = dict(line.split("==") for hook in hooks for line in hook["additional_dependencies"])
