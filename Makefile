@@ -3,7 +3,7 @@ PYTHON ?= python3
 SHELL := bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test slurm lint clean
+.PHONY: help demo test coverage slurm lint types clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -25,6 +25,10 @@ demo: .venv/complete ## run the whole pipeline on synthetic scans and print its 
 test: .venv/complete ## run every test but those of the next line
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist worksteal --ignore tests/slurm
 
+coverage: .venv/complete ## measure how much of dmd/planning and dmd/runs the tests go through, branches included
+	OMP_NUM_THREADS=1 .venv/bin/coverage run -m pytest --quiet tests/planning tests/runs tests/test_doctests.py
+	.venv/bin/coverage report
+
 slurm: .venv/complete ## run the tests on a private SLURM, where slurm-wlm and munge are installed
 	.venv/bin/python -m pytest tests/slurm
 
@@ -33,6 +37,9 @@ lint: .venv/complete ## check style
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check Snakefile workflow
 	.venv/bin/snakemake --lint
+
+types: .venv/complete ## check types
+	.venv/bin/mypy
 
 clean: ## delete the environment, keep results
 	rm -rf .venv

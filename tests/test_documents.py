@@ -12,7 +12,7 @@ from dmd.planning import config, describe, plan, reading
 
 ROOT = Path(__file__).parents[1]
 COMMITTED = ("table3", "fig3b", "fig4")  # panels need the networks, which are not committed
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "results/README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted(path for place in ("*.md", "config/*.md", "results/*.md", "docs/**/*.md") for path in ROOT.glob(place))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

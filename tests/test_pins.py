@@ -39,10 +39,16 @@ def test_the_conda_environment_pins_the_same_versions(root, project, constraints
     assert (pip[0], pip[-1]) == ("--constraint constraints.txt", "--editable .")
 
 
-def test_torch_is_the_version_that_is_tested(constraints):
-    assert constraints["torch"] == "2.13.0"
+def test_the_hooks_have_the_same_versions(root, constraints):
+    hooks = yaml.safe_load((root / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    pins = dict(line.split("==") for hook in hooks for line in hook["additional_dependencies"])
+    assert {"ruff", "snakefmt"} <= set(pins)
+    assert {name: constraints.get(name, version) for name, version in pins.items()} == pins
 
 
-def test_no_set_up_file_names_a_registry(root):
-    for name in ("constraints.txt", "environment.yaml", "pyproject.toml", "Makefile", ".ci/run"):
-        assert "://" not in (root / name).read_text().replace("sqlite:///", ""), name
+SET_UP = ("constraints.txt", "environment.yaml", "pyproject.toml", "Makefile", ".ci/run", ".github/workflows/ci.yml")
+
+
+@pytest.mark.parametrize("name", [*SET_UP, ".pre-commit-config.yaml"])
+def test_no_set_up_file_names_a_registry(root, name):
+    assert "://" not in (root / name).read_text().replace("sqlite:///", "")

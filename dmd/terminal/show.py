@@ -79,7 +79,7 @@ def chart(heights: Sequence[float], ramp: str, lines: int = LINES) -> list[str]:
     lines : int
         Height of the chart.
 
-    >>> chart([1, 2, 3], " .:", lines=1)
+    >>> chart([1, 4, 5], " .:", lines=1)
     ['.::']
     >>> chart([1, 2, 3], " #", lines=3)
     ['  #', ' ##', '###']

@@ -56,11 +56,6 @@ def test_the_order_changes_from_epoch_to_epoch(batches):
     assert len(orders) > 10
 
 
-def test_eight_labelled_scans_make_four_iterations_an_epoch(batches):
-    # Two labelled cases a batch: floor(8 / 2); with this store, floor(4 / 2).
-    assert batches(labelled=4).per_epoch == 2
-
-
 def test_a_wholly_labelled_batch_keeps_the_last_smaller_group(batches):
     made = batches(labelled=5, batch={"size": 4, "labelled": 4})
     assert made.per_epoch == 2

@@ -8,10 +8,8 @@ from conftest import tiny_training
 
 from dmd.data.batches import Batch
 from dmd.errors import InputError
-from dmd.losses import cross_entropy, dice_half, dice_squared, hard_cross_entropy, multiclass, supervised_dice
 from dmd.methods import base
 from dmd.networks.build import Build
-from dmd.schedules import warmup
 
 
 @pytest.fixture
@@ -26,18 +24,33 @@ def made(content):
     return make
 
 
+def answering(method: base.Method, *logits: torch.Tensor) -> base.Method:
+    """Let the two networks give what is asked, ``(B, C)``, at every place, whatever the image."""
+    method.peers = lambda images: tuple(
+        given.reshape(*given.shape, *[1] * (images.ndim - 2)).expand(-1, -1, *images.shape[2:]) for given in logits
+    )
+    return method
+
+
+def half(dimensions: int = 2) -> Batch:
+    """Two labelled cases, one half of which is class 1 and the rest background, and two others."""
+    labels = torch.zeros(2, *(16,) * dimensions, dtype=torch.int64)
+    labels[:, :8] = 1
+    return Batch(torch.zeros(4, 1, *(16,) * dimensions), labels)
+
+
 def batch(dimensions: int = 2) -> Batch:
     torch.manual_seed(1)
     shape = (16,) * dimensions
     return Batch(torch.randn(4, 1, *shape), torch.randint(0, 5 - dimensions, (2, *shape)))
 
 
-@pytest.mark.parametrize(("whole", "dice"), [(None, dice_half), (True, dice_squared)])
+# At p = 1/3 a class that is half of the image has 1 - (1/6) / (1/9 + 1/2) = 8/11, or 5/11 with the factor 2; the absent
+# third class has 1.
+@pytest.mark.parametrize(("whole", "dice"), [(None, 9 / 11), (True, 7 / 11)])
 def test_mc_net_has_the_factor_2_in_2d_if_asked(made, whole, dice):
-    method, data = made("mcnet", whole_dice=whole), batch()
-    first = torch.softmax(method.peers(data.images)[0], dim=1)[:2]
-    expected = multiclass(dice, first, data.labels)
-    assert method.losses(data, 0)["supervised_1"].item() == pytest.approx(expected.item(), rel=1e-6)
+    method = answering(made("mcnet", whole_dice=whole), torch.zeros(4, 3), torch.zeros(4, 3))
+    assert method.losses(half(), 0)["supervised_1"].item() == pytest.approx(dice, abs=1e-5)
 
 
 @pytest.mark.parametrize(("threshold", "last"), [(None, math.log(2)), (math.log(3), math.log(3))])
@@ -69,33 +82,40 @@ def test_ss_net_divides_by_all_classes_or_by_the_foregrounds(made, dimensions, r
     assert closeness(True) == pytest.approx(ratio * closeness(None))
 
 
+# Two networks that are undecided on the labelled cases, p = 1/3 (each costs the other ln 3), and of opposite opinions,
+# 1/2 against 1/4, on the others (ln 4).
+OPINIONS = [torch.tensor([[0.0, 0, 0]] * 2 + [opposite] * 2) for opposite in ([0, 0, math.log(2)], [math.log(2), 0, 0])]
+
+
 def test_cps_covers_all_cases_at_constant_weight_by_default(made):
-    method, data = made("cps"), batch()
-    first, second = method.peers(data.images)
-    expected = hard_cross_entropy(first, second) + hard_cross_entropy(second, first)
+    method = answering(made("cps"), *OPINIONS)
     for step in (0, 9):
-        assert method.losses(data, step)["cross_supervision"].item() == pytest.approx(expected.item(), rel=1e-6)
+        found = method.losses(half(), step)["cross_supervision"].item()
+        assert found == pytest.approx(2 * (math.log(3) + math.log(4)) / 2)
 
 
-def test_cps_covers_the_unlabelled_cases_with_a_warm_up_if_asked(made):
-    method, data = made("cps", weight=0.1, rampup=40, unlabelled_only=True), batch()
-    first, second = (logits[2:] for logits in method.peers(data.images))
-    expected = 0.1 * (hard_cross_entropy(first, second) + hard_cross_entropy(second, first)).item()
-    for step in (0, 5):  # ten steps stand for 6000 iterations
-        found = method.losses(data, step)["cross_supervision"].item()
-        assert found == pytest.approx(expected * warmup(600 * step, 40), rel=1e-6)
+@pytest.mark.parametrize(("step", "warm"), [(0, math.exp(-5)), (5, math.exp(-5 / 4)), (10, 1)])
+def test_cps_covers_the_unlabelled_cases_with_a_warm_up_if_asked(made, step, warm):
+    """Ten steps stand for 6000 iterations."""
+    method = answering(made("cps", weight=0.1, rampup=40, unlabelled_only=True), *OPINIONS)
+    found = method.losses(half(), step)["cross_supervision"].item()
+    assert found == pytest.approx(0.1 * warm * 2 * math.log(4), rel=1e-5)
 
 
-@pytest.mark.parametrize("dimensions", [2, 3])
+# Slices: p = 1/3, whose Dice stands above. Volumes: p = 3/4 of the foreground alone.
+@pytest.mark.parametrize(
+    ("dimensions", "logits", "dice", "entropy"),
+    [
+        (2, torch.zeros(4, 3), 7 / 11, math.log(3)),
+        (3, torch.full((4, 1), math.log(3)), 1 - (3 / 4) / (9 / 16 + 1 / 2), (math.log(4 / 3) + math.log(4)) / 2),
+    ],
+    ids=["slices", "volumes"],
+)
 @pytest.mark.parametrize("name", ["cps", "dmd"])
-def test_a_pair_has_as_much_cross_entropy_as_asked(made, name, dimensions):
-    data = batch(dimensions)
-    for share in (None, 0.5):
-        method = made(name, dimensions, cross_entropy=share)
-        for index, logits in enumerate(method.peers(data.images), start=1):
-            dice, entropy = supervised_dice(logits[:2], data.labels), cross_entropy(logits[:2], data.labels)
-            expected = (dice + entropy) / 2 if share else dice
-            assert method.losses(data, 0)[f"supervised_{index}"].item() == pytest.approx(expected.item(), rel=1e-6)
+def test_a_pair_has_as_much_cross_entropy_as_asked(made, name, dimensions, logits, dice, entropy):
+    for share, expected in ((None, dice), (0.5, (dice + entropy) / 2)):
+        terms = answering(made(name, dimensions, cross_entropy=share), logits, logits).losses(half(dimensions), 0)
+        assert [terms[f"supervised_{index}"].item() for index in (1, 2)] == pytest.approx([expected] * 2, abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,10 @@ def test_an_unlabelled_case_is_drawn_without_outlines(tmp_path):
     blank = Case("blank", "blank", np.ones((5, 6, 3)), np.zeros((5, 6, 3)), None)
     write_store(tmp_path / "toy.h5", {"name": "toy"}, ["a", "b"], {"train": ["blank"]}, [blank])
     mosaic(tmp_path / "toy.h5", tmp_path / "toy.png")
-    assert (tmp_path / "toy.png").exists()
+    pixels = imread(tmp_path / "toy.png")[..., :3]
+    coloured = np.ptp(pixels, axis=2).any(axis=1)
+    assert not coloured[:290].any()
+    assert coloured[290:].any()  # the legend
 
 
 def test_a_missing_store_is_reported(tmp_path):

@@ -1,6 +1,5 @@
 import itertools
 
-import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -40,9 +39,3 @@ def test_a_figure_carries_caption_and_runs_in_the_picture_and_the_files(tmp_path
     assert "What is seen. Runs: la-8-dmd-01ab." in (tmp_path / "one/fig.svg").read_text()
     for ending in ("png", "svg"):
         assert (tmp_path / f"one/fig.{ending}").read_bytes() == (tmp_path / f"two/fig.{ending}").read_bytes()
-
-
-@pytest.mark.parametrize("index", range(len(LINES)))
-def test_colours_are_those_of_okabe_and_ito(index):
-    palette = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
-    assert LINES[index][0] in palette

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,48 @@ def test_a_file_that_is_no_spec_is_refused(run, text, message):
 def test_a_missing_spec_is_named(tmp_path):
     with pytest.raises(InputError, match=r"spec\.json, found no file"):
         RunFolder(tmp_path / "la-8-dmd-00000000").read_spec()
+
+
+def test_the_stage_follows_the_files(run):
+    assert run.stage == "missing"
+    run.history.touch()
+    assert run.stage == "started"
+    run.owner.write_text("{}")
+    assert run.stage == "running"
+    run.weights.touch()
+    assert run.stage == "trained"  # whoever owns it writes the last facts
+    run.cases.touch()
+    assert run.stage == "evaluated"
+
+
+def test_a_state_alone_is_a_start(run):
+    run.state.touch()
+    assert run.stage == "started"
+
+
+def test_leftovers_are_what_the_owner_had_half_written(run):
+    half = [run.path / f".{path.name}.1a2b.part" for path in (run.state, run.weights, run.history_table, run.facts)]
+    others = [run.path / f".{run.tracked.name}.1a2b.part", run.state, run.weights]
+    for path in half + others:
+        path.touch()
+    run.clear_leftovers()
+    assert set(run.path.iterdir()) == {run.spec, *others}
+
+
+def test_every_file_has_its_place_in_the_folder_and_in_the_design(run, root):
+    names = [name for name, value in vars(RunFolder).items() if isinstance(value, property)]
+    paths = [path for path in (getattr(run, name) for name in names) if isinstance(path, Path)]
+    assert {path.parent for path in paths} == {run.path}
+    shown = [path.name for path in [*paths, run.snapshot(750).parent] if not path.name.startswith(".")]
+    assert len(set(shown)) == len(shown)
+    drawn = (
+        (root / "docs/design.md").read_text(encoding="utf-8").partition("results/runs/<id>/\n")[2].partition("```")[0]
+    )
+    assert {line.split()[0].rstrip("/") for line in drawn.splitlines()} == set(shown)
+
+
+def test_snapshots_sort_as_their_steps(run):
+    assert [run.snapshot(step).name for step in (750, 15000)] == ["000750.pt", "015000.pt"]
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -5,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -180,6 +182,82 @@ def test_a_disk_that_refuses_a_beat_costs_nothing(path, monkeypatch):
         monkeypatch.setattr(os, "pwrite", refuse)
         time.sleep(3 * BEAT)
         owner.require()
+
+
+def refused(number: int):
+    """Return a function that fails as the system does."""
+
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+def test_an_owner_is_alive_while_it_beats(path):
+    assert not alive(path)
+    with owned(path, "run", beat=100):
+        assert alive(path)
+        os.utime(path, (1e9, 1e9))
+        assert not alive(path)
+
+
+def test_an_owner_of_this_machine_that_was_killed_is_not_alive(path):
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    assert alive(path)
+    process.kill()
+    process.wait()
+    assert not alive(path)
+    # Where a process number means nothing, the last beat counts.
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"machine": "other"}))
+    assert alive(path)
+
+
+def test_a_process_of_another_user_is_alive(path, monkeypatch):
+    with owned(path, "run", beat=100):
+        monkeypatch.setattr(os, "kill", refused(errno.EPERM))
+        assert alive(path)
+
+
+def test_a_system_that_tells_no_boot_is_never_taken_for_this_one(path, monkeypatch):
+    """As one without /proc: then nobody is declared dead by a process number."""
+    monkeypatch.setattr(Path, "readlink", refused(errno.ENOENT))
+    with owned(path, "run", beat=100):
+        monkeypatch.setattr(os, "kill", refused(errno.ESRCH))
+        assert alive(path)
+
+
+def test_a_user_without_a_name_is_a_number(path, monkeypatch):
+    monkeypatch.setattr(ownership.getpass, "getuser", refused(errno.ENOENT))
+    with owned(path, "run", beat=100):
+        assert json.loads(path.read_text())["user"] == str(os.getuid())
+
+
+def test_a_file_that_went_between_two_looks_is_claimed(path, monkeypatch, capsys):
+    foreign(path)
+    read = ownership._read
+
+    def gone(where):
+        where.unlink(missing_ok=True)
+        return read(where)
+
+    monkeypatch.setattr(ownership, "_read", gone)
+    with owned(path, "run", beat=100):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("number", "lost"), [(errno.EIO, False), (errno.ESTALE, True)])
+def test_a_file_that_cannot_be_read_is_still_ours_unless_it_is_another(path, monkeypatch, number, lost):
+    """A network file system says ESTALE where the file behind a name was replaced."""
+    with owned(path, "run", beat=100) as owner, monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refused(number))
+        owner.beaten -= 201
+        if not lost:
+            owner.require()
+            return
+        with pytest.raises(InputError, match="another process has taken the run over"):
+            owner.require()
 
 
 @pytest.mark.slow

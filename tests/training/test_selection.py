@@ -179,7 +179,9 @@ def test_the_oracle_chooses_on_the_test_cases_and_says_so(tiny_store, tiny_run):
     assert (facts["selected_step"], facts["oracle_dice"]) == max(found.items(), key=lambda item: item[1])
     predictor = load_predictor(run, run.read_spec().training, CPU)
     cases = load_store(tiny_store[2]).cases("test")
-    scores = [mean_dice(predict_case(predictor, case.image, run.read_spec().inference, CPU), case.label, 3) for case in cases]
+    scores = [
+        mean_dice(predict_case(predictor, case.image, run.read_spec().inference, CPU), case.label, 3) for case in cases
+    ]
     assert np.mean(scores) == pytest.approx(facts["oracle_dice"], abs=1e-12)
 
 

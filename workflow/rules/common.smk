@@ -9,14 +9,15 @@ from snakemake.exceptions import WorkflowError
 
 from dmd.terminal import cluster
 from dmd.planning import config as configuration
-from dmd.planning import describe
+from dmd.planning import describe, reading
 from dmd.planning import plan as planner
 from dmd.planning.identity import artefact_name, canonical
 from dmd.errors import InputError
 
 try:
-    CONFIG = configuration.check(config)
-    PLAN = planner.make(CONFIG, Path(workflow.basedir))
+    # `config`: what is laid over the files in config/ by the command line, or by the workflow that uses this one.
+    CONFIG = configuration.check(reading.merge(reading.read(), config))
+    PLAN = planner.make(CONFIG)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
