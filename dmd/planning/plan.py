@@ -340,7 +340,7 @@ class _Planner:
 
 
 def describe_store(config: Config, store: Store) -> str:
-    """Return the JSON that `dmd prepare` and `dmd check` work from: the identity of a store and its facts."""
+    """Return the JSON that `dmd step prepare` and `dmd step check` work from: the identity of a store and its facts."""
     return canonical({"identity": store.identity, "dataset": config.datasets[store.dataset].model_dump()})
 
 

@@ -21,7 +21,7 @@ def read_description(path: Path, kind: str | None = None) -> Artefact:
     Parameters
     ----------
     path : Path
-        Written by `dmd describe`.
+        Written by `dmd step describe`.
     kind : str, optional
         ``table``, ``curve`` or ``panel``: what it must be the description of; left out, any of them.
 
