@@ -52,7 +52,7 @@ def line(spec: dict, name: str, store: Path, folder: Path, cases: int) -> str:
     run = RunFolder(folder / identity.run_id(spec))
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_spec(spec)
-    subprocess.run([sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store)], check=True)
+    subprocess.run([sys.executable, "-m", "dmd", "step", "train", str(run.path), "--store", str(store)], check=True)
     facts = json.loads(run.facts.read_text())
     test = load_store(store, spec["dataset"], parts=["test"]).cases("test")[:cases]
     torch.manual_seed(spec["seed"])

@@ -40,7 +40,7 @@ def measure(folder: Path, spec: dict, store: Path, beside: int, uri: str | None)
     for seed in range(beside):
         run = RunFolder(folder / str(seed) / identity.run_id(spec | {"seed": seed}))
         run.write_spec(spec | {"seed": seed})
-        command = [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(store)]
+        command = [sys.executable, "-m", "dmd", "step", "train", str(run.path), "--store", str(store)]
         command += ["--track", uri, "--artefacts", "half/table3"] if uri else []
         jobs.append(psutil.Popen(command, stderr=subprocess.DEVNULL))
     started, walls = time.perf_counter(), {}

@@ -1,10 +1,9 @@
 """Files that are never half written: write aside, flush to disk, rename; and a lock."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +48,18 @@ def write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Wait for a lock that one process at a time has; a file system that has no locks gives it to all."""
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except PermissionError:
-        file = os.open(path, os.O_RDONLY)  # another user's, who let nobody else write
-    try:
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+    """Wait for a lock that one process at a time has; a file system that has no locks gives it to all.
+
+    Whoever may write to the folder may lock: the file is made for all users to write, whatever the umask.
+    """
+    from filelock import FileLock  # 30 ms of import
+
+    with ExitStack() as held:
+        try:
+            # The library's own way out, a file that is there while the lock is held, outlives a process that is killed.
+            held.enter_context(FileLock(path, mode=0o666, fallback_to_soft=False))
+        except PermissionError:
+            raise  # a folder of somebody else
+        except OSError:
+            pass
         yield
-    finally:
-        os.close(file)

@@ -2,42 +2,67 @@
 
 import os
 import sys
-import time
+import threading
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from tqdm import tqdm
+
 Item = TypeVar("Item")
 
-BAR = 24  # columns
+FACTS = "{n_fmt}/{total_fmt}  {rate_fmt}  {remaining} left"
+# What does not fit into the columns of a terminal is cut off at the end: long names and values, never the facts.
+ON_TERMINAL = f"|{{bar:12}}|  {FACTS}  {{desc}}{{postfix}}"
+IN_FILE = f"{{desc}}  {FACTS}{{postfix}}"
+
+
+class _Bar(tqdm):
+    monitor_interval = 0  # no thread beside the work
+
+
+_Bar.set_lock(threading.RLock())  # tqdm's own is shared between processes
+
+
+class _Lines(_Bar):
+    """Writes a line below the last one, of any length."""
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        print(self.format_meter(**self.format_dict | {"ncols": None}), file=self.fp, flush=True)
+        return True
+
+    def close(self) -> None:
+        if not self.disable:
+            self.refresh()
+        self.disable = True
 
 
 class Progress:
     """Reports on ``total`` steps of which ``done`` lie behind; ``every`` is the pause between lines in seconds."""
 
     def __init__(self, name: str, total: int, done: int = 0, every: float = 10.0) -> None:
-        self.name, self.total, self.first = name, total, done
-        self.terminal = sys.stderr.isatty()
-        self.every = 0.2 if self.terminal else every
-        self.started = self.last = time.monotonic()
+        terminal = sys.stderr.isatty()
+        # Some terminals say that they have no columns.
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns if terminal else 0
+        self.bar = (_Bar if terminal else _Lines)(
+            desc=name,
+            total=total,
+            initial=done,
+            file=sys.stderr,
+            mininterval=0.2 if terminal else every,
+            miniters=1,
+            delay=1e-9,  # nothing before the first step is done
+            ncols=None if columns else 79,
+            dynamic_ncols=bool(columns),
+            bar_format=ON_TERMINAL if terminal else IN_FILE,
+        )
 
     def report(self, done: int, values: dict[str, float] | None = None) -> None:
         """Say how far the work is, if a line is due."""
-        now = time.monotonic()
-        if now - self.last < self.every and done < self.total:
-            return
-        self.last = now
-        rate = (done - self.first) / max(now - self.started, 1e-9)
-        left = clock((self.total - done) / rate) if rate > 0 else "?"
-        shown = [f"{done}/{self.total}", f"{rate:.2f}/s", f"{left} left"]
-        shown += [f"{name} {value:.4f}" for name, value in (values or {}).items()]
-        if not self.terminal:
-            print("  ".join([self.name, *shown]), file=sys.stderr, flush=True)
-            return
-        filled = BAR * done // self.total
-        line = "  ".join([self.name, f"[{'#' * filled:.<{BAR}}]", *shown])
-        # A line that wraps could not be taken back. Some terminals say that they have no columns.
-        line = line[: (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1]
-        print(f"\r\x1b[K{line}", end="\n" if done == self.total else "", file=sys.stderr, flush=True)
+        said = ", ".join(f"{name} {value:.4f}" for name, value in (values or {}).items())
+        self.bar.set_postfix_str(said, refresh=False)
+        self.bar.update(done - self.bar.n)
+        if done == self.bar.total:
+            self.bar.close()
 
 
 def track(name: str, work: Sequence[Item]) -> Iterator[Item]:
@@ -46,14 +71,3 @@ def track(name: str, work: Sequence[Item]) -> Iterator[Item]:
     for done, item in enumerate(work, 1):
         yield item
         progress.report(done)
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as hours, minutes and seconds.
-
-    >>> clock(3723)
-    '1:02:03'
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,60 +1,92 @@
+"""The command line as people and the workflow call it: help, version, status codes, start."""
+
 import errno
 import json
 import os
+import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from dmd import cli
-from dmd.errors import InputError
-from dmd.planning import config, identity, plan
+from dmd.planning import identity
 from dmd.runs.folder import RunFolder
-from dmd.terminal.plan import find, orphans, progress
+from dmd.terminal import steps
+
+VERBS = ["plan", "show", "compare", "predict", "report", "ui", "track"]
+STEPS = [
+    "describe",
+    "download",
+    "prepare",
+    "check",
+    "train",
+    "test",
+    "table",
+    "curve",
+    "panel",
+    "track-server",
+    "follow",
+]
 
 
-@pytest.fixture
-def made(content, root) -> plan.Plan:
-    return plan.make(config.check(content), root)
+def names(app) -> list[str]:
+    """Return the commands of a group in the order of its help."""
+    commands = [(app[name].sort_key, name) for name in app if not name.startswith("-")]
+    return [name for _, name in sorted(commands)]
+
+
+def test_peoples_verbs_come_first_and_the_workflows_steps_have_a_group():
+    assert names(cli.app) == [*VERBS, "step"]
+    assert names(steps.app) == STEPS
+
+
+@pytest.mark.parametrize("name", [*VERBS, *(f"step {name}" for name in STEPS)])
+def test_every_command_has_help_in_80_columns_with_an_example_that_is_one(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.main([*name.split(), "--help"]) == 0
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
+    words = " ".join(said.split())
+    assert f"Usage: dmd {name}" in words
+    example = words.partition("Example: dmd ")[2].partition(" <<<")[0]
+    command = cli.app.parse_args(shlex.split(example))[0]
+    assert example.startswith(name)
+    assert command.__name__ == name.split()[-1].replace("-", "_")
+
+
+def test_it_says_its_version(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == version("dmd")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_can_complete_verbs_and_options(shell):
+    script = cli.app.generate_completion(shell=shell)
+    assert all(word in script for word in ("track-server", "--no-browser" if shell != "fish" else "no-browser"))
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("call", "said"),
     [
-        "plan",
-        "show",
-        "predict",
-        "describe",
-        "download",
-        "prepare",
-        "check",
-        "train",
-        "predict-test",
-        "evaluate",
-        "table",
-        "compare",
-        "curve",
-        "panel",
-        "report",
-        "track-store",
-        "track",
-        "follow",
-        "ui",
+        ("step train {folder}/la-8-dmd-00000000 --store none.h5", "dmd step train: expected the settings of a run"),
+        ("step train x --store none.h5 --save-every 0", "dmd step train: Invalid value"),
+        ("shwo x", "dmd: Unknown command"),
+        ("show", "dmd show: "),
+        ("plan --scal half", "dmd plan: Unknown option: --scal. Did you mean --scale?"),
+        ("plan --config scale", "dmd plan: --config: expected KEY=VALUE, found 'scale'"),
+        ("ui smoke/tabel3", "dmd ui: the configuration: unknown artefact 'smoke/tabel3'; did you mean 'smoke/table3'?"),
     ],
 )
-def test_every_command_has_help_with_an_example(name, capsys):
-    with pytest.raises(SystemExit) as left:
-        cli.main([name, "--help"])
-    assert left.value.code == 0
-    assert f"example: dmd {name}" in capsys.readouterr().out
-
-
-def test_bad_input_is_a_message_and_status_2(tmp_path, capsys):
-    assert cli.main(["train", str(tmp_path / "la-8-dmd-00000000"), "--store", "none.h5"]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("dmd train: expected the settings of a run")
-    assert "Traceback" not in said
+def test_bad_input_is_a_message_and_status_2(call, said, tmp_path, root, monkeypatch, capsys):
+    monkeypatch.chdir(root)
+    assert cli.main(call.format(folder=tmp_path).split()) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(said)
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
@@ -63,10 +95,10 @@ def test_a_disk_that_refuses_is_a_message_and_status_4(number, root, monkeypatch
         raise OSError(number, os.strerror(number), "results/runs/x/state.pt")
 
     monkeypatch.setattr(RunFolder, "read_spec", refuse)
-    assert cli.main(["train", "results/runs/x", "--store", "none.h5"]) == 4
+    assert cli.main(["step", "train", "results/runs/x", "--store", "none.h5"]) == 4
     said = capsys.readouterr().err
     assert said.startswith(
-        f"dmd train: {os.strerror(number)}: results/runs/x/state.pt. What was written before is whole."
+        f"dmd step train: {os.strerror(number)}: results/runs/x/state.pt. What was written before is whole."
     )
 
 
@@ -80,7 +112,7 @@ def test_a_reader_that_leaves_early_is_no_fault(root):
 def test_another_fault_of_the_system_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(RunFolder, "read_spec", lambda _: Path("/no/such/file").stat())
     with pytest.raises(FileNotFoundError):
-        cli.main(["train", "results/runs/x", "--store", "none.h5"])
+        cli.main(["step", "train", "results/runs/x", "--store", "none.h5"])
 
 
 def test_plan_lists_the_runs_of_a_scale_with_their_artefacts(root, monkeypatch, capsys):
@@ -97,39 +129,30 @@ def test_plan_as_json_holds_the_settings(root, monkeypatch, capsys):
     monkeypatch.chdir(root)
     cli.main(["plan", "--json", "--scale", "smoke", "method=cps"])
     (run,) = json.loads(capsys.readouterr().out)
-    assert run["spec"]["method"] == {"implementation": "cps", "params": {"weight": 1}, "revision": 1}
-    assert identity.run_id(run["spec"]) == run["run"]
+    assert run["spec"]["training"]["method"] == {"implementation": "cps", "params": {"weight": 1}, "revision": 1}
+    assert identity.run_id(run["spec"]["training"]) == run["run"]
 
 
-def test_conditions_select_by_any_setting(made):
-    assert {run.spec.training["seed"] for run in find(made, ["seed=1338"])} == {1338}
-    assert find(made, ["temperature=7"]) == []
-    with pytest.raises(InputError, match="expected key=value, found 'seed'"):
-        find(made, ["seed"])
+def test_a_configuration_of_ones_own_is_laid_over_the_projects(root, tmp_path, monkeypatch, capsys):
+    """A file, then another over it, then values on the command line over both."""
+    (tmp_path / "one.yaml").write_text("scales: {smoke: {seeds: [1]}}\n")
+    (tmp_path / "two.yaml").write_text("scales: {smoke: {seeds: [1, 2]}}\n")
+    files = ["--configfile", str(tmp_path / "one.yaml"), "--configfile", str(tmp_path / "two.yaml")]
+    call = ["plan", "--json", "smoke/table3", "method=cps", *files]
+
+    def seeds(*more: str) -> list[int]:
+        assert cli.main([*call, *more]) == 0
+        return [run["spec"]["training"]["seed"] for run in json.loads(capsys.readouterr().out)]
+
+    monkeypatch.chdir(root)
+    assert seeds() == [1, 2]
+    assert seeds("--config", "scales={smoke: {seeds: [3]}}", "--config", "scale=smoke") == [3]
 
 
-def test_the_state_of_a_run_is_read_off_its_files(tmp_path):
-    run = RunFolder(tmp_path / "x")
-    run.path.mkdir()
-    seen = [progress(run)]
-    for file in (run.history, run.weights, run.cases):
-        file.touch()
-        seen.append(progress(run))
-    assert seen == ["missing", "started", "trained", "evaluated"]
-
-
-def test_run_folders_that_no_artefact_wants_are_orphans(made, tmp_path):
-    wanted = next(iter(made.runs))
-    for name in (wanted, "la-8-dmd-00000000"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "spec.json").touch()
-    assert orphans(made, tmp_path) == ["la-8-dmd-00000000"]
-
-
-@pytest.mark.parametrize("options", [[], ["--slurm"]])
+@pytest.mark.parametrize("options", [[], ["--slurm"], ["half/table3"], ["--json"]])
 def test_plan_imports_nothing_that_takes_seconds(root, options):
     """Login nodes stay idle."""
-    heavy = "{'torch', 'mlflow', 'numpy', 'pandas', 'scipy'}"
+    heavy = "{'torch', 'mlflow', 'numpy', 'pandas', 'scipy', 'h5py', 'plotille', 'tqdm', 'filelock', 'rich'}"
     code = (
         f"import sys; from dmd import cli; sys.exit(cli.main(['plan', *{options}]) or bool({heavy} & set(sys.modules)))"
     )

@@ -48,7 +48,15 @@ def test_what_is_committed_is_made_again_from_the_cases_beside_it(root, tmp_path
     (tmp_path / "description.json").write_text(json.dumps(describe.describe_artefact(artefact)))
     command = "table" if artefact.kind == "table" else "curve"
     output = tmp_path / ("a.csv" if command == "table" else "a.png")
-    call = [command, str(tmp_path / "description.json"), "--runs", str(folder / "runs"), "--output", str(output)]
+    call = [
+        "step",
+        command,
+        str(tmp_path / "description.json"),
+        "--runs",
+        str(folder / "runs"),
+        "--output",
+        str(output),
+    ]
     assert cli.main(call) == 0
     for ending in (".csv", ".md", ".tex", ".comparison.csv") if command == "table" else (".csv",):
         assert (tmp_path / f"a{ending}").read_bytes() == (folder / f"{name}{ending}").read_bytes()
@@ -67,4 +75,4 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_the_commands_of_the_documentation_are_ones(command):
-    cli.parser().parse_args(shlex.split(command)[1:])
+    cli.app.parse_args(shlex.split(command)[1:])

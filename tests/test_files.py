@@ -1,9 +1,13 @@
+import errno
+import fcntl
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from dmd.files import replacing, write_json, write_text
+from dmd.files import locked, replacing, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_previous_file_and_nothing_beside_it(tmp_path):
@@ -47,3 +51,58 @@ def test_a_killed_writer_leaves_the_previous_file(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(path)])
     assert done.returncode == -9
     assert path.read_text() == "before"
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that has the lock."""
+    code = (
+        "import sys, time; from pathlib import Path; from dmd.files import locked\n"
+        "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "lock")], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def free(path) -> bool:
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def test_one_process_at_a_time_has_a_lock_and_a_killed_one_has_it_no_more(holder, tmp_path):
+    path = tmp_path / "lock"
+    assert not free(path)
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with locked(path):
+        assert not free(path)
+    assert free(path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_there_are_no_locks_all_have_it_and_nothing_stays_behind(number, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    path = tmp_path / "lock"
+    with locked(path), locked(path):
+        pass
+    assert path.read_bytes() == b""
+
+
+def test_every_user_may_lock_whatever_the_umask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        with locked(tmp_path / "lock"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o666

@@ -36,6 +36,10 @@ HOMES = {
     "PIL": {"report"},
     "SimpleITK": {"data"},
     "nibabel": {"data"},
+    "cyclopts": {"terminal", "cli"},
+    "plotille": {"terminal"},
+    "tqdm": {"progress"},
+    "filelock": {"files"},
     "medpy": set(),
 }
 # What must start at once: none of these reaches one of the slow libraries when it is imported.

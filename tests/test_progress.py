@@ -3,16 +3,20 @@
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
 import termios
+import time
 
-from dmd.progress import Progress, clock, track
+from dmd.progress import Progress, track
 
 WORK = "from dmd.progress import track; list(track('work', range(4)))"
+LONG = "la-8-supervised-c3d6532811 predict a_name_as_long_as_those_of_clinics.nii.gz"
 EAGER = (
-    "import dmd.progress as p, time; q = p.Progress('a name', 4); [(time.sleep(0.25), q.report(i)) for i in (1, 2, 4)]"
+    "import dmd.progress as p, time; q = p.Progress('{}', 6000, done=2000);"
+    "[(time.sleep(0.25), q.report(i, {{'loss': 0.25}})) for i in (3000, 4000, 6000)]"
 )
 
 
@@ -34,23 +38,26 @@ def on_terminal(code: str, root, columns: int) -> str:
 
 
 def test_a_terminal_gets_one_line_with_a_bar_that_is_drawn_anew(root):
-    drawn = on_terminal(EAGER, root, columns=120).split("\r\x1b[K")
-    assert [line[: len("a name  [") + 24 + 6] for line in drawn] == [
-        "",
-        "a name  [######..................]  1/4",
-        "a name  [############............]  2/4",
-        "a name  [########################]  4/4",
+    drawn = on_terminal(EAGER.format("a name"), root, columns=120).split("\r")
+    assert [line[:27] for line in drawn[1:4]] == [
+        "|██████      |  3000/6000  ",
+        "|████████    |  4000/6000  ",
+        "|████████████|  6000/6000  ",
     ]
-    assert drawn[-1].endswith("left\r\n")
+    assert drawn[1].endswith("left  a name, loss 0.2500")
+    assert drawn[-1] == "\n"
     assert "".join(drawn).count("\n") == 1
 
 
-def test_a_line_is_cut_so_that_it_never_wraps(root):
-    drawn = on_terminal(EAGER, root, columns=30).split("\r\x1b[K")
-    assert [len(line.rstrip()) for line in drawn[1:]] == [29, 29, 29]
+def test_at_80_columns_count_rate_and_time_left_stay_whatever_the_name(root):
+    drawn = on_terminal(EAGER.format(LONG), root, columns=80).split("\r")
+    assert re.fullmatch(r"\|█+ *\|  3000/6000  +[\d.]+it/s  00:00 left  la-8-supervised.*", drawn[1])
+    assert max(map(len, drawn)) == 79
 
 
 def test_a_terminal_without_columns_is_taken_for_one_of_eighty(root):
+    drawn = on_terminal(EAGER.format(LONG), root, columns=0).split("\r")
+    assert max(map(len, drawn)) == 79
     assert "4/4" in on_terminal(WORK, root, columns=0)
 
 
@@ -64,14 +71,20 @@ def test_a_file_gets_plain_lines(capsys):
 
 
 def test_lines_come_with_pauses_and_say_what_was_measured(capsys):
-    progress = Progress("run", 10, done=4, every=0.0)
-    progress.report(5, {"loss": 0.25})
-    progress.every = 1e9
-    progress.report(6)
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("run  5/10  ")
-    assert line.endswith("loss 0.2500")
+    progress = Progress("run", 10, done=4, every=0.1)
+    for done in (5, 6):
+        time.sleep(0.2)
+        progress.report(done, {"loss": done / 20})
+        progress.report(done, {"loss": 0.0})
+    first, second = capsys.readouterr().err.splitlines()
+    assert (first[:11], second[:11]) == ("run  5/10  ", "run  6/10  ")
+    assert (first[-11:], second[-11:]) == ("loss 0.2500", "loss 0.3000")
 
 
-def test_a_duration_has_hours_minutes_and_seconds():
-    assert [clock(seconds) for seconds in (0, 59.6, 3723, 90000)] == ["0:00:00", "0:01:00", "1:02:03", "25:00:00"]
+def test_the_rate_is_of_the_steps_of_this_attempt(capsys):
+    """3 steps in 0.3 s and 3 are left: not 8 steps since the first attempt began."""
+    progress = Progress("run", 11, done=5, every=0.25)
+    time.sleep(0.3)
+    progress.report(8)
+    rate = float(re.search(r"  ([\d.]+)it/s  00:00 left$", capsys.readouterr().err)[1])
+    assert rate <= 10

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from dmd.errors import InputError
+from dmd.errors import InputError, nearest
 from dmd.files import write_json
 from dmd.planning.artefacts import AnyForm, Curve, Panel, Table
 from dmd.planning.config import Config
@@ -33,10 +33,8 @@ def describe(name: str, plan: Plan, config: Config) -> tuple[str, dict[str, Any]
         return f"data/{name}.json", describe_store(config, plan.stores[name])
     if name in plan.artefacts:
         return f"{name}.json", describe_artefact(plan.artefacts[name])
-    raise InputError(
-        f"expected the name of a planned run, store or artefact, found '{name}'. `dmd plan` lists the runs; "
-        f"stores: {', '.join(plan.stores)}; artefacts: {', '.join(plan.artefacts)}"
-    )
+    hint = nearest(name, [*plan.artefacts, *plan.stores, *plan.runs])
+    raise InputError(f"the configuration has no run, store or artefact '{name}'{hint}")
 
 
 def describe_store(config: Config, store: Store) -> dict[str, Any]:

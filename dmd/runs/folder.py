@@ -152,8 +152,9 @@ def find_run(name: str, folder: Path) -> RunFolder:
         There is no such run, or several have the part.
     """
     path = Path(name).absolute()
-    if path.name == "weights.pt" or path.is_dir():
-        return RunFolder(path.parent if path.name == "weights.pt" else path)
+    run = RunFolder(path.parent if path.name == "weights.pt" else path)
+    if run.spec.exists():
+        return run
     ids = sorted(spec.parent.name for spec in folder.glob("*/spec.json"))
     meant = [name] if name in ids else [id_ for id_ in ids if id_.endswith(name)] or [id_ for id_ in ids if name in id_]
     if len(meant) == 1:

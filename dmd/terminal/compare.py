@@ -1,19 +1,13 @@
 """What `dmd compare` prints: two runs beside each other on the same test patients."""
 
+import math
 import textwrap
 from dataclasses import asdict
 from typing import Any
 
-import pandas as pd
-
 from dmd.errors import InputError
-from dmd.planning.identity import canonical
-from dmd.report.scores import read_scores, require_same_cases, summarise
-from dmd.report.statistics import compare, per_patient, verdict
-from dmd.report.tables import GROUPS, HEADINGS
 from dmd.runs.folder import RunFolder
-from dmd.testing.evaluation import POST_PROCESSING, SCORES
-from dmd.tracking.record import parameters
+from dmd.terminal.settings import flat
 
 LINE = "  {:<13}{:>8}{:>8}{:>13}  {:<20}{:>8}{:>10}{:>10}  {}"
 HEADING = ("", "first", "second", "difference", "95 % interval", "p", "patients", "left out", "first is")
@@ -26,13 +20,13 @@ NOTE = (
 )
 
 
-def compare_pair(first: RunFolder, second: RunFolder) -> pd.DataFrame:
+def compare_pair(first: RunFolder, second: RunFolder) -> list[dict[str, Any]]:
     """Compare two runs on the same test patients.
 
     Returns
     -------
-    DataFrame
-        One line per post-processing and score that both have: post_processing, metric, first and second (means as in
+    list of dict
+        One per post-processing and score that both have: post_processing, metric, first and second (means as in
         tables), those of `dmd.report.statistics.Comparison` and verdict (of the first against the second).
 
     Raises
@@ -40,6 +34,10 @@ def compare_pair(first: RunFolder, second: RunFolder) -> pd.DataFrame:
     InputError
         The runs were tested on other data or cases, or one is not evaluated.
     """
+    from dmd.report.scores import read_scores, require_same_cases, summarise
+    from dmd.report.statistics import compare, per_patient, verdict
+    from dmd.testing.evaluation import POST_PROCESSING, SCORES
+
     _require_same_data(first, second)
     require_same_cases(second, summarise(second), first, summarise(first))
     lines = []
@@ -51,39 +49,50 @@ def compare_pair(first: RunFolder, second: RunFolder) -> pd.DataFrame:
                 found = compare(ours[score], theirs[score])
                 line = {"post_processing": name, "metric": score, "first": means[0][score], "second": means[1][score]}
                 lines.append(line | asdict(found) | {"verdict": verdict(score, found.difference, found.p)})
-    return pd.DataFrame(lines)
+    return lines
 
 
 def say_pair(first: RunFolder, second: RunFolder) -> str:
     """Return the comparison of two runs as text, with the settings in which they differ."""
-    frame = compare_pair(first, second)
-    specs = [parameters(run.read_spec()) for run in (first, second)]
-    differing = [
-        f"  {name:<22}{specs[0].get(name, '-')} | {specs[1].get(name, '-')}"
-        for name in dict.fromkeys([*specs[0], *specs[1]])
-        if specs[0].get(name) != specs[1].get(name)
-    ]
-    said = [f"first   {first.id}", f"second  {second.id}", "", "They differ in", *(differing or ["  nothing"])]
-    for name, group in frame.groupby("post_processing", sort=False):
-        said += ["", GROUPS[name], LINE.format(*HEADING).rstrip(), *map(_line, group.to_dict("records"))]
+    from dmd.report.tables import GROUPS, HEADINGS
+
+    compared = compare_pair(first, second)
+    said = [f"first   {first.id}", f"second  {second.id}", "", "They differ in", *_differing(first, second)]
+    for name in dict.fromkeys(line["post_processing"] for line in compared):
+        of_name = [_line(HEADINGS[line["metric"]], line) for line in compared if line["post_processing"] == name]
+        said += ["", GROUPS[name], LINE.format(*HEADING).rstrip(), *of_name]
     return "\n".join([*said, "", *textwrap.wrap(NOTE, 110)])
 
 
+def _differing(first: RunFolder, second: RunFolder) -> list[str]:
+    ours, theirs = (flat(run.read_spec()) for run in (first, second))
+    names = [name for name in dict.fromkeys([*ours, *theirs]) if ours.get(name) != theirs.get(name)]
+    width = max(map(len, names), default=0)
+    return [f"  {name:<{width}}  {ours.get(name, '-')} | {theirs.get(name, '-')}" for name in names] or ["  nothing"]
+
+
 def _require_same_data(first: RunFolder, second: RunFolder) -> None:
-    data = [{name: run.read_spec().training[name] for name in ("dataset", "classes")} for run in (first, second)]
-    if data[0] != data[1]:
+    ours, theirs = (
+        {name: value for name, value in flat(run.read_spec()).items() if name.startswith(("dataset.", "classes"))}
+        for run in (first, second)
+    )
+    if ours != theirs:
         raise InputError(
-            f"expected two runs tested on the same data, found '{first.id}' on {canonical(data[0])} and "
-            f"'{second.id}' on {canonical(data[1])}; compare runs of one data set and scale"
+            f"expected two runs tested on the same data, found '{first.id}' on {_words(ours)} and '{second.id}' on "
+            f"{_words(theirs)}; compare runs of one data set and scale"
         )
 
 
-def _line(line: dict[str, Any]) -> str:
+def _words(settings: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _line(heading: str, line: dict[str, Any]) -> str:
     difference, interval, p = "-", "-", "-"
     if line["patients"]:
         difference = f"{line['difference']:+.2f}"
     if line["verdict"] != "too few":
         interval, p = f"{line['low']:+.2f} to {line['high']:+.2f}", f"{line['p']:.4f}"
-    means = ("-" if pd.isna(line[name]) else f"{line[name]:.2f}" for name in ("first", "second"))
+    means = ("-" if math.isnan(line[name]) else f"{line[name]:.2f}" for name in ("first", "second"))
     counts = (line["patients"], line["left_out"])
-    return LINE.format(HEADINGS[line["metric"]], *means, difference, interval, p, *counts, line["verdict"])
+    return LINE.format(heading, *means, difference, interval, p, *counts, line["verdict"])

@@ -1,7 +1,7 @@
 """What a submission to a cluster would cost: jobs, hours and the longest chain, from step times that were measured.
 
 Where a step was measured at another scale only, it is scaled by the voxels of a patch and the width of the network, and
-said to be an estimate.
+said to be an estimate; never from one precision to another.
 """
 
 import csv
@@ -12,14 +12,29 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dmd.planning.config import Config
+from dmd.planning.identity import Spec
 from dmd.planning.plan import Plan, Run
 from dmd.runs.folder import RunFolder
+from dmd.terminal.settings import flat, iterations
 
-COLUMNS = ("implementation", "dataset", "downsample", "patch", "width", "precision")
-Key = tuple[str, ...]  # these columns: what the duration of a step depends on, besides the device
+
+class Key(NamedTuple):
+    """What the duration of a step depends on besides the device; hyper-parameters and seeds take no time.
+
+    The names are columns of the table of facts.
+    """
+
+    implementation: str
+    dataset: str
+    downsample: str
+    patch: str
+    width: str
+    precision: str
+
+
 StepTimes = dict[Key, dict[str, float]]  # seconds per step by device
 
 MEASURED = Path("config/step_times.csv")
@@ -49,12 +64,12 @@ def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path
         Table of step times for what no finished run has measured.
     """
     times = step_times(results / "runs", facts)
-    known = {key(run.spec.training): _scale(run, plan) for run in plan.runs.values()}
+    known = {key(run.spec): _scale(run, plan) for run in plan.runs.values()}
     scales = defaultdict(list)
     for run in runs:
         scales[_scale(run, plan)].append(run)
     for scale, of_scale in scales.items():
-        paces = {run.id: pace(run.spec.training, times, known) for run in of_scale}
+        paces = {run.id: pace(run.spec, times, known) for run in of_scale}
         limits = config.scales[scale].jobs
         minutes = limits.train_minutes + limits.test_minutes
         print(f"{scale}:")
@@ -64,26 +79,25 @@ def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path
 
 def step_times(folder: Path, facts: Path) -> StepTimes:
     """Return seconds per step: the median over the finished runs in ``folder``, else what the table of facts says."""
+    stated: StepTimes = defaultdict(dict)
+    with facts.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            stated[Key(*(line[name] for name in Key._fields))][line["device"]] = float(line["seconds_per_step"])
     found: dict[Key, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(folder.glob("*/run.json")):
         measured, spec = _read(path), _read(path.with_name("spec.json"))
         if measured and spec:
-            found[key(spec["training"])][measured["device"]].append(measured["seconds_per_step"])
-    times = {what: {name: statistics.median(all_) for name, all_ in by.items()} for what, by in found.items()}
-    with facts.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            times.setdefault(tuple(line[name] for name in COLUMNS), {line["device"]: float(line["seconds_per_step"])})
-    return times
+            found[key(Spec(**spec))][measured["device"]].append(measured["seconds_per_step"])
+    return dict(stated) | {
+        what: {name: statistics.median(all_) for name, all_ in by.items()} for what, by in found.items()
+    }
 
 
-def key(training: dict[str, Any]) -> Key:
-    """Return the entries of `COLUMNS` for a run; hyper-parameters and seeds are not among them, they take no time."""
-    sizes = [
-        "x".join(str(length) for length in lengths)
-        for lengths in (training["dataset"]["downsample"], training["patch"])
-    ]
-    width = str(training["network"]["width"])
-    return (training["method"]["implementation"], training["dataset"]["name"], *sizes, width, training["precision"])
+def key(spec: Spec) -> Key:
+    """Return what the duration of a step of a run depends on."""
+    settings = flat(spec)
+    names = ("method.implementation", "dataset.name", "dataset.downsample", "patch", "network.width", "precision")
+    return Key(*(settings[name] for name in names))
 
 
 def fastest(seconds: dict[str, float]) -> str:
@@ -91,16 +105,16 @@ def fastest(seconds: dict[str, float]) -> str:
     return min(seconds, key=lambda name: (name == "cpu", seconds[name]))
 
 
-def pace(training: dict[str, Any], times: StepTimes, scales: dict[Key, str]) -> Pace | None:
+def pace(spec: Spec, times: StepTimes, scales: dict[Key, str]) -> Pace | None:
     """Return how long a step of a run takes: as measured, else scaled from the most similar run of its method.
 
     A GPU goes before a CPU. ``scales`` names the scale of every planned run.
     """
-    mine = key(training)
+    mine = key(spec)
     if mine in times:
         device = fastest(times[mine])
         return Pace(times[mine][device], device)
-    alike = [other for other in times if other[0] == mine[0] and other[3].count("x") == mine[3].count("x")]
+    alike = [other for other in times if _kind(other) == _kind(mine)]
     if not alike:
         return None
     growth = {other: _work(mine) / _work(other) for other in alike}
@@ -109,10 +123,14 @@ def pace(training: dict[str, Any], times: StepTimes, scales: dict[Key, str]) -> 
     return Pace(times[nearest][device] * growth[nearest], device, scales.get(nearest, "of another configuration"))
 
 
+def _kind(what: Key) -> tuple[str, int, str]:
+    """Return what must agree for steps to differ in the amount of work alone."""
+    return what.implementation, what.patch.count("x"), what.precision
+
+
 def _work(what: Key) -> int:
     """Return voxels of a patch times channels; batches of one method and dimension are equal at every scale."""
-    _, _, _, patch, width, _ = what
-    return math.prod(int(length) for length in patch.split("x")) * int(width)
+    return math.prod(int(length) for length in what.patch.split("x")) * int(what.width)
 
 
 def _scale(run: Run, plan: Plan) -> str:
@@ -121,8 +139,8 @@ def _scale(run: Run, plan: Plan) -> str:
 
 def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limit_minutes: int) -> Iterable[str]:
     folders = {run.id: RunFolder(results / "runs" / run.id) for run in runs}
-    train = [run for run in runs if not folders[run.id].weights.exists()]
     left = [run for run in runs if not folders[run.id].cases.exists()]
+    train = [run for run in left if not folders[run.id].weights.exists()]
     stores = {run.store for run in train if not (results / "data" / f"{run.store}.check.json").exists()}
     yield f"{len(stores) + len(left)} jobs: {len(stores)} of data, {len(left)} of runs, {len(train)} of these train"
     if not left:
@@ -132,9 +150,9 @@ def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limit_
     for run in train:
         found = paces[run.id]
         if found is None:
-            unknown[run.spec.training["method"]["implementation"]] += 1
+            unknown[key(run.spec).implementation] += 1
         else:
-            hours[found.device, found.scale].append(found.seconds * run.spec.training["iterations"] / 3600)
+            hours[found.device, found.scale].append(found.seconds * iterations(run.spec) / 3600)
     longest = f" with {max(map(max, hours.values())):.2f} h of training" if hours else ""
     limit = f"the time limit of a run is {limit_minutes / 60:.1f} h"
     yield f"longest chain: {'data, ' if stores else ''}a run{longest}; {limit}"
@@ -147,7 +165,8 @@ def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limit_
         )
     if unknown:
         names = ", ".join(f"{name} ({count})" for name, count in unknown.items())
-        yield f"{unknown.total()} of {len(train)} trainings: hours unknown, no step was measured: {names}"
+        said = f"hours unknown, no step in {key(train[0].spec).precision} was measured: {names}"
+        yield f"{unknown.total()} of {len(train)} trainings: {said}"
     if train and all(device == "cpu" for device, _ in hours):
         yield "GPU-hours: unknown until a run has finished on a GPU"
 

@@ -1,31 +1,31 @@
-"""What `dmd plan` prints: the runs of a plan, who wants each, how far each is and how long the rest will take."""
+"""What `dmd plan` prints: the runs of a plan, how far each is and how long the rest will take."""
 
 import json
 import statistics
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dmd.errors import InputError
-from dmd.planning.identity import canonical
+from dmd.planning.identity import Spec
 from dmd.planning.plan import Plan, Run
-from dmd.progress import clock
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import last_steps
 from dmd.terminal import cost
+from dmd.terminal.find import asked, find, tell_apart
+from dmd.terminal.settings import iterations
 
 # Keys of a run in the output of `dmd plan --json`.
 KEYS = """\
 --json prints a list with one object per run, in the order of the plan:
   run           id, the name of the folder in results/runs
-  state         missing, started (interrupted), running, trained, evaluated (done)
+  state         missing, started (interrupted), running, trained, evaluated
   step          steps of the training that are done
   iterations    steps of the whole training
-  seconds_left  of training, on one device, as fast as it was measured; null where nothing was
+  seconds_left  of training, on one device, as fast as it was measured;
+                null where nothing was
   wanted_by     artefacts that use the run
   spec          settings of the run"""
 
@@ -40,59 +40,77 @@ class Standing:
     seconds_left: float | None
 
 
-def find(plan: Plan, conditions: list[str], scale: str | None = None) -> list[Run]:
-    """Return the runs whose settings agree with every ``key=value`` and that an artefact of ``scale`` wants.
+def show(plan: Plan, words: Sequence[str], scale: str | None, folder: Path, times: cost.StepTimes) -> None:
+    """Print one line per run that is asked for, and a last one: runs in each state, time left.
 
-    A key is any setting's own name wherever it stands (``temperature``, ``labelled``, ``seed``); ``method`` is what an
-    artefact calls it, ``dataset`` the data set's name.
+    Parameters
+    ----------
+    plan, words, scale
+        As in `dmd.terminal.find.find`.
+    folder : Path
+        Where runs lie.
+    times : StepTimes
+        Measured step times, for the time left.
     """
-    wanted = dict(_pair(condition) for condition in conditions)
-    return [
-        run
-        for run in plan.runs.values()
-        if (scale is None or any(_scale(name) == scale for name in run.wanted_by))
-        and all(
-            value in run.methods if key == "method" else _flat(run.spec.training).get(key) == value
-            for key, value in wanted.items()
-        )
-    ]
-
-
-def show(runs: list[Run], folder: Path, times: cost.StepTimes, *, as_json: bool = False) -> None:
-    """Print one line per run and a last one with the number of runs in each state and the time left."""
-    standings = [standing(RunFolder(folder / run.id), run.spec.training, times) for run in runs]
-    pairs = list(zip(runs, standings, strict=True))
-    if as_json:
-        rows = [
-            {"run": run.id, **asdict(now), "wanted_by": run.wanted_by, "spec": asdict(run.spec)} for run, now in pairs
-        ]
-        print(json.dumps(rows, indent=2))
-        return
-    width = max((len(run.id) for run in runs), default=0)
-    for run, now in pairs:
-        print(f"{run.id:<{width}}  {now.state:<9}  {_steps(now):>11}  {_left(now):>9}  {', '.join(run.wanted_by)}")
+    runs = find(plan, words, scale)
+    orphans = find_orphans(plan, folder)
+    if orphans:
+        print(f"in {folder} but in no plan: {', '.join(orphans)}")
+    standings = [standing(RunFolder(folder / run.id), run.spec, times) for run in runs]
+    about = tell_apart(plan, runs, asked(plan, words, scale))
+    lines = [[run.id, _state(now), _left(now), about[run.id]] for run, now in zip(runs, standings, strict=True)]
+    if all("=" in word for word in words):  # else all are behind the artefact that was named
+        lines = [[*line, ", ".join(run.wanted_by)] for line, run in zip(lines, runs, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(f"{entry:<{width}}" for entry, width in zip(line, widths, strict=True)).rstrip())
     print(_totals(standings))
 
 
-def orphans(plan: Plan, folder: Path) -> list[str]:
+def show_json(runs: list[Run], folder: Path, times: cost.StepTimes) -> None:
+    """Print what `KEYS` explains."""
+    rows = [
+        {
+            "run": run.id,
+            **asdict(standing(RunFolder(folder / run.id), run.spec, times)),
+            "wanted_by": run.wanted_by,
+            "spec": asdict(run.spec),
+        }
+        for run in runs
+    ]
+    print(json.dumps(rows, indent=2))
+
+
+def find_orphans(plan: Plan, folder: Path) -> list[str]:
     """Return the names of run folders that no artefact wants any more."""
     found = sorted(path.parent.name for path in folder.glob("*/spec.json"))
     return [name for name in found if name not in plan.runs]
 
 
-def standing(run: RunFolder, training: dict[str, Any], times: cost.StepTimes) -> Standing:
+def standing(run: RunFolder, spec: Spec, times: cost.StepTimes) -> Standing:
     """Return how far a run is and how long its training will still take.
 
     Its own pace counts while it trains, else the step times that were measured on the fastest device.
     """
-    state, iterations = run.stage, training["iterations"]
+    state, whole = run.stage, iterations(spec)
     if state in ("trained", "evaluated"):
-        return Standing(state, iterations, iterations, 0.0)
+        return Standing(state, whole, whole, 0.0)
     lately = last_steps(run.history) if state != "missing" else []
-    step, seconds = lately[-1]["step"] if lately else 0, times.get(cost.key(training))
+    step, seconds = lately[-1]["step"] if lately else 0, times.get(cost.key(spec))
     pace = _pace(lately) if state == "running" else None
     pace = pace or (seconds[cost.fastest(seconds)] if seconds else None)
-    return Standing(state, step, iterations, None if pace is None else round(pace * (iterations - step), 1))
+    return Standing(state, step, whole, None if pace is None else round(pace * (whole - step), 1))
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as hours, minutes and seconds.
+
+    >>> clock(3723)
+    '1:02:03'
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 def _pace(lately: list[dict[str, Any]]) -> float | None:
@@ -104,8 +122,8 @@ def _pace(lately: list[dict[str, Any]]) -> float | None:
     return statistics.mean(min(pause, longest) for pause in between) / 1000
 
 
-def _steps(now: Standing) -> str:
-    return f"{now.step}/{now.iterations}" if now.state in ("running", "started") else ""
+def _state(now: Standing) -> str:
+    return f"{now.state} {now.step}/{now.iterations}" if now.state in ("running", "started") else now.state
 
 
 def _left(now: Standing) -> str:
@@ -121,29 +139,4 @@ def _totals(standings: list[Standing]) -> str:
     unknown = sum(now.seconds_left is None for now in standings)
     left = [f"about {clock(sum(known))} of training left, one after another"] if known else []
     left += [f"no step time measured for {unknown}"] if unknown else []
-    return "; ".join([f"{len(standings)} runs: {counted}" if standings else "0 runs", *left])
-
-
-def _pair(condition: str) -> tuple[str, str]:
-    key, sign, value = condition.partition("=")
-    if not sign:
-        raise InputError(f"expected key=value, found '{condition}', e.g. method=dmd temperature=2")
-    return key, canonical(yaml.safe_load(value)).strip('"')
-
-
-def _scale(artefact: str) -> str:
-    return artefact.split("/")[0] if "/" in artefact else "paper"
-
-
-def _flat(training: dict[str, Any]) -> dict[str, str]:
-    """Return every setting by its own name, as text in canonical form."""
-    flat = {"dataset": training["dataset"]["name"]}
-    for group in (
-        training,
-        *(value for value in training.values() if isinstance(value, dict)),
-        training["method"]["params"],
-    ):
-        for key, value in group.items():
-            if not isinstance(value, dict):
-                flat.setdefault(key, canonical(value).strip('"'))
-    return flat
+    return "; ".join([f"{len(standings)} runs: {counted}", *left])

@@ -5,27 +5,24 @@ import json
 import math
 import shutil
 import statistics
-import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from dmd.planning.identity import canonical
-from dmd.progress import clock
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
 from dmd.terminal.cost import StepTimes
-from dmd.terminal.plan import Standing, standing
+from dmd.terminal.plan import Standing, clock, standing
+from dmd.terminal.settings import flat, text
 
-BLOCKS, ASCII = " ▁▂▃▄▅▆▇█", " .:|"  # a character of a chart from empty to full
 LINES = 8  # of a chart
-MARGIN = 12  # columns beside it
+MARGIN = 25  # columns that a chart needs beside its own
 SCORES = ("dice", "jaccard", "hd95", "asd")  # how their columns in cases.csv begin
 PERCENT = ("dice", "jaccard")  # fractions in cases.csv
 
 
-def show(run: RunFolder, times: StepTimes, classes: Sequence[str] | None = None) -> None:
+def show(run: RunFolder, times: StepTimes, classes: Mapping[str, Sequence[str]]) -> None:
     """Print all that is known of a run.
 
     Parameters
@@ -34,8 +31,8 @@ def show(run: RunFolder, times: StepTimes, classes: Sequence[str] | None = None)
         Folder of the run.
     times : StepTimes
         Measured step times, for the time left.
-    classes : sequence of str, optional
-        Names of the classes, background first; numbers stand for them where they are unknown.
+    classes : mapping
+        Names of the classes by data set, background first; numbers stand for them where they are unknown.
 
     Raises
     ------
@@ -43,52 +40,18 @@ def show(run: RunFolder, times: StepTimes, classes: Sequence[str] | None = None)
         The folder has no spec, or another run's.
     """
     spec = run.read_spec()
-    history, now = _history(run), standing(run, spec.training, times)
+    history, now = _history(run), standing(run, spec, times)
+    named = classes.get(flat(spec)["dataset.name"])
     print(f"{run.id}  {_state(now)}")
     sections = {
         "settings": _settings(spec.training | spec.testing),
         **_charts(history),
-        "test": _scores(run, classes),
+        "test": _scores(run, named),
         "cost": _cost(run),
     }
     for title, lines in sections.items():
         if lines:
             print(f"\n{title}", *lines, sep="\n  ")
-
-
-def columns(values: Sequence[float], most: int) -> list[float]:
-    """Return the means of ``values`` over ``most`` parts of about the same length, or as many as there are values.
-
-    >>> columns([1, 2, 3, 4, 6], most=2)
-    [1.5, 4.333333333333333]
-    """
-    count = min(most, len(values))
-    edges = [len(values) * part // count for part in range(count + 1)]
-    return [statistics.fmean(values[start:end]) for start, end in pairwise(edges)]
-
-
-def chart(heights: Sequence[float], ramp: str, lines: int = LINES) -> list[str]:
-    """Draw numbers as columns side by side, the least one step of ``ramp`` high, the greatest as high as the chart.
-
-    Parameters
-    ----------
-    heights : sequence of float
-        One number per column; at least one.
-    ramp : str
-        Characters from empty to full.
-    lines : int
-        Height of the chart.
-
-    >>> chart([1, 4, 5], " .:", lines=1)
-    ['.::']
-    >>> chart([1, 2, 3], " #", lines=3)
-    ['  #', ' ##', '###']
-    """
-    least, span, full = min(heights), max(heights) - min(heights), len(ramp) - 1
-    levels = [1 + round((height - least) / (span or 1) * (lines * full - 1)) for height in heights]
-    return [
-        "".join(ramp[min(max(level - line * full, 0), full)] for level in levels) for line in reversed(range(lines))
-    ]
 
 
 def _state(now: Standing) -> str:
@@ -107,10 +70,8 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         inner = [f"({_text(entry)})" if isinstance(entry, dict) else _text(entry) for entry in value.values()]
         return ", ".join(f"{name} {entry}" for name, entry in zip(value, inner, strict=True))
-    if isinstance(value, list):
-        return "x".join(map(str, value))
-    text = canonical(value).strip('"')
-    return text if len(text) < 40 else f"{text[:12]}..."  # a checksum
+    said = text(value)
+    return said if len(said) < 40 else f"{said[:12]}..."  # a checksum
 
 
 def _history(run: RunFolder) -> list[dict[str, float]]:
@@ -126,22 +87,40 @@ def _charts(history: list[dict[str, float]]) -> dict[str, list[str]]:
     """Return a chart of the loss, and of the validations where there are any."""
     charts = {}
     for name in ("loss", *CHOSEN_BY):
-        seen = [(int(line["step"]), line[name]) for line in history if math.isfinite(line.get(name, math.nan))]
-        if seen:
-            steps, values = zip(*seen, strict=True)
-            charts[name] = [*_framed(steps, values), *(_ends(history) if name == "loss" else [])]
+        points = [(float(line["step"]), line[name]) for line in history if math.isfinite(line.get(name, math.nan))]
+        if points:
+            charts[name] = [*_chart(name, points), *(_ends(history) if name == "loss" else [])]
     return charts
 
 
-def _framed(steps: Sequence[int], values: Sequence[float]) -> list[str]:
-    """Return a chart with the range of its columns at the left and that of the steps below."""
-    unicode = sys.stdout.isatty() and "utf" in (sys.stdout.encoding or "").lower()
-    means = columns(values, max(1, min(100, shutil.get_terminal_size().columns) - MARGIN))
-    labels = [f"{max(means):.4g}", *[""] * (LINES - 2), f"{min(means):.4g}"]
-    drawn = chart(means, BLOCKS if unicode else ASCII)
-    framed = [f"{label:>8}  {line}".rstrip() for label, line in zip(labels, drawn, strict=True)]
-    first, last = str(steps[0]), f" {steps[-1]}" if len(steps) > 1 else ""
-    return [*framed, f"{'step':>8}  {first}{last:>{max(0, len(means) - len(first))}}"]
+def _chart(name: str, points: Sequence[tuple[float, float]]) -> list[str]:
+    """Draw values over steps, a mean of several steps per column, no wider than the terminal."""
+    from plotille import Figure
+
+    figure = Figure()
+    figure.with_colors, figure.origin, figure.x_label, figure.y_label = False, False, "step", name
+    figure.height, figure.width = LINES, max(1, min(100, shutil.get_terminal_size().columns) - MARGIN)
+    figure.register_label_formatter(float, _label)
+    figure.set_x_limits(0, points[-1][0])
+    steps, values = zip(*points, strict=True)
+    figure.plot(means(steps, figure.width), means(values, figure.width))
+    return [line.rstrip(" \u2800") for line in figure.show().splitlines()]  # blank, and braille of no dot
+
+
+def _label(val: float, chars: int, delta: float, left: bool = False) -> str:
+    """Return a number on an axis, where plotille wants as many digits as fit."""
+    return f"{val:{'<' if left else '>'}{chars}.4g}"
+
+
+def means(values: Sequence[float], most: int) -> list[float]:
+    """Return the means over ``most`` parts of about the same length, or the values where there are no more.
+
+    >>> means([1, 2, 3, 4, 6], most=2)
+    [1.5, 4.333333333333333]
+    """
+    count = min(most, len(values))
+    edges = [len(values) * part // count for part in range(count + 1)]
+    return [statistics.fmean(values[start:end]) for start, end in pairwise(edges)]
 
 
 def _ends(history: list[dict[str, float]]) -> list[str]:
@@ -183,8 +162,7 @@ def _cost(run: RunFolder) -> list[str]:
     if not run.facts.exists():
         return []
     facts = json.loads(run.facts.read_text(encoding="utf-8"))
-    attempts = len(facts["attempts"])
-    wall = f"{clock(facts['wall_seconds'])}, {facts['seconds_per_step']} s per step, in {attempts} attempt(s)"
+    wall = f"{clock(facts['wall_seconds'])}, {facts['seconds_per_step']} s per step, in {facts['attempts']} attempt(s)"
     device = f"{facts['device']} of {facts['host']}, {facts['threads']} thread(s), at most {facts['peak_memory_mb']} MB"
     return [
         f"training  {wall}",

@@ -12,7 +12,7 @@ from dmd.planning.address import database
 
 @contextlib.contextmanager
 def followed(run: Path, uri: str, *options: str) -> Iterator[Callable[[int], None]]:
-    """Start ``dmd follow`` for a training and yield the function that tells it the size of the saved history.
+    """Start ``dmd step follow`` for a training and yield the function that tells it the size of the saved history.
 
     The process has a group of its own, so that Ctrl-C does not reach it, and ends when the pipe to it does: when the
     training ends, in whatever way.
@@ -23,7 +23,7 @@ def followed(run: Path, uri: str, *options: str) -> Iterator[Callable[[int], Non
         The kind of store is not supported. Nothing else is ever raised.
     """
     database(uri)
-    command = [sys.executable, "-m", "dmd", "follow", str(run), "--uri", uri, *options]
+    command = [sys.executable, "-m", "dmd", "step", "follow", str(run), "--uri", uri, *options]
     try:
         # Not a session of its own: Linux may share the processor between sessions, whatever their niceness.
         process = subprocess.Popen(

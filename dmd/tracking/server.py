@@ -62,7 +62,7 @@ def open_store(uri: str) -> MlflowClient:
     """Return a client of a store that is there; one of `FAULTS` says why it cannot be used."""
     file = database(uri)
     if file and not os.access(file, os.R_OK | os.W_OK):
-        raise StoreError(f"no database to write to at {file}; make one with `dmd track-store {uri}`")
+        raise StoreError(f"no database to write to at {file}; make one with `dmd step track-server {uri}`")
     return _connect(uri)
 
 

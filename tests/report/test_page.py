@@ -16,7 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dmd import cli, commands
+from dmd import cli
 from dmd.data.batches import Batches
 from dmd.data.store import Case, load_store, write_store
 from dmd.errors import InputError
@@ -38,6 +38,7 @@ from dmd.report.page.write import write_page
 from dmd.report.style import publish
 from dmd.report.terms import looks
 from dmd.runs.folder import RunFolder
+from dmd.terminal import steps
 from dmd.testing.evaluation import POST_PROCESSING
 
 from .halfway import DICE, describe, evaluated_table
@@ -184,9 +185,9 @@ def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
     vnet = by_name[artefacts[1].rows[0].runs[0]]
     assert (vnet.state, vnet.used_by) == ("evaluated", ("Table 1", "Table 3"))
     assert vnet.by_workflow == f"snakemake --cores 2 -- results/runs/{vnet.id}/cases.csv"
-    assert vnet.by_hand[0] == f"dmd train {results}/runs/{vnet.id} --store {results}/data/synthetic3d-1x1x1.h5"
-    steps = [cli.parser().parse_args(shlex.split(line)[1:]) for line in vnet.by_hand]
-    assert [step.command for step in steps] == [commands.train, commands.predict_test, commands.evaluate]
+    assert vnet.by_hand[0] == f"dmd step train {results}/runs/{vnet.id} --store {results}/data/synthetic3d-1x1x1.h5"
+    called = [cli.app.parse_args(shlex.split(line)[1:])[0] for line in vnet.by_hand]
+    assert called == [steps.train, steps.test]
     assert [entry.state for entry in entries].count("started") == 1
     assert len(entries) + len(missing) == len({run for artefact in artefacts for run in artefact.runs})
     cost = dict(zip((row[0].links[0][0] for row in cost_table(entries).rows), cost_table(entries).rows, strict=True))

@@ -125,6 +125,16 @@ def test_a_run_is_found_by_its_path_or_that_of_its_weights(several, monkeypatch)
     assert find_run(".", elsewhere) == find_run("weights.pt", elsewhere) == run
 
 
+def test_a_folder_that_holds_no_run_is_none_whatever_it_is_called(several, monkeypatch):
+    """`dmd show dmd` beside the package, and a file of weights from elsewhere."""
+    (several / "cps").mkdir()
+    monkeypatch.chdir(several)
+    assert find_run("cps", several) == RunFolder(several / "la-8-cps-606e3192")
+    for name in ("logs", str(several / "logs"), "logs/weights.pt"):
+        with pytest.raises(InputError, match="or the path of a run"):
+            find_run(name, several)
+
+
 def test_a_part_of_several_ids_names_them(several):
     with pytest.raises(InputError, match="found 'a39383f' in 2: la-8-dmd-0a39383f, la-8-dmd-1a39383f"):
         find_run("a39383f", several)

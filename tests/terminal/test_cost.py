@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -35,7 +36,7 @@ def leave(results, run: plan.Run, *files: str, device: str = "", seconds: float 
     """Leave files in the folder of a run as a finished one would."""
     folder = results / "runs" / run.id
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "spec.json").write_text(json.dumps(run.spec))
+    (folder / "spec.json").write_text(json.dumps(asdict(run.spec)))
     if device:
         (folder / "run.json").write_text(json.dumps({"device": device, "seconds_per_step": seconds}))
     for name in files:
@@ -56,13 +57,14 @@ def test_hours_are_steps_times_the_median_measured_step_of_the_same_method(made,
         "  13 jobs: 1 of data, 12 of runs, 12 of these train",
         "  longest chain: data, a run with 0.67 h of training; the time limit of a run is 24.0 h",
         "  6 of 12 trainings: 3.50 GPU-hours, the longest 0.67 h, at the step times measured on Some GPU",
-        "  6 of 12 trainings: hours unknown, no step was measured: supervised (3), mcnet (3)",
+        "  6 of 12 trainings: hours unknown, no step in fp32 was measured: supervised (3), mcnet (3)",
     ]
 
 
-def test_what_is_done_costs_nothing(made, checked, facts, tmp_path, capsys):
+@pytest.mark.parametrize("files", [("weights.pt", "cases.csv"), ("cases.csv",)], ids=["whole", "without weights"])
+def test_what_is_done_costs_nothing(made, checked, facts, tmp_path, capsys, files):
     for run in runs(made, "smoke/table3"):
-        leave(tmp_path, run, "weights.pt", "cases.csv")
+        leave(tmp_path, run, *files)
     cost.show(runs(made, "smoke/table3"), made, checked, tmp_path, facts)
     assert capsys.readouterr().out.splitlines() == [
         "smoke:",
@@ -81,39 +83,55 @@ def test_a_trained_run_is_only_scored(made, checked, facts, tmp_path, capsys):
     ]
 
 
+def of_method(made, artefact: str, method: str) -> plan.Run:
+    return next(run for run in runs(made, artefact) if run.spec.training["method"]["implementation"] == method)
+
+
 def test_a_step_measured_at_another_scale_is_scaled_by_voxels_and_width_and_said_to_be_an_estimate(
-    made, checked, facts, tmp_path, capsys
+    made, checked, tmp_path, capsys
 ):
-    """CPS at scale paper: 0.3 s for 112x112x80 voxels and 16 channels. Half: 64x64x32, 500 steps; smoke: 8 channels."""
-    (half,) = [run for run in runs(made, "half/table3") if run.spec.training["method"]["implementation"] == "cps"]
-    (smoke,) = [run for run in runs(made, "smoke/table3") if run.spec.training["method"]["implementation"] == "cps"]
-    assert cost.pace(smoke.spec, {cost.key(half.spec): {"cpu": 4.0}}, {cost.key(half.spec): "half"}) == cost.Pace(
-        4 * (32 * 32 * 16 * 8) / (64 * 64 * 32 * 16), "cpu", "half"
+    """CPS on 64x64x32 voxels and 16 channels: 4 s. At scale smoke, 32x32x16 voxels and 8 channels, in bf16 too."""
+    half = of_method(made, "half/table3", "cps")
+    smoke = plan.Run(**vars(of_method(made, "smoke/table3", "cps")))
+    smoke = replace(
+        smoke, spec=replace(smoke.spec, training=smoke.spec.training | {"precision": half.spec.training["precision"]})
     )
-    cost.show([half], made, checked, tmp_path, facts)
-    hours = 0.3 * (64 * 64 * 32) / (112 * 112 * 80) * 500 / 3600
-    assert f"{hours:.2f}" == "0.01"
-    assert capsys.readouterr().out.splitlines() == [
-        "half:",
-        "  2 jobs: 1 of data, 1 of runs, 1 of these train",
-        "  longest chain: data, a run with 0.01 h of training; the time limit of a run is 5.5 h",
-        "  1 of 1 trainings: about 0.01 GPU-hours, the longest about 0.01 h, "
-        "estimated from steps at scale paper on Some GPU",
-    ]
+    found = cost.pace(smoke.spec, {cost.key(half.spec): {"cpu": 4.0}}, {cost.key(half.spec): "half"})
+    assert found == cost.Pace(4 * (32 * 32 * 16 * 8) / (64 * 64 * 32 * 16), "cpu", "half")
+
+
+def test_nothing_is_scaled_from_one_precision_to_another(made):
+    """Steps in bf16 at scale half say nothing of those in fp32 at scale paper."""
+    half, paper = (of_method(made, artefact, "cps").spec for artefact in ("half/table3", "table3"))
+    assert (half.training["precision"], paper.training["precision"]) == ("bf16", "fp32")
+    assert cost.pace(paper, {cost.key(half): {"cpu": 4.0}}, {}) is None
+    assert (
+        cost.pace(replace(paper, training=paper.training | {"precision": "bf16"}), {cost.key(half): {"cpu": 4.0}}, {})
+        is not None
+    )
+
+
+def test_every_device_of_the_table_counts_and_what_was_measured_here_goes_before_all(made, facts, tmp_path):
+    run = of_method(made, "table3", "cps")
+    with facts.open("a") as file:
+        file.write("cps,la,1x1x1,112x112x80,16,fp32,Other GPU,0.2,hand\ncps,la,1x1x1,112x112x80,16,fp32,cpu,9,hand\n")
+    times = cost.step_times(tmp_path / "runs", facts)
+    assert times[cost.key(run.spec)] == {"Some GPU": 0.3, "Other GPU": 0.2, "cpu": 9}
+    assert cost.pace(run.spec, times, {}) == cost.Pace(0.2, "Other GPU")
+    leave(tmp_path, run, device="cpu", seconds=5)
+    assert cost.step_times(tmp_path / "runs", facts)[cost.key(run.spec)] == {"cpu": 5}
 
 
 def test_nothing_is_scaled_from_another_method_or_from_slices_to_volumes(made):
-    def first(artefact: str, method: str) -> plan.Run:
-        return next(run for run in runs(made, artefact) if run.spec.training["method"]["implementation"] == method)
-
-    times = {cost.key(run.spec): {"cpu": 1.0} for run in (first("half/table2", "mcnet"), first("half/table3", "cps"))}
-    assert cost.pace(first("half/table3", "mcnet").spec, times, {}) is None
+    other = (of_method(made, "half/table2", "mcnet"), of_method(made, "half/table3", "cps"))
+    times = {cost.key(run.spec): {"cpu": 1.0} for run in other}
+    assert cost.pace(of_method(made, "half/table3", "mcnet").spec, times, {}) is None
 
 
 def test_what_is_known_of_a_cpu_only_says_nothing_of_gpus(root, made, checked, tmp_path, capsys):
-    cost.show(runs(made, "table1"), made, checked, tmp_path, root / cost.MEASURED)
+    cost.show(runs(made, "half/table1"), made, checked, tmp_path, root / cost.MEASURED)
     said = capsys.readouterr().out
-    assert "60 of 60 trainings: about" in said
+    assert "20 of 20 trainings: " in said
     assert "CPU-hours" in said
     assert "GPU-hours: unknown until a run has finished on a GPU" in said
 

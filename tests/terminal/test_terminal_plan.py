@@ -12,13 +12,17 @@ from dmd.runs.folder import RunFolder
 from dmd.runs.history import History
 from dmd.runs.ownership import owned
 from dmd.terminal import cost
-from dmd.terminal.plan import KEYS, Standing, show, standing
+from dmd.terminal.plan import KEYS, Standing, clock, find_orphans, show, show_json, standing
 
 
 @pytest.fixture(scope="module")
-def half() -> list[plan.Run]:
+def made() -> plan.Plan:
+    return plan.make(config.check(reading.read(ROOT / "config")), ROOT)
+
+
+@pytest.fixture(scope="module")
+def half(made) -> list[plan.Run]:
     """The five runs of 500 iterations behind Table 3 at half resolution."""
-    made = plan.make(config.check(reading.read(ROOT / "config")), ROOT)
     return [made.runs[name] for name in made.artefacts["half/table3"].runs]
 
 
@@ -97,31 +101,49 @@ def test_what_is_trained_has_nothing_left(half, tmp_path):
     assert standing(run, half[0].spec, {}) == Standing("evaluated", 500, 500, 0)
 
 
-def test_the_last_line_adds_up_what_is_known(half, tmp_path, capsys):
+def test_an_artefact_says_what_its_runs_are_and_how_long_they_take(made, half, tmp_path, capsys):
     """One is done, one runs (992 s left), one is missing at a known 4 s per step (2000 s), two were never measured."""
     folder_of(half[0], tmp_path).cases.touch()
     run = folder_of(half[1], tmp_path)
     leave_history(run, 10, 12, 14, 16)
     beat(run)
-    show(half, tmp_path, {cost.key(half[2].spec): {"cpu": 4.0}})
+    named = {run.id: row.label for row in made.artefacts["half/table3"].rows for run in [made.runs[row.runs[0]]]}
+    show(made, ["half/table3"], None, tmp_path, {cost.key(half[2].spec): {"cpu": 4.0}})
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines[:5]] == ["evaluated", "running", "missing", "missing", "missing"]
-    assert lines[1].split()[2:4] == ["4/500", "0:16:32"]
-    assert lines[2].split()[2] == "0:33:20"
-    assert lines[3].split()[2] == "?"
+    by_run = {line.split()[0]: line.split()[1:] for line in lines[:5]}
+    assert by_run[half[0].id] == ["evaluated", named[half[0].id]]
+    assert by_run[half[1].id] == ["running", "4/500", "0:16:32", named[half[1].id]]
+    assert by_run[half[2].id] == ["missing", "0:33:20", named[half[2].id]]
+    assert by_run[half[3].id] == ["missing", "?", named[half[3].id]]
     assert lines[5] == (
         "5 runs: 1 evaluated, 1 running, 3 missing; about 0:49:52 of training left, one after another; "
         "no step time measured for 2"
     )
+    assert max(map(len, lines[:5])) <= 80
+
+
+def test_without_an_artefact_every_run_says_who_wants_it(made, half, tmp_path, capsys):
+    show(made, ["method=cps"], "half", tmp_path, {})
+    (line, total) = capsys.readouterr().out.splitlines()
+    assert line.split()[1:] == ["missing", "?", "CPS", "half/table3,", "half/fig2,", "half/entropy"]
+    assert total == "1 runs: 1 missing; no step time measured for 1"
+
+
+def test_run_folders_that_no_artefact_wants_are_named(made, half, tmp_path, capsys):
+    for name in (half[0].id, "la-8-dmd-00000000"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "spec.json").touch()
+    assert find_orphans(made, tmp_path) == ["la-8-dmd-00000000"]
+    show(made, ["half/table3"], None, tmp_path, {})
+    assert capsys.readouterr().out.startswith(f"in {tmp_path} but in no plan: la-8-dmd-00000000\n")
 
 
 def test_json_has_the_keys_that_the_help_explains(half, tmp_path, capsys):
-    show(half[:1], tmp_path, {}, as_json=True)
+    show_json(half[:1], tmp_path, {})
     (run,) = json.loads(capsys.readouterr().out)
-    assert list(run) == [line.split()[0] for line in KEYS.splitlines()[1:]]
+    assert list(run) == [line.split()[0] for line in KEYS.splitlines()[1:] if line[2] != " "]
     assert (run["state"], run["step"], run["iterations"], run["seconds_left"]) == ("missing", 0, 500, None)
 
 
-def test_no_run_at_all_is_said(tmp_path, capsys):
-    show([], tmp_path, {})
-    assert capsys.readouterr().out == "0 runs\n"
+def test_a_duration_has_hours_minutes_and_seconds():
+    assert [clock(seconds) for seconds in (0, 59.6, 3723, 90000)] == ["0:00:00", "0:01:00", "1:02:03", "25:00:00"]

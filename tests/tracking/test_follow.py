@@ -192,7 +192,18 @@ def test_a_follower_that_cannot_start_or_is_gone_stops_nothing(fresh, monkeypatc
 @pytest.mark.slow
 def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store, tiny_store, tiny_run):
     run = tiny_run(tiny_training(2, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}) | {"iterations": 40})
-    command = [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(tiny_store[2]), "--save-every", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "dmd",
+        "step",
+        "train",
+        str(run.path),
+        "--store",
+        str(tiny_store[2]),
+        "--save-every",
+        "1",
+    ]
     command += ["--track", store, "--artefacts", "smoke/table3"]
     training = subprocess.Popen(command)
     # By its second step the training has told of its first; a saved state alone may not have been told of yet.

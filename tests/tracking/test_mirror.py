@@ -222,7 +222,7 @@ def test_without_a_database_a_run_stays_pending(tmp_path, run, capsys):
     track_run(run, f"sqlite:///{tmp_path}/none.db", ["smoke/table3"])
     tracked = json.loads(run.tracked.read_text())
     assert tracked["status"] == "pending"
-    assert "dmd track-store" in tracked["reason"]
+    assert "dmd step track-server" in tracked["reason"]
     assert "not in MLflow yet" in capsys.readouterr().err
     assert not (tmp_path / "none.db").exists()
 

@@ -29,7 +29,7 @@ def trained(tiny_store, tiny_run) -> RunFolder:
 
 def command(run: RunFolder, store, save_every: int = 1) -> list[str]:
     options = ["--store", str(store), "--save-every", str(save_every)]
-    return [sys.executable, "-m", "dmd", "train", str(run.path), *options]
+    return [sys.executable, "-m", "dmd", "step", "train", str(run.path), *options]
 
 
 def start_and_signal(run: RunFolder, store, number: int, after: int, save_every: int = 1) -> subprocess.Popen:

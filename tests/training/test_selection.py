@@ -127,7 +127,18 @@ def test_a_run_stopped_before_or_after_its_best_validation_ends_in_the_same_byte
 def test_a_run_killed_at_any_moment_ends_in_the_same_bytes(after, tiny_store, tiny_run):
     straight, run = tiny_run(spec(2), "straight"), tiny_run(spec(2), "killed")
     train(straight, tiny_store[2], "cpu")
-    command = [sys.executable, "-m", "dmd", "train", str(run.path), "--store", str(tiny_store[2]), "--save-every", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "dmd",
+        "step",
+        "train",
+        str(run.path),
+        "--store",
+        str(tiny_store[2]),
+        "--save-every",
+        "1",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:

@@ -38,7 +38,7 @@ def test_a_dry_run_has_one_chain_per_run(copy, target, runs, prepared):
     done = snakemake(copy, "--dry-run", "--", target)
     assert done.returncode == 0, done.stderr
     counted = jobs(done.stdout)
-    for rule in ("describe_run", "train", "predict", "evaluate", "track_run"):
+    for rule in ("describe_run", "train", "test", "track_run"):
         assert counted[rule] == runs
     assert counted["prepare"] == counted["check"] == prepared
     assert counted.get("download", 0) == (0 if "smoke" in target else 1)
@@ -50,7 +50,7 @@ def test_a_panel_needs_trained_runs_only(copy, name, runs):
     assert done.returncode == 0, done.stderr
     counted = jobs(done.stdout)
     assert (counted["train"], counted["panel"]) == (runs, 1)
-    assert {"predict", "evaluate", "track_run", "table"}.isdisjoint(counted)
+    assert {"test", "track_run", "table"}.isdisjoint(counted)
 
 
 def test_all_figures_and_the_table_share_their_runs(copy):
@@ -198,7 +198,7 @@ def test_what_a_failed_rule_said_is_shown_on_the_terminal(tmp_path):
     folder = clone(tmp_path)
     done = snakemake(folder, "--config", "data={la: /no/where}", "--", "results/data/la-2x2x2.h5")
     assert done.returncode != 0
-    assert "dmd prepare: expected the file /no/where/" in done.stderr
+    assert "dmd step prepare: expected the file /no/where/" in done.stderr
 
 
 def readme_commands() -> list[str]:

@@ -11,8 +11,9 @@ rule describe_artefact:
         "../../environment.yaml"
     params:
         content=artefact_description,
+        options=options,
     shell:
-        "dmd describe {params.content:q} {output} 2>> {log}"
+        "dmd step describe {wildcards.artefact} {params.options} 2>> {log}"
 
 
 rule table:
@@ -36,7 +37,7 @@ rule table:
     conda:
         "../../environment.yaml"
     shell:
-        "dmd table {input.description} --runs results/runs --output {output.csv} 2>> {log}"
+        "dmd step table {input.description} --runs results/runs --output {output.csv} 2>> {log}"
 
 
 rule curve:
@@ -60,7 +61,7 @@ rule curve:
     conda:
         "../../environment.yaml"
     shell:
-        "dmd curve {input.description} --runs results/runs --output {output.png} 2>> {log}"
+        "dmd step curve {input.description} --runs results/runs --output {output.png} 2>> {log}"
 
 
 # The snapshots and the state that a panel is drawn from are not declared: Snakemake would delete those of a training
@@ -92,7 +93,7 @@ rule panel:
         mem_mb=panel_memory,
         runtime=panel_minutes,
     shell:
-        "dmd panel {input.description} --runs results/runs --store {input.store} --output {output.png} 2>> {log}"
+        "dmd step panel {input.description} --runs results/runs --store {input.store} --output {output.png} 2>> {log}"
 
 
 rule report:

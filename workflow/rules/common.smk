@@ -87,11 +87,7 @@ def train_minutes(wildcards):
     return run_jobs(wildcards).train_minutes
 
 
-def predict_minutes(wildcards):
-    return run_jobs(wildcards).test_minutes
-
-
-def evaluate_minutes(wildcards):
+def test_minutes(wildcards):
     return run_jobs(wildcards).test_minutes
 
 
@@ -103,12 +99,22 @@ def run_methods(wildcards):
     return ",".join(PLAN.runs[wildcards.run].methods)
 
 
-# Snakemake compares no parameter that takes `threads`: another value of the next two makes nothing again. Where one
+# Snakemake compares no parameter that takes `threads`: another value of the next three makes nothing again. Where one
 # did, Snakemake 9.27 would forget what lies behind a job that takes its output as ancient, and end well.
 
 
+def options(wildcards, threads):
+    """Options that tell a step which configuration Snakemake was given."""
+    given = workflow.config_settings
+    files = [f"--configfile={path}" for path in given.configfiles]
+    values = [
+        f"--config={key}={json.dumps(value)}" for key, value in given.config.items()
+    ]
+    return shlex.join([f"--root={workflow.basedir}", *files, *values])
+
+
 def run_tracking(wildcards, threads):
-    """Options of `dmd train`."""
+    """Options of `dmd step train`."""
     names = [
         "--artefacts",
         run_wanted_by(wildcards),

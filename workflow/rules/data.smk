@@ -12,8 +12,9 @@ rule download:
         "../../environment.yaml"
     params:
         facts=download_facts,
+        options=options,
     shell:
-        "dmd download {params.facts:q} results/raw/{wildcards.dataset} 2>> {log}"
+        "dmd step download {wildcards.dataset} results/raw/{wildcards.dataset} {params.options} 2>> {log}"
 
 
 rule describe_store:
@@ -26,8 +27,9 @@ rule describe_store:
         "../../environment.yaml"
     params:
         content=store_description,
+        options=options,
     shell:
-        "dmd describe {params.content:q} {output} 2>> {log}"
+        "dmd step describe {wildcards.store} {params.options} 2>> {log}"
 
 
 rule prepare:
@@ -43,7 +45,7 @@ rule prepare:
     params:
         source=store_source,
     shell:
-        "dmd prepare {input.description} {params.source:q} {output} 2>> {log}"
+        "dmd step prepare {input.description} {params.source:q} {output} 2>> {log}"
 
 
 rule check:
@@ -60,4 +62,4 @@ rule check:
     conda:
         "../../environment.yaml"
     shell:
-        "dmd check {input.description} {input.store} {output.summary} {output.mosaic} 2>> {log}"
+        "dmd step check {input.description} {input.store} {output.summary} {output.mosaic} 2>> {log}"

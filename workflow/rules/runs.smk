@@ -11,8 +11,9 @@ rule describe_run:
         "../../environment.yaml"
     params:
         content=run_spec,
+        options=options,
     shell:
-        "dmd describe {params.content:q} {output} 2>> {log}"
+        "dmd step describe {wildcards.run} {params.options} 2>> {log}"
 
 
 rule train:
@@ -42,18 +43,19 @@ rule train:
         tracking=run_tracking,
     # exec: the signal that comes before the end of a job's time reaches the training, which then saves.
     shell:
-        "exec dmd train results/runs/{wildcards.run} --store {input.store} {params.tracking} 2>> {log}"
+        "exec dmd step train results/runs/{wildcards.run} --store {input.store} {params.tracking} 2>> {log}"
 
 
-rule predict:
+rule test:
     input:
         spec=ancient("results/runs/{run}/spec.json"),
         store=ancient(run_store),
         weights="results/runs/{run}/weights.pt",
     output:
-        "results/runs/{run}/predictions.h5",
+        predictions="results/runs/{run}/predictions.h5",
+        cases="results/runs/{run}/cases.csv",
     log:
-        "results/logs/predict/{run}.log",
+        "results/logs/test/{run}.log",
     conda:
         "../../environment.yaml"
     threads: 1
@@ -61,24 +63,6 @@ rule predict:
         gpu=1,
         cpus_per_task=run_cpus,
         mem_mb=run_memory,
-        runtime=predict_minutes,
+        runtime=test_minutes,
     shell:
-        "dmd predict-test results/runs/{wildcards.run} --store {input.store} 2>> {log}"
-
-
-rule evaluate:
-    input:
-        spec=ancient("results/runs/{run}/spec.json"),
-        store=ancient(run_store),
-        predictions="results/runs/{run}/predictions.h5",
-    output:
-        "results/runs/{run}/cases.csv",
-    log:
-        "results/logs/evaluate/{run}.log",
-    conda:
-        "../../environment.yaml"
-    resources:
-        mem_mb=run_memory,
-        runtime=evaluate_minutes,
-    shell:
-        "dmd evaluate results/runs/{wildcards.run} --store {input.store} 2>> {log}"
+        "dmd step test results/runs/{wildcards.run} --store {input.store} 2>> {log}"

@@ -13,7 +13,7 @@ rule tracking_store:
     params:
         uri=CONFIG.tracking.store,
     shell:
-        "dmd track-store {params.uri:q} 2>> {log}"
+        "dmd step track-server {params.uri:q} 2>> {log}"
 
 
 rule track_run:

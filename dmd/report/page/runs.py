@@ -108,7 +108,7 @@ def _entry(run: RunFolder, name: str, names: tuple[str, ...], used_by: tuple[str
         curve=training_curve(run),
         spec=json.dumps(asdict(spec), indent=2),
         by_workflow=f"snakemake --cores 2 -- results/runs/{name}/cases.csv",
-        by_hand=tuple(f"dmd {step} {folder} --store {store}" for step in ("train", "predict-test", "evaluate")),
+        by_hand=tuple(f"dmd step {step} {folder} --store {store}" for step in ("train", "test")),
     )
 
 
