@@ -1,27 +1,46 @@
 # From runs to what the paper prints.
 
 
-rule describe_artefact:
-    output:
-        "results/{artefact}.json",
-    log:
-        "results/logs/describe/{artefact}.log",
-    localrule: True
-    conda:
-        "../../environment.yaml"
-    params:
-        content=artefact_description,
-        options=options,
-    shell:
-        "dmd step describe {wildcards.artefact} {params.options} 2>> {log}"
+def of_runs(file):
+    """Return a file of every run behind an artefact."""
+
+    def files(wildcards):
+        runs = PLAN.artefacts[wildcards.artefact].runs
+        return [f"results/runs/{run}/{file}" for run in runs]
+
+    return files
+
+
+def scene(wildcards):
+    """The one data set that all runs of a panel share."""
+    return store_of(PLAN.artefacts[wildcards.artefact].runs[0])
+
+
+def shown(wildcards):
+    """What the page waits for: what the configuration asks to build, and what is made and can be without training."""
+    scale = REPORTS[wildcards.report]
+    asked = {identity.artefact_name(name, scale) for name in CONFIG.build}
+    return [
+        f"results/{artefact.name}.csv"
+        for artefact in PLAN.of_scale(scale)
+        if artefact.name in asked or is_made(artefact)
+    ]
+
+
+def is_made(artefact):
+    weights = [f"results/runs/{run}/weights.pt" for run in artefact.runs]
+    files = [f"results/{artefact.name}.csv", *weights]
+    return all(Path(file).exists() for file in files)
+
+
+def readings(wildcards):
+    """The document with the readings of the paper; the page says so where it is not here."""
+    return [path for path in ["docs/deviations.md"] if Path(path).exists()]
 
 
 rule table:
     input:
-        description="results/{artefact}.json",
-        cases=artefact_cases,
-        # Not ancient: Snakemake 9.27 forgets a missing table whose one due input is ancient (dag.py, update_needrun).
-        tracked=artefact_tracked,
+        of_runs("cases.csv"),
     output:
         csv=report(
             "results/{artefact}.csv", caption="../report/table.rst", category="Tables"
@@ -34,17 +53,15 @@ rule table:
     wildcard_constraints:
         artefact=artefacts_of("table"),
     localrule: True
-    conda:
-        "../../environment.yaml"
+    params:
+        described=described,
     shell:
-        "dmd step table {input.description} --runs results/runs --output {output.csv} 2>> {log}"
+        "dmd step table {wildcards.artefact} {LAID_OVER} 2>> {log}"
 
 
 rule curve:
     input:
-        description="results/{artefact}.json",
-        cases=artefact_cases,
-        tracked=artefact_tracked,  # not ancient, see rule table
+        of_runs("cases.csv"),
     output:
         png=report(
             "results/{artefact}.png",
@@ -58,19 +75,18 @@ rule curve:
     wildcard_constraints:
         artefact=artefacts_of("curve"),
     localrule: True
-    conda:
-        "../../environment.yaml"
+    params:
+        described=described,
     shell:
-        "dmd step curve {input.description} --runs results/runs --output {output.png} 2>> {log}"
+        "dmd step curve {wildcards.artefact} {LAID_OVER} 2>> {log}"
 
 
 # The snapshots and the state that a panel is drawn from are not declared: Snakemake would delete those of a training
 # that fails. They are there wherever the weights are.
 rule panel:
     input:
-        description="results/{artefact}.json",
-        weights=panel_weights,
-        store=ancient(panel_store),
+        weights=of_runs("weights.pt"),
+        store=scene,
     output:
         png=report(
             "results/{artefact}.png",
@@ -84,23 +100,22 @@ rule panel:
         "results/logs/panel/{artefact}.log",
     wildcard_constraints:
         artefact=artefacts_of("panel"),
-    conda:
-        "../../environment.yaml"
     threads: 1
     resources:
         gpu=1,
-        cpus_per_task=panel_cpus,
-        mem_mb=panel_memory,
-        runtime=panel_minutes,
+        cpus_per_task=job("cpus"),
+        mem_mb=job("memory_mb"),
+        runtime=job("test_minutes"),
+    params:
+        described=described,
     shell:
-        "dmd step panel {input.description} --runs results/runs --store {input.store} --output {output.png} 2>> {log}"
+        "dmd step panel {wildcards.artefact} {LAID_OVER} 2>> {log}"
 
 
 rule report:
     input:
-        descriptions=report_descriptions,
-        artefacts=report_artefacts,
-        readings=report_readings,
+        shown,
+        readings,
     output:
         report(
             "results/{report}.html", caption="../report/report.rst", category="Report"
@@ -108,7 +123,13 @@ rule report:
     log:
         "results/logs/report/{report}.log",
     localrule: True
-    conda:
-        "../../environment.yaml"
+    params:
+        scale=lambda wildcards: REPORTS[wildcards.report],
+        described=lambda wildcards: identity.digest(
+            [
+                describe.describe_artefact(artefact)
+                for artefact in PLAN.of_scale(REPORTS[wildcards.report])
+            ]
+        ),
     shell:
-        "dmd report {input.descriptions} --output {output} 2>> {log}"
+        "dmd report --scale {params.scale} {LAID_OVER} 2>> {log}"

@@ -1,6 +1,22 @@
 # From the public copy of a data set to one checked store per data set and resolution.
 
 
+def raw(wildcards, threads):
+    """Folder of the raw data: the user's, or the one that `download` fills. Another one prepares nothing again.
+
+    Snakemake compares no parameter that takes `threads`.
+    """
+    dataset = planned(PLAN.stores, wildcards.store).dataset
+    return CONFIG.data.get(dataset) or f"results/raw/{dataset}"
+
+
+def downloaded(wildcards):
+    """The mark of a finished download, for data sets that have one and that the user has not put somewhere."""
+    dataset = planned(PLAN.stores, wildcards.store).dataset
+    wanted = CONFIG.datasets[dataset].download and not CONFIG.data.get(dataset)
+    return [f"results/raw/{dataset}.complete"] if wanted else []
+
+
 rule download:
     output:
         touch("results/raw/{dataset}.complete"),
@@ -8,50 +24,27 @@ rule download:
         "results/logs/download/{dataset}.log",
     # The nodes of a cluster often have no network; the machine that submits has.
     localrule: True
-    conda:
-        "../../environment.yaml"
-    params:
-        facts=download_facts,
-        options=options,
     shell:
-        "dmd step download {wildcards.dataset} results/raw/{wildcards.dataset} {params.options} 2>> {log}"
-
-
-rule describe_store:
-    output:
-        "results/data/{store}.json",
-    log:
-        "results/logs/describe/{store}.log",
-    localrule: True
-    conda:
-        "../../environment.yaml"
-    params:
-        content=store_description,
-        options=options,
-    shell:
-        "dmd step describe {wildcards.store} {params.options} 2>> {log}"
+        "dmd step download {wildcards.dataset} results/raw/{wildcards.dataset} {LAID_OVER} 2>> {log}"
 
 
 rule prepare:
     input:
-        description="results/data/{store}.json",
-        downloaded=store_download,
+        downloaded,
     output:
         "results/data/{store}.h5",
     log:
         "results/logs/prepare/{store}.log",
-    conda:
-        "../../environment.yaml"
     params:
-        source=store_source,
+        raw=raw,
+        described=described,
     shell:
-        "dmd step prepare {input.description} {params.source:q} {output} 2>> {log}"
+        "dmd step prepare {wildcards.store} {params.raw:q} {LAID_OVER} 2>> {log}"
 
 
 rule check:
     input:
-        description="results/data/{store}.json",
-        store="results/data/{store}.h5",
+        "results/data/{store}.h5",
     output:
         summary="results/data/{store}.check.json",
         mosaic=report(
@@ -59,7 +52,5 @@ rule check:
         ),
     log:
         "results/logs/check/{store}.log",
-    conda:
-        "../../environment.yaml"
     shell:
-        "dmd step check {input.description} {input.store} {output.summary} {output.mosaic} 2>> {log}"
+        "dmd step check {wildcards.store} {LAID_OVER} 2>> {log}"

@@ -1,27 +1,26 @@
-# One chain for every run, whatever its method. Inputs are ancient: a run's id already says what it was made from.
+# Two jobs for every run, whatever its method. A run's id says what it is trained on and how, so what is finished needs
+# nothing: it has no inputs, and no time of a file makes it due.
 
 
-rule describe_run:
-    output:
-        "results/runs/{run}/spec.json",
-    log:
-        "results/logs/describe/{run}.log",
-    localrule: True
-    conda:
-        "../../environment.yaml"
-    params:
-        content=run_spec,
-        options=options,
-    shell:
-        "dmd step describe {wildcards.run} {params.options} 2>> {log}"
+def to_train(wildcards):
+    """What a training reads; nothing where it has ended."""
+    if folder(wildcards).is_trained:
+        return []
+    store = store_of(wildcards.run)
+    return [store, store.removesuffix("h5") + "check.json"]
+
+
+def to_test(wildcards):
+    """What a test reads; nothing where the run is tested as its settings want it."""
+    testing = planned(PLAN.runs, wildcards.run).spec.testing
+    if folder(wildcards).tested_with == testing:
+        return []
+    return [f"results/runs/{wildcards.run}/weights.pt", store_of(wildcards.run)]
 
 
 rule train:
     input:
-        spec=ancient("results/runs/{run}/spec.json"),
-        store=ancient(run_store),
-        checked=ancient(run_check),
-        tracking=ancient("results/.tracking-store"),
+        to_train,
     output:
         weights="results/runs/{run}/weights.pt",
         history="results/runs/{run}/history.csv",
@@ -30,39 +29,35 @@ rule train:
         "results/logs/train/{run}.log",
     benchmark:
         "results/logs/train/{run}.tsv"
-    conda:
-        "../../environment.yaml"
     # On a CPU, trainings of one thread side by side beat one training of many (docs/performance.md).
     threads: 1
     resources:
         gpu=1,
-        cpus_per_task=run_cpus,
-        mem_mb=run_memory,
-        runtime=train_minutes,
-    params:
-        tracking=run_tracking,
+        cpus_per_task=job("cpus"),
+        mem_mb=job("memory_mb"),
+        runtime=job("train_minutes"),
     # exec: the signal that comes before the end of a job's time reaches the training, which then saves.
     shell:
-        "exec dmd step train results/runs/{wildcards.run} --store {input.store} {params.tracking} 2>> {log}"
+        "exec dmd step train {wildcards.run} --track {LAID_OVER} 2>> {log}"
 
 
+# predictions.h5 is not declared: who deletes it to save room has not asked for another test.
 rule test:
     input:
-        spec=ancient("results/runs/{run}/spec.json"),
-        store=ancient(run_store),
-        weights="results/runs/{run}/weights.pt",
+        to_test,
     output:
-        predictions="results/runs/{run}/predictions.h5",
-        cases="results/runs/{run}/cases.csv",
+        "results/runs/{run}/cases.csv",
     log:
         "results/logs/test/{run}.log",
-    conda:
-        "../../environment.yaml"
     threads: 1
     resources:
         gpu=1,
-        cpus_per_task=run_cpus,
-        mem_mb=run_memory,
-        runtime=test_minutes,
+        cpus_per_task=job("cpus"),
+        mem_mb=job("memory_mb"),
+        runtime=job("test_minutes"),
+    params:
+        testing=lambda wildcards: identity.canonical(
+            planned(PLAN.runs, wildcards.run).spec.testing
+        ),
     shell:
-        "dmd step test results/runs/{wildcards.run} --store {input.store} 2>> {log}"
+        "dmd step test {wildcards.run} --track {LAID_OVER} 2>> {log}"
