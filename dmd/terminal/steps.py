@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,7 +140,7 @@ def train(
     from dmd.tracking.launch import followed
     from dmd.training.loop import DivergedError, train
 
-    follower = nullcontext(lambda size: None)
+    follower: AbstractContextManager[Callable[[int], None]] = nullcontext(lambda size: None)
     if track:
         facts = provenance(choose_device(device)) | {"data_sha256": digest(store)}
         follower = followed(run, track, "--artefacts", artefacts, "--methods", methods, "--facts", json.dumps(facts))
