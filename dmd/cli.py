@@ -220,12 +220,11 @@ def ui(
     no_browser : bool
         Only print the address.
     """
-    checked, made = configuration.plan()
     if artefact:
-        require_known("the configuration", artefact, made.artefacts, "artefact")
+        require_known("the configuration", artefact, configuration.plan()[1].artefacts, "artefact")
     from dmd.tracking.view import view
 
-    view(uri or checked.tracking.store, artefact, host, port, browser=not no_browser)
+    view(uri or configuration.check().tracking.store, artefact, host, port, browser=not no_browser)
 
 
 @verb("dmd track results/runs/la-8-dmd-08a39383 --artefacts table3")

@@ -18,6 +18,7 @@ IN_FILE = f"{{desc}}  {FACTS}{{postfix}}"
 
 class _Bar(tqdm):
     monitor_interval = 0  # no thread beside the work
+    disable: bool
 
 
 _Bar.set_lock(threading.RLock())  # tqdm's own is shared between processes

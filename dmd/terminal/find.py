@@ -43,7 +43,7 @@ def asked(plan: Plan, words: Sequence[str], scale: str | None = None) -> list[Ar
     """Return the artefacts among ``words``, or all where there is none among them; of one ``scale`` only, if given."""
     names = [word for word in words if "=" not in word]
     artefacts = [lookup(plan.artefacts, name, "artefact", WHERE) for name in names or plan.artefacts]
-    if scale:
+    if scale is not None:
         require_known(WHERE, scale, dict.fromkeys(artefact.scale for artefact in plan.artefacts.values()), "scale")
     return [artefact for artefact in artefacts if scale in (None, artefact.scale)]
 
@@ -91,11 +91,11 @@ def _by_value(plan: Plan, key: str) -> dict[str, set[str]]:
             for method in run.methods:
                 having[method].add(run.id)
         return having
-    flats = {run.id: flat(run.spec) for run in plan.runs.values()}
+    flats = {name: flat(run.spec) for name, run in plan.runs.items()}
     path = _path("dataset.name" if key == DATASET else key, flats.values())
-    for run, settings in flats.items():
+    for name, settings in flats.items():
         if path in settings:
-            having[settings[path]].add(run)
+            having[settings[path]].add(name)
     return having
 
 

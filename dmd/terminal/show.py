@@ -126,8 +126,8 @@ def means(values: Sequence[float], most: int) -> list[float]:
 def _ends(history: list[dict[str, float]]) -> list[str]:
     """Say where the loss terms are at last: their means over the last tenth of the steps."""
     last = history[-max(1, len(history) // 10) :]
-    means = [(name, statistics.fmean(line[name] for line in last)) for name in loss_terms(last[-1])]
-    return [f"last {len(last)} steps: " + ", ".join(f"{name} {mean:.4g}" for name, mean in means)]
+    terms = [(name, statistics.fmean(line[name] for line in last)) for name in loss_terms(last[-1])]
+    return [f"last {len(last)} steps: " + ", ".join(f"{name} {mean:.4g}" for name, mean in terms)]
 
 
 def _scores(run: RunFolder, classes: Sequence[str] | None) -> list[str]:

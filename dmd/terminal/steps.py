@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -132,7 +132,7 @@ def train(
     from dmd.training.loop import train
     from dmd.training.provenance import provenance
 
-    follower = nullcontext(lambda size: None)
+    follower: AbstractContextManager[Callable[[int], None]] = nullcontext(lambda size: None)
     if track:
         implementation = RunFolder(run).read_spec().training["method"]["implementation"]
         facts = provenance(choose_device(device), implementation) | {"data_sha256": digest(store)}

@@ -88,7 +88,7 @@ def test_the_whole_pipeline_at_scale_smoke(tmp_path):
     for path in (copy / "results/runs").glob("*-cps-*/cases.csv"):
         path.unlink()
     missing = subprocess.run(
-        [str(BIN / "dmd"), "table", "results/smoke/table3.json", "--output", "results/other.csv"],
+        [str(BIN / "dmd"), "step", "table", "results/smoke/table3.json", "--output", "results/other.csv"],
         cwd=copy,
         capture_output=True,
         text=True,
