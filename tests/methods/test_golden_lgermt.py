@@ -4,6 +4,7 @@ import torch
 from golden import compare, rule
 
 
+@rule.in_float64()
 def test_lg_er_mt_is_that_of_public_code(monkeypatch):
     (case,) = compare.read("lgermt")
     method = compare.method(case, "lgermt")
