@@ -2,7 +2,7 @@
 
 Training mode, dropout rate 0, the lines of train_LA_mt_ce_alldata_struct.py from the noise to the loss. The teacher is
 filled from the next seed; the one normal draw is that of `rule.counted_noise`. The cubes that numpy would draw are
-given: at (2, 0) x (1, 0) x (1). Terms are weighted.
+given: at (1, 0) x (1, 0) x (1). Terms are weighted.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from golden.make.public import Case, Checkout
 
 
 def volumes(folder: Path) -> Case:
-    case = public.VOLUMES | {"shape": [2, 1, 48, 32, 32], "labelled": 1, "iteration": 3000}
+    case = public.VOLUMES | {"shape": [2, 1, 32, 32, 32], "labelled": 1, "iteration": 3000}
     lgermt, file = Checkout(folder, "LG-ER-MT", root="."), "code/train_LA_mt_ce_alldata_struct.py"
     losses, ramps = lgermt.module("utils.losses"), lgermt.module("utils.ramps")
     names = public.names(case, VNet=lgermt.module("networks.vnet").VNet, losses=losses, ramps=ramps)
@@ -26,7 +26,7 @@ def volumes(folder: Path) -> Case:
     for offset, network in enumerate((names["model"], names["ema_model"])):
         rule.without_dropout(network)
         rule.fill(network, lambda network=network: network(names["volume_batch"]), public.SEED + offset)
-    cubes = mock.patch.object(np.random, "choice", side_effect=[[2, 0], [1, 0], [1]])
+    cubes = mock.patch.object(np.random, "choice", side_effect=[[1, 0], [1, 0], [1]])
     with rule.counted_noise(public.SEED), cubes:
         lgermt.run(file, 165, 196, names)
     names["loss"].backward()
