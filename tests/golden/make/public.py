@@ -4,6 +4,7 @@ A script beside this file makes one JSON file of the folder above. Nothing of th
 in the folder that the user names, and what a script executes of it are modules, and lines by number, of one commit.
 """
 
+import argparse
 import importlib
 import json
 import subprocess
@@ -80,7 +81,7 @@ class Checkout:
     def arguments(self, file: str, first: int, last: int, *given: str) -> Any:
         """Return the ``args`` that the lines ``first`` to ``last`` read from a command line."""
         with mock.patch.object(sys, "argv", [file, *given]):
-            return self.run(file, first, last, {"argparse": importlib.import_module("argparse")})["args"]
+            return self.run(file, first, last, {"argparse": argparse})["args"]
 
     def sources(self) -> dict[str, list[str]]:
         """Return what has been executed since this was last asked."""
