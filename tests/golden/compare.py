@@ -1,6 +1,6 @@
 """A method beside the numbers of public code: the same batch, and how close is close enough.
 
-Both sides compute in float64 (`rule.in_float64`), where processors differ by less than 1e-12 after a V-Net in training
+Both sides compute in float64 (`rule.in_float64`), where processors differ by less than 1e-11 after a V-Net in training
 mode; the numbers are written with 12 significant digits, of values up to 20. Hence `CLOSE`. Signed distance maps are
 float32 in the released code and here, by other operations in another order: the mean square of their errors differs by
 5e-9 of itself. Hence `CLOSE_MAPS`, for terms that see them and for what follows from their gradient.
