@@ -21,7 +21,7 @@ import psutil
 
 from dmd.planning import config, identity, plan, reading
 from dmd.runs.folder import RunFolder
-from dmd.tracking.server import make_store
+from dmd.tracking.server import make_server
 
 
 def half(steps: int, seed: int) -> dict:
@@ -87,7 +87,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             spec = half(options.steps, repeat)
             tracked = f"sqlite:///{folder}/mlflow.db"
-            make_store(tracked)
+            make_server(tracked)
             for uri in (None, tracked) if repeat % 2 == 0 else (tracked, None):
                 name = "followed" if uri else "alone"
                 wall, seconds = measure(Path(folder) / name, spec, options.store, options.beside, uri)

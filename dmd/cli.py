@@ -18,17 +18,14 @@ from dmd.errors import InputError, require_known
 from dmd.terminal import steps
 from dmd.terminal.options import (
     PROJECT,
+    RESULTS,
     RUNS,
-    Artefacts,
     Configuration,
     Device,
-    Folder,
-    Methods,
     Results,
     RunName,
     Runs,
     Uri,
-    between_commas,
 )
 from dmd.terminal.plan import KEYS
 
@@ -107,7 +104,7 @@ def plan(
 
     checked, made = configuration.plan()
     if slurm:
-        return cost.show(find(made, words, scale), made, checked, RUNS.parent)
+        return cost.show(find(made, words, scale), made, checked, RESULTS)
     times = cost.step_times(RUNS, cost.MEASURED)
     if json:
         return show_json(find(made, words, scale), RUNS, times)
@@ -172,7 +169,7 @@ def report(
     *descriptions: Path,
     scale: str | None = None,
     output: Path | None = None,
-    results: Results = RUNS.parent,
+    results: Results = RESULTS,
     configuration: Configuration = PROJECT,
 ) -> None:
     """Make one page of everything that a scale has.
@@ -227,20 +224,17 @@ def ui(
     view(uri or configuration.check().tracking.store, artefact, host, port, browser=not no_browser)
 
 
-@verb("dmd track results/runs/la-8-dmd-08a39383 --artefacts table3")
-def track(
-    run: Folder,
-    /,
-    *,
-    uri: Uri = None,
-    attempt: Annotated[int, Parameter(help="Noted in tracked.json.")] = 0,
-    artefacts: Artefacts = "",
-    methods: Methods = "",
-    configuration: Configuration = PROJECT,
-) -> None:
-    """Mirror a run in MLflow."""
-    from dmd.runs.folder import RunFolder
-    from dmd.tracking.mirror import track_run
+@verb("dmd track")
+def track(*runs: Path, uri: Uri = None, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
+    """Send the runs that are tested to MLflow, as far as it lacks them.
 
-    store = uri or configuration.check().tracking.store
-    track_run(RunFolder(run), store, between_commas(artefacts), between_commas(methods), attempt)
+    Parameters
+    ----------
+    runs : Path
+        Folders of runs; left out, all in results/runs.
+    """
+    from dmd.tracking.sweep import sweep
+
+    checked, made = configuration.plan()
+    sent = sweep(runs or (results / "runs").glob("*/"), uri or checked.tracking.store, made)
+    print(f"{sent} runs sent to MLflow")

@@ -85,11 +85,16 @@ def require_params(method: str, given: Mapping[str, Any], where: str) -> dict[st
     declared = declaration(method)
     require_names(method, given, where)
     try:
-        return asdict(TypeAdapter(declared.params).validate_python({name: given.get(name) for name in declared.names}))
+        return asdict(_adapter(declared.params).validate_python({name: given.get(name) for name in declared.names}))
     except ValidationError as error:
         faults = {str(fault["loc"][0]): fault for fault in error.errors()}
         said = "; ".join(_say(name, fault, given.get(name)) for name, fault in faults.items())
         raise InputError(f"{where}: {said}") from None
+
+
+@cache
+def _adapter(params: type) -> TypeAdapter[Any]:
+    return TypeAdapter(params)
 
 
 def _say(name: str, fault: Any, found: Any) -> str:

@@ -19,7 +19,7 @@ ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(tuple[Row, ...])
 F = TypeVar("F", Table, Curve, Panel)
 
 
-def describe(name: str, plan: Plan, config: Config) -> tuple[str, dict[str, Any]]:
+def describe(name: str, config: Config, plan: Plan) -> tuple[str, dict[str, Any]]:
     """Return where the description of a run, store or artefact lies below results/, and what it says.
 
     Raises
@@ -85,13 +85,27 @@ def read_any(path: Path) -> Artefact[Any]:
         ) from None
 
 
-def write(name: str, plan: Plan, config: Config, results: Path) -> Path:
+def write(name: str, config: Config, plan: Plan, results: Path) -> Path:
     """Write the description of a run, store or artefact where the workflow looks for it; one that is right stays."""
-    place, content = describe(name, plan, config)
+    place, content = describe(name, config, plan)
     path = results / place
     if not _says(path, content):
         write_json(path, content)
     return path
+
+
+def read_json(path: Path) -> Any:
+    """Return what a description says.
+
+    Raises
+    ------
+    InputError
+        There is no file, or it is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"expected a JSON description at {path}: {error}") from None
 
 
 def _says(path: Path, content: dict[str, Any]) -> bool:

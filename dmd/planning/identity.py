@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,7 @@ from typing import Any
 CODE = 1
 DIGITS = 10  # of a hash in a name: with 10,000 runs two share one with a probability of 5e-5, and planning refuses them
 RUN = rf"[a-z0-9_-]+-\d+-[a-z0-9_.-]+-[0-9a-f]{{{DIGITS}}}"  # as a regular expression
+STORE = r"[a-z0-9_-]+-\d+(x\d+)*"
 NAME = r"[a-z0-9_-]+"  # of an artefact, a data set, a method or a scale
 
 
@@ -37,8 +40,22 @@ def run_id(training: dict[str, Any]) -> str:
     >>> run_id({"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1})
     'la-8-dmd-05cd839185'
     """
-    digest = hashlib.sha256(canonical(training).encode()).hexdigest()[:DIGITS]
-    return f"{training['dataset']['name']}-{training['labelled']}-{training['method']['implementation']}-{digest}"
+    method = training["method"]["implementation"]
+    return f"{training['dataset']['name']}-{training['labelled']}-{method}-{digest(training)}"
+
+
+def digest(content: Any) -> str:
+    """Return a short hash of anything that is JSON: another one for another content."""
+    return hashlib.sha256(canonical(content).encode()).hexdigest()[:DIGITS]
+
+
+def any_of(names: Iterable[str]) -> str:
+    r"""Return a regular expression for any of the names, for none where there are none.
+
+    >>> print(any_of(["a.b", "c"]), any_of([]))
+    a\.b|c (?!)
+    """
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def store_name(identity: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """YAML files into one dictionary: strictly read, a user's laid over the project's."""
 
+import shlex
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import yaml
 
 from dmd.errors import InputError
+from dmd.files import write_json
+from dmd.planning.identity import digest
 
 FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Refuses a key that stands twice in one mapping, of which YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -56,6 +59,19 @@ def read_file(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
     return content
+
+
+def keep(laid_over: dict[str, Any], folder: Path) -> str:
+    """Write down what is laid over the project's files and return the option by which a step of `dmd` reads it.
+
+    Nothing is written, and no option is needed, where nothing is laid over.
+    """
+    if not laid_over:
+        return ""
+    path = folder / f"{digest(laid_over)}.json"
+    if not path.exists():
+        write_json(path, laid_over)
+    return f"--configfile {shlex.quote(str(path))}"
 
 
 def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -95,6 +95,33 @@ class RunFolder:
         return self.path / ".tracking.lock"
 
     @property
+    def test(self) -> Path:
+        """By which testing settings ``cases.csv`` was made."""
+        return self.path / "test.json"
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the training has ended: the weights and what they come from are there."""
+        return self.weights.exists() and self.facts.exists()
+
+    @property
+    def tested_with(self) -> dict[str, Any] | None:
+        """The testing settings of the scores that are there, ``None`` without any."""
+        if not self.cases.exists():
+            return None
+        found = read_json(self.test)
+        return found.get("testing") if isinstance(found, dict) else None
+
+    @property
+    def is_untracked(self) -> bool:
+        """Whether MLflow lacks something of an evaluated run, as far as the files know."""
+        if not self.cases.exists():
+            return False
+        found = read_json(self.tracked)
+        told = found.get("status") == "complete" if isinstance(found, dict) else False
+        return not told or self.cases.stat().st_mtime > self.tracked.stat().st_mtime
+
+    @property
     def stage(self) -> str:
         """How far the run is: ``missing``, ``started``, ``running``, ``trained`` or ``evaluated``."""
         if self.cases.exists():
@@ -166,6 +193,14 @@ def find_run(name: str, folder: Path) -> RunFolder:
         f"expected the id of one of the {len(ids)} runs in {folder}, a part of it, or the path of a run (`dmd plan` "
         f"lists them), found '{name}'{hint}"
     )
+
+
+def read_json(path: Path) -> Any:
+    """Return what a small file says, ``None`` where it is not there or torn."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _parse(content: Any, where: Path) -> Spec:

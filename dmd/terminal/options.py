@@ -1,6 +1,7 @@
 """Options that several verbs of `dmd` share: which configuration, which run, which device."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,8 @@ from dmd.planning.plan import Plan, make
 from dmd.planning.reading import merge, read
 from dmd.terminal.settings import assignment
 
-RUNS = Path("results/runs")
+RESULTS = Path("results")
+RUNS = RESULTS / "runs"
 
 RunName = Annotated[str, Parameter(help="Id of a run, a part of it such as its end, or the path of its folder.")]
 Runs = Annotated[Path, Parameter(help="Where runs are looked for.")]
@@ -42,6 +44,11 @@ class Configuration:
     config: tuple[str, ...] = ()
     root: Path = Path()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a configuration to read."""
+        return (self.root / "config").is_dir()
+
     def check(self) -> Config:
         """Read and check everything.
 
@@ -56,6 +63,7 @@ class Configuration:
             content = merge(content, {key: value})
         return check(content)
 
+    @cache  # noqa: B019 - one configuration per call of `dmd`
     def plan(self) -> tuple[Config, Plan]:
         """Read, check and plan everything, with the errors of both."""
         checked = self.check()

@@ -4,32 +4,25 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from dmd.errors import InputError, lookup
-from dmd.terminal.options import (
-    PROJECT,
-    RUNS,
-    Artefacts,
-    Configuration,
-    Device,
-    Folder,
-    Methods,
-    Results,
-    Runs,
-    between_commas,
-)
+from dmd.errors import lookup
+from dmd.planning.describe import read_json, write
+from dmd.terminal.options import PROJECT, RESULTS, Artefacts, Configuration, Device, Folder, Methods, Results
+from dmd.terminal.options import between_commas as names_in
+from dmd.terminal.work import find_work
 
 app = App(name="step", help="What the rules of the workflow call, in its order.", sort_key=100)
 
-Description = Annotated[Path, Parameter(help="JSON that `dmd step describe` wrote.")]
-Store = Annotated[Path, Parameter(help="The prepared data set.")]
-Picture = Annotated[Path, Parameter(help=".png; .svg and .csv are written beside it.")]
+Name = Annotated[str, Parameter(help="Of a planned artefact: half/table3.")]
+StoreName = Annotated[str, Parameter(help="Of a planned store: la-2x2x2.")]
+RunOrFolder = Annotated[str, Parameter(help="Id of a planned run, or a folder with its spec.json.")]
+Track = Annotated[bool, Parameter(help="Show the run in MLflow.")]
 
 
 def step(example: str) -> Callable[..., Any]:
@@ -38,18 +31,15 @@ def step(example: str) -> Callable[..., Any]:
 
 
 @step("describe la-2x2x2")
-def describe(name: str, /, *, results: Results = RUNS.parent, configuration: Configuration = PROJECT) -> None:
-    """Write down what a name stands for, made from the configuration.
+def describe(name: str, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
+    """Write down what a name stands for, made from the configuration; every step does so with its own.
 
     Parameters
     ----------
     name : str
-        A run (la-8-dmd-08a39383), a store (la-2x2x2) or an artefact (half/table3).
+        A run (la-8-dmd-08a3938455), a store (la-2x2x2) or an artefact (half/table3).
     """
-    from dmd.planning.describe import write
-
-    checked, made = configuration.plan()
-    print(write(name, made, checked, results))
+    print(write(name, *configuration.plan(), results))
 
 
 @step("download la results/raw/la")
@@ -68,141 +58,140 @@ def download(dataset: str, folder: Path, /, *, configuration: Configuration = PR
     download(lookup(configuration.check().datasets, dataset, "data set", "the configuration").model_dump(), folder)
 
 
-@step("prepare results/data/la-2x2x2.json /data/la results/data/la-2x2x2.h5")
-def prepare(description: Description, source: Path, output: Path, /) -> None:
-    """Make one checked store of a data set.
+@step("prepare la-2x2x2 /data/la")
+def prepare(
+    store: StoreName, source: Path, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT
+) -> None:
+    """Make one store of a data set.
 
     Parameters
     ----------
     source : Path
         Folder with the public copy.
-    output : Path
-        The store, .h5.
     """
     from dmd.data.prepare import prepare
 
-    prepare(_read(description), source, output)
+    description = write(store, *configuration.plan(), results)
+    prepare(read_json(description), source, description.with_suffix(".h5"))
 
 
-@step("check la-2x2x2.json la-2x2x2.h5 la-2x2x2.check.json la-2x2x2.png")
-def check(description: Description, store: Store, summary: Path, mosaic: Path, /) -> None:
-    """Refuse a store that is not what it should be, draw it.
-
-    Parameters
-    ----------
-    summary : Path
-        What was found, .json.
-    mosaic : Path
-        A picture of every case, .png.
-    """
+@step("check la-2x2x2")
+def check(store: StoreName, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
+    """Refuse a store that is not what it should be, sum it up and draw it."""
     from dmd.data.check import check
     from dmd.files import write_json
-    from dmd.report.mosaic import mosaic as draw
+    from dmd.report.mosaic import mosaic
 
-    write_json(summary, check(store, _read(description)))
-    draw(store, mosaic)
+    description = write(store, *configuration.plan(), results)
+    found = check(description.with_suffix(".h5"), read_json(description))
+    write_json(description.with_suffix(".check.json"), found)
+    mosaic(description.with_suffix(".h5"), description.with_suffix(".png"))
 
 
-@step("train results/runs/la-8-dmd-08a39383 --store results/data/la-1x1x1.h5")
+@step("train la-8-dmd-08a3938455")
 def train(
-    run: Folder,
+    run: RunOrFolder,
     /,
     *,
-    store: Store,
+    store: Path | None = None,
     device: Device = "auto",
     save_every: Annotated[int, Parameter(validator=Number(gte=1))] = 100,
-    track: str | None = None,
-    artefacts: Artefacts = "",
-    methods: Methods = "",
+    track: Track = False,
+    results: Results = RESULTS,
+    configuration: Configuration = PROJECT,
 ) -> None:
     """Train a run, going on from its state; status 3 if it diverges.
 
     Parameters
     ----------
+    store : Path
+        The prepared data set; left out, the one of the run.
     save_every : int
         Steps between saved states.
-    track : str
-        Tracking server that shows the run while it trains.
     """
     from dmd.data.store import digest
     from dmd.devices import choose_device
-    from dmd.runs.folder import RunFolder
     from dmd.tracking.launch import followed
     from dmd.training.attempt import DivergedError
     from dmd.training.loop import train
     from dmd.training.provenance import provenance
 
-    follower: AbstractContextManager[Callable[[int], None]] = nullcontext(lambda size: None)
+    work = find_work(run, store, results, configuration)
+    follower: Any = nullcontext(lambda size: None)
     if track:
-        implementation = RunFolder(run).read_spec().training["method"]["implementation"]
-        facts = provenance(choose_device(device), implementation) | {"data_sha256": digest(store)}
-        follower = followed(run, track, "--artefacts", artefacts, "--methods", methods, "--facts", json.dumps(facts))
+        implementation = work.folder.read_spec().training["method"]["implementation"]
+        facts = provenance(choose_device(device), implementation) | {"data_sha256": digest(work.store)}
+        follower = followed(work.folder.path, work.uri, *work.names, "--facts", json.dumps(facts))
     try:
         with follower as saved:
-            train(RunFolder(run), store, device, save_every, saved)
+            train(work.folder, work.store, device, save_every, saved)
     except DivergedError as error:
         print(f"dmd step train: {error}", file=sys.stderr)
         raise SystemExit(3) from None
 
 
-@step("test results/runs/la-8-dmd-08a39383 --store results/data/la-1x1x1.h5")
-def test(run: Folder, /, *, store: Store, device: Device = "auto") -> None:
-    """Segment the test cases with a trained run and measure the segmentations."""
-    from dmd.runs.folder import RunFolder
+@step("test la-8-dmd-08a3938455")
+def test(
+    run: RunOrFolder,
+    /,
+    *,
+    store: Path | None = None,
+    device: Device = "auto",
+    track: Track = False,
+    results: Results = RESULTS,
+    configuration: Configuration = PROJECT,
+) -> None:
+    """Segment the test cases with a trained run and measure the segmentations.
+
+    Parameters
+    ----------
+    store : Path
+        The prepared data set; left out, the one of the run.
+    """
     from dmd.testing.evaluation import evaluate_run
     from dmd.testing.prediction import predict
 
-    predict(RunFolder(run), store, device)
-    evaluate_run(RunFolder(run), store)
+    work = find_work(run, store, results, configuration)
+    predict(work.folder, work.store, device)
+    evaluate_run(work.folder, work.store)
+    if track:
+        from dmd.tracking.sweep import send
+
+        send(work.folder, work.uri, work.artefacts, work.methods)
 
 
-@step("table results/half/table3.json --output results/half/table3.csv")
-def table(description: Description, /, *, output: Path, runs: Runs = RUNS) -> None:
-    """Make a table from the runs behind it.
-
-    Parameters
-    ----------
-    output : Path
-        .csv; .md and .tex are written beside it.
-    """
+@step("table half/table3")
+def table(name: Name, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
+    """Make a table from the runs behind it: .csv, .md, .tex, .comparison.csv."""
     from dmd.report.tables import write_table
 
-    write_table(description, runs, output)
+    description = write(name, *configuration.plan(), results)
+    write_table(description, results / "runs", description.with_suffix(".csv"))
 
 
-@step("curve results/half/fig4.json --output results/half/fig4.png")
-def curve(description: Description, /, *, output: Picture, runs: Runs = RUNS) -> None:
-    """Draw test scores over a hyper-parameter."""
+@step("curve half/fig4")
+def curve(name: Name, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
+    """Draw test scores over a hyper-parameter: .png, .svg, .csv."""
     from dmd.report.curves import write_curve
 
-    write_curve(description, runs, output)
+    description = write(name, *configuration.plan(), results)
+    write_curve(description, results / "runs", description.with_suffix(".png"))
 
 
-@step("panel results/half/fig2.json --store results/data/la-2x2x2.h5 --output results/half/fig2.png")
+@step("panel half/fig2")
 def panel(
-    description: Description, /, *, store: Store, output: Picture, runs: Runs = RUNS, device: Device = "auto"
+    name: Name, /, *, device: Device = "auto", results: Results = RESULTS, configuration: Configuration = PROJECT
 ) -> None:
-    """Draw what trained networks do on the unlabelled scans."""
+    """Draw what trained networks do on the unlabelled scans: .png, .svg, .csv, .pixels.csv."""
     from dmd.report.panels.write import write_panel
 
-    write_panel(description, runs, store, output, device)
+    config, made = configuration.plan()
+    description = write(name, config, made, results)
+    store = results / "data" / f"{made.runs[made.artefacts[name].runs[0]].store}.h5"
+    write_panel(description, results / "runs", store, description.with_suffix(".png"), device)
 
 
-@step("track-server sqlite:///results/mlflow.db")
-def track_server(uri: str, /) -> None:
-    """Make the database of the tracking server, once, or see that a server answers.
-
-    Parameters
-    ----------
-    uri : str
-        Of SQLite, or of an MLflow server.
-    """
-    from dmd.tracking.server import make_store
-
-    make_store(uri)
-
-
-@step("follow results/runs/la-8-dmd-08a39383 --uri sqlite:///results/mlflow.db <<< 4711")
+@step("follow results/runs/la-8-dmd-08a3938455 --uri sqlite:///results/mlflow.db <<< 4711")
 def follow(
     run: Folder,
     /,
@@ -228,11 +217,4 @@ def follow(
     from dmd.runs.folder import RunFolder
     from dmd.tracking.follow import follow
 
-    follow(RunFolder(run), uri, between_commas(artefacts), between_commas(methods), json.loads(facts), every)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"expected a JSON description at {path}: {error}") from None
+    follow(RunFolder(run), uri, names_in(artefacts), names_in(methods), json.loads(facts), every)

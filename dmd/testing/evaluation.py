@@ -9,7 +9,7 @@ import numpy as np
 
 from dmd.data.store import Case, load_store
 from dmd.errors import InputError
-from dmd.files import write_text
+from dmd.files import write_json, write_text
 from dmd.planning.identity import canonical
 from dmd.progress import track
 from dmd.runs.folder import RunFolder
@@ -23,7 +23,7 @@ COLUMNS = ("case", "patient", "class", "post_processing", *SCORES, *COUNTS, *DIA
 
 
 def evaluate_run(run: RunFolder, store: Path) -> None:
-    """Write ``cases.csv`` with the metrics of every test case.
+    """Write ``cases.csv`` with the metrics of every test case, and ``test.json`` with the settings behind them.
 
     Distances of an empty prediction are left empty and the line is flagged; how a table treats them is said there, and
     the diagonal of the volume stands in the line for those that penalise with it.
@@ -49,6 +49,7 @@ def evaluate_run(run: RunFolder, store: Path) -> None:
                 line = {"case": case.name, "patient": case.patient, "class": index, "post_processing": name}
                 writer.writerow(line | {key: _number(getattr(scores, key)) for key in SCORES + COUNTS} | size)
     write_text(run.cases, text.getvalue())
+    write_json(run.test, {"testing": spec.testing})
 
 
 def _prediction(run: RunFolder, case: Case, testing: str) -> np.ndarray:

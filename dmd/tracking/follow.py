@@ -5,16 +5,18 @@ import select
 import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psutil
 
+from dmd.errors import InputError
 from dmd.files import locked
 from dmd.planning.address import database, public
 from dmd.runs.folder import RunFolder
 from dmd.tracking.mirror import Mirror
 from dmd.tracking.record import read_progress
-from dmd.tracking.server import brief, say
+from dmd.tracking.server import brief, make_server, say
 from dmd.tracking.usage import Usage
 
 
@@ -27,6 +29,8 @@ def follow(
     """
     for number in (signal.SIGTERM, signal.SIGUSR1):  # SLURM sends them to every process of a job
         signal.signal(number, signal.SIG_IGN)
+    with suppress(InputError):  # said by whoever sends
+        make_server(uri)
     Follower(run, uri, artefacts, methods, facts, os.getppid()).follow(saves(0, every))
 
 

@@ -15,14 +15,14 @@ from dmd.planning.address import database, public
 from dmd.planning.identity import canonical
 from dmd.runs.folder import RunFolder
 from dmd.tracking.record import Point, Record, read_record
-from dmd.tracking.server import FAULTS, brief, experiment_id, open_store, say
+from dmd.tracking.server import FAULTS, brief, experiment_id, open_server, say
 
 BATCH = 1000  # MLflow's limit on metrics per call
 CURVES = ("train/", "system/")  # names that only we use
 PICTURE = "curves.png"
 
 
-def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[str] = (), attempt: int = 0) -> None:
+def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[str] = ()) -> None:
     """Mirror an evaluated run in MLflow and write ``tracked.json``.
 
     Parameters
@@ -30,14 +30,12 @@ def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[
     run : RunFolder
         Folder of the run.
     uri : str
-        As in `make_store`.
+        As in `make_server`.
     artefacts : list of str
         Names of the artefacts that use the run (``table3``, ``smoke/table3``). The scale of the first decides
         the experiment, ``dmd-paper`` or ``dmd-smoke``; without any it is ``dmd-other``.
     methods : sequence of str
         What the artefacts call the method (``dml``, where the implementation is ``dmd``), for the tag ``method``.
-    attempt : int
-        Noted in ``tracked.json``; by it the workflow sees that it has yet to try again.
 
     Raises
     ------
@@ -61,7 +59,7 @@ def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[
             f"not in MLflow yet ({public(uri)}): {found['reason']}. The files of the run are complete; "
             "the next `snakemake` (or `dmd track`) sends what is missing",
         )
-    write_json(run.tracked, {"uri": public(uri), "attempt": attempt} | found)
+    write_json(run.tracked, {"uri": public(uri)} | found)
 
 
 class Mirror:
@@ -78,7 +76,7 @@ class Mirror:
     """
 
     def __init__(self, uri: str, run: str, content: Record, artefacts: list[str], methods: Sequence[str]) -> None:
-        self.client = open_store(uri)
+        self.client = open_server(uri)
         shown = ",".join(methods) or content.tags["method"]
         home = experiment_id(self.client, f"dmd-{_scale(artefacts)}", uri)
         ours = self.client.search_experiments(filter_string="name LIKE 'dmd-%'")

@@ -17,22 +17,22 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from dmd.errors import InputError
-from dmd.files import replacing
+from dmd.files import locked, replacing
 from dmd.planning.address import database, public
 
 
-class StoreError(Exception):
+class ServerError(Exception):
     """The store cannot take a run as it is now."""
 
 
-FAULTS = (StoreError, MlflowException, SQLAlchemyError, OSError)  # of a store; none of them may stop anything
+FAULTS = (ServerError, MlflowException, SQLAlchemyError, OSError)  # of a store; none of them may stop anything
 
 
-def make_store(uri: str) -> None:
-    """Make a SQLite store, or see that a server answers; once, before the first run is tracked.
+def make_server(uri: str) -> None:
+    """Make a SQLite database where there is none yet, or see that a server answers.
 
     MLflow makes the tables of a new database when that is first opened, and of several processes that do so
-    at once all but one die. Therefore the database is made aside and appears when it is whole.
+    at once all but one die. Therefore one process makes it, aside, and it appears when it is whole.
 
     Parameters
     ----------
@@ -48,8 +48,7 @@ def make_store(uri: str) -> None:
     file = database(uri)
     try:
         if file and not file.exists():
-            with replacing(file) as aside:
-                _connect(f"sqlite:///{aside.resolve()}")
+            _make(file)
         _connect(uri)
     except FAULTS as error:
         fault = f"expected an MLflow store at {public(uri)} that can be used: {brief(error)}"
@@ -58,11 +57,19 @@ def make_store(uri: str) -> None:
         say("tracking", f"{fault}. Runs are tracked later, nothing waits for it")
 
 
-def open_store(uri: str) -> MlflowClient:
+def _make(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with locked(file.with_name(f".{file.name}.lock")):
+        if not file.exists():
+            with replacing(file) as aside:
+                _connect(f"sqlite:///{aside.resolve()}")
+
+
+def open_server(uri: str) -> MlflowClient:
     """Return a client of a store that is there; one of `FAULTS` says why it cannot be used."""
     file = database(uri)
     if file and not os.access(file, os.R_OK | os.W_OK):
-        raise StoreError(f"no database to write to at {file}; make one with `dmd step track-server {uri}`")
+        raise ServerError(f"no database to write to at {file}; `dmd track` makes it and sends the runs that are tested")
     return _connect(uri)
 
 
@@ -83,7 +90,7 @@ def experiment_id(client: MlflowClient, name: str, uri: str) -> str:
         say(name, "this experiment was deleted in MLflow; restored")
         client.restore_experiment(found.experiment_id)
     if location and found.artifact_location != location:
-        raise StoreError(
+        raise ServerError(
             f"expected artifacts in {location}, found {found.artifact_location}: the folder was moved, and "
             "MLflow keeps absolute paths. Delete the database and mlartifacts/ beside it, track the runs anew"
         )
@@ -108,7 +115,7 @@ def _connect(uri: str) -> MlflowClient:
         found = re.search(r"database schema \(found version (\w+)", str(error))
         if found is None:
             raise
-        raise StoreError(_other_schema(found[1], uri)) from None
+        raise ServerError(_other_schema(found[1], uri)) from None
     return client
 
 

@@ -12,7 +12,7 @@ import webbrowser
 
 from dmd.errors import InputError
 from dmd.planning.address import database, public
-from dmd.tracking.server import FAULTS, brief, open_store
+from dmd.tracking.server import FAULTS, brief, open_server
 
 STARTED = 120  # seconds that the server may take to answer; 11 on two cores
 
@@ -23,7 +23,7 @@ def view(uri: str, artefact: str = "", host: str = "127.0.0.1", port: int = 5000
     Parameters
     ----------
     uri : str
-        As in `make_store`.
+        As in `make_server`.
     artefact : str
         Show the runs of this artefact (``half/table3``); all experiments without it.
     host, port : str and int
@@ -37,7 +37,7 @@ def view(uri: str, artefact: str = "", host: str = "127.0.0.1", port: int = 5000
         There is no such store, or its server does not start.
     """
     try:
-        client = open_store(uri)
+        client = open_server(uri)
         page = _page(client, artefact)
     except FAULTS as error:
         raise InputError(f"no runs to show at {public(uri)}: {brief(error)}") from None

@@ -1,4 +1,10 @@
-"""A method beside the numbers of public code: the same batch, and how close is close enough."""
+"""A method beside the numbers of public code: the same batch, and how close is close enough.
+
+Both sides compute in float64 (`rule.in_float64`), where processors differ by less than 1e-11 after a V-Net in training
+mode; the numbers are written with 12 significant digits, of values up to 20. Hence `CLOSE`. Signed distance maps are
+float32 in the released code and here, by other operations in another order: the mean square of their errors differs by
+5e-9 of itself. Hence `CLOSE_MAPS`, for terms that see them and for what follows from their gradient.
+"""
 
 import json
 from functools import partial
@@ -17,6 +23,8 @@ from dmd.networks.build import Build
 from dmd.planning import config, reading
 
 FOLDER = Path(__file__).parent
+CLOSE = 1e-10
+CLOSE_MAPS = 1e-8
 
 
 def read(name: str) -> list[dict[str, Any]]:
@@ -53,18 +61,13 @@ def require_parameters(case: dict[str, Any], *modules: nn.Module) -> None:
     assert found + case.get("unused_parameters", 0) == case["parameters"]
 
 
-def require_outputs(case: dict[str, Any], **outputs: Tensor) -> None:
-    """Require 64 points of every output within 2e-4."""
+def require_outputs(case: dict[str, Any], close: float = CLOSE, **outputs: Tensor) -> None:
+    """Require the summary of every output."""
     assert set(outputs) == set(case["outputs"])
     for name, output in outputs.items():
-        assert rule.points(output) == pytest.approx(case["outputs"][name], rel=0, abs=2e-4), name
-
-
-def require_whole(case: dict[str, Any], **outputs: Tensor) -> None:
-    """Require the summaries of every whole output within 2e-4."""
-    assert set(outputs) == set(case["whole"])
-    for name, output in outputs.items():
-        assert rule.whole(output) == pytest.approx(case["whole"][name], rel=0, abs=2e-4), name
+        found, expected = rule.summary(output), case["outputs"][name]
+        for key in expected:
+            assert found[key] == pytest.approx(expected[key], rel=close, abs=close), f"{name}, {key}"
 
 
 def require_pair(case: dict[str, Any], made: Pair, images: Tensor) -> None:
@@ -76,16 +79,23 @@ def require_pair(case: dict[str, Any], made: Pair, images: Tensor) -> None:
     require_outputs(case, **{f"network_{place}": network(images) for place, network in enumerate(networks, start=1)})
 
 
-def require_terms(case: dict[str, Any], terms: dict[str, Tensor]) -> None:
-    """Require every term, and their sum where it is named ``total``, within 5e-5 of its size."""
+def require_terms(case: dict[str, Any], terms: dict[str, Tensor], close: float = CLOSE) -> None:
+    """Require every term, and their sum where it is named ``total``."""
     found = {name: term.item() for name, term in terms.items()}
     if "total" in case["terms"]:
         found["total"] = sum(found.values())
-    assert found == pytest.approx(case["terms"], rel=5e-5)
+    assert found == pytest.approx(case["terms"], rel=close, abs=0)
 
 
-def require_gradients(case: dict[str, Any], terms: dict[str, Tensor], **networks: nn.Module) -> None:
-    """Require the norm of the gradient of the sum of the terms within 2e-3 of its size, network by network."""
+def require_gradients(
+    case: dict[str, Any], terms: dict[str, Tensor], close: float = CLOSE, **networks: nn.Module
+) -> None:
+    """Require the norm of the gradient of the sum of the terms, network by network."""
     torch.stack(list(terms.values())).sum().backward()
+    require_norms(case, close, **networks)
+
+
+def require_norms(case: dict[str, Any], close: float = CLOSE, **networks: nn.Module) -> None:
+    """Require the norm of the gradient that every network has."""
     found = {name: rule.gradient_norm(network) for name, network in networks.items()}
-    assert found == pytest.approx(case["gradient_norms"], rel=2e-3)
+    assert found == pytest.approx(case["gradient_norms"], rel=close, abs=0)

@@ -1,8 +1,8 @@
 """Weights, inputs and noise that two implementations of one network can both make, from numbers alone.
 
 `fill` gives the convolutions, norms and linear layers of any network the same weights as long as they are executed in
-the same order, whatever they are called. The files beside this one hold what public code computed from them: numbers,
-with the repository, the commit and the shapes.
+the same order, whatever they are called. Both sides compute `in_float64`, so that no processor's way of rounding shows.
+The files beside this one hold what public code computed so: numbers, with the repository, the commit and the shapes.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,23 @@ from torch import Tensor, nn
 
 LAYERS = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.Linear)
 DROPOUTS = nn.modules.dropout._DropoutNd
-POINTS = 64
+POINTS = 16
+
+
+@contextmanager
+def in_float64() -> Iterator[None]:
+    """Make new tensors float64, and let ``Tensor.float`` give float64 too: both sides call it before a loss.
+
+    A function can be decorated with it.
+    """
+    lowered, default = Tensor.float, torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    Tensor.float = Tensor.double
+    try:
+        yield
+    finally:
+        Tensor.float = lowered
+        torch.set_default_dtype(default)
 
 
 def fill(network: nn.Module, run: Callable[[], object], seed: int) -> None:
@@ -62,8 +78,8 @@ def without_dropout(network: nn.Module) -> nn.Module:
 
 
 def images(seed: int, shape: tuple[int, ...]) -> Tensor:
-    """Return standard normal images ``(B, 1, *S)``, float32."""
-    return torch.from_numpy(np.random.default_rng([seed, 1000]).standard_normal(shape).astype(np.float32))
+    """Return standard normal images ``(B, 1, *S)``, float64."""
+    return torch.from_numpy(np.random.default_rng([seed, 1000]).standard_normal(shape))
 
 
 def labels(seed: int, shape: tuple[int, ...], classes: int) -> Tensor:
@@ -91,7 +107,7 @@ def counted_noise(seed: int) -> Iterator[None]:
         counts[kind] += 1
         random = np.random.default_rng([seed, 2000 if kind == "normal" else 3000, counts[kind]])
         values = random.standard_normal(shape) if kind == "normal" else random.random(shape)
-        return torch.from_numpy(np.asarray(values, np.float32))
+        return torch.from_numpy(np.asarray(values))
 
     def shape_of(size: tuple) -> tuple[int, ...]:
         return tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
@@ -106,18 +122,12 @@ def counted_noise(seed: int) -> Iterator[None]:
         torch.randn_like, torch.rand_like, torch.rand = saved
 
 
-def points(tensor: Tensor) -> list[float]:
-    """Return 64 values of a tensor at places drawn once for its size."""
-    flat = tensor.detach().double().flatten()
-    places = np.random.default_rng(flat.numel()).integers(flat.numel(), size=POINTS)
-    return flat[torch.from_numpy(places)].tolist()
-
-
-def whole(tensor: Tensor) -> dict[str, float]:
-    """Return mean, root mean square, smallest and largest of all values of a tensor."""
-    values = tensor.detach().double()
+def summary(tensor: Tensor) -> dict[str, float | list[float]]:
+    """Return mean, root mean square, smallest and largest of all values, and 16 at places drawn for their number."""
+    values = tensor.detach().double().flatten()
+    places = np.random.default_rng(values.numel()).integers(values.numel(), size=POINTS)
     found = {"mean": values.mean(), "rms": values.square().mean().sqrt(), "min": values.min(), "max": values.max()}
-    return {name: value.item() for name, value in found.items()}
+    return {name: value.item() for name, value in found.items()} | {"points": values[torch.from_numpy(places)].tolist()}
 
 
 def gradient_norm(network: nn.Module) -> float:

@@ -1,12 +1,13 @@
 """CPS beside a public code of its cross supervision (numbers in tests/golden/cps.json)."""
 
 import pytest
-from golden import compare
+from golden import compare, rule
 
 
-@pytest.mark.parametrize("case", compare.read("cps"), ids=["3d", "2d"])
+@pytest.mark.parametrize("case", compare.read("cps"), ids=lambda case: f"{case['row']} {case['dimensions']}d")
+@rule.in_float64()
 def test_cps_is_that_of_public_code(case):
-    method = compare.method(case, "cps")
+    method = compare.method(case, "cps", case["row"])
     batch = compare.batch(case, method)
     compare.require_pair(case, method, batch.images)
     terms = method.losses(batch, case["iteration"])

@@ -8,6 +8,7 @@ from dmd.losses import probabilities
 
 
 @pytest.mark.parametrize("case", compare.read("uamt"), ids=["3d", "2d"])
+@rule.in_float64()
 def test_ua_mt_is_that_of_public_code(case):
     method = compare.method(case, "uamt")
     batch = compare.batch(case, method)

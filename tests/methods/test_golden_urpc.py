@@ -3,6 +3,7 @@
 from golden import compare, rule
 
 
+@rule.in_float64()
 def test_urpc_is_that_of_its_released_code():
     (case,) = compare.read("urpc")
     method = compare.method(case, "urpc")
@@ -11,8 +12,14 @@ def test_urpc_is_that_of_its_released_code():
     rule.fill(method, lambda: method.network.scales(batch.images), case["seed"])
     with rule.counted_noise(case["seed"]):
         scales = method.network.scales(batch.images)
+    evaluated = method.network.eval().scales(batch.images)
     compare.require_parameters(case, method)
-    compare.require_outputs(case, **{f"scale_{index}": scale for index, scale in enumerate(scales)})
+    compare.require_outputs(
+        case,
+        **{f"scale_{index}": scale for index, scale in enumerate(scales)},
+        **{f"evaluated_{index}": scale for index, scale in enumerate(evaluated)},
+    )
+    method.train()
     with rule.counted_noise(case["seed"]):
         terms = method.losses(batch, case["iteration"])
     compare.require_terms(case, terms)

@@ -1,40 +1,34 @@
-import json
-
 import pytest
 import torch
-from golden import rule
+from golden import compare, rule
 from torch import nn
 from torch.nn import functional
 
 from dmd.networks.discriminator import PairDiscriminator, VoxelDiscriminator, held
 
-CASES = ("FC3DDiscriminator", "FCDiscriminatorDAP", "FCDiscriminator")
 
-
-@pytest.mark.parametrize("name", CASES)
-def test_outputs_and_gradients_are_those_of_the_public_code(name, root):
-    golden = json.loads((root / "tests/golden/discriminator.json").read_text())
-    (case,) = [case for case in golden["cases"] if case["class"] == name]
+@pytest.mark.parametrize("case", compare.read("discriminator"), ids=lambda case: case["class"])
+@rule.in_float64()
+def test_outputs_and_gradients_are_those_of_the_public_code(case):
     samples, channels, *size = case["shape"]
-    maps = torch.tanh(rule.images(golden["seed"] + 1, (samples, channels, *size)))
-    images = rule.images(golden["seed"], (samples, 1, *size))
-    pair = name != "FCDiscriminatorDAP"
+    maps = torch.tanh(rule.images(case["seed"] + 1, (samples, channels, *size)))
+    images = rule.images(case["seed"], (samples, 1, *size))
+    pair = case["class"] != "FCDiscriminatorDAP"
     inputs = (maps, images) if pair else (torch.softmax(maps, dim=1),)
-    kind = PairDiscriminator if pair else VoxelDiscriminator
-    network = rule.without_dropout(kind(case["dimensions"], case["channels"]))
-    rule.fill(network, lambda: network(*inputs), golden["seed"])
+    network = (PairDiscriminator if pair else VoxelDiscriminator)(case["dimensions"], channels, case["width"])
+    rule.fill(network.eval(), lambda: network(*inputs), case["seed"])
 
-    logits = network(*inputs)
+    evaluated = network(*inputs)
+    output = rule.without_dropout(network.train())(*inputs)
     if pair:
-        loss = functional.cross_entropy(logits, torch.arange(samples) % 2)
-        assert logits.flatten().tolist() == pytest.approx(case["outputs"]["logits"], abs=1e-5)
+        loss = functional.cross_entropy(output, torch.arange(samples) % 2)
     else:
-        loss = functional.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
-        assert rule.points(torch.sigmoid(logits)) == pytest.approx(case["outputs"]["probabilities"], abs=1e-5)
-    loss.backward()
-    assert sum(weight.numel() for weight in network.parameters()) == case["parameters"]
-    assert loss.item() == pytest.approx(case["terms"]["discriminator"], rel=1e-5)
-    assert rule.gradient_norm(network) == pytest.approx(case["gradient_norms"]["discriminator"], rel=1e-4)
+        loss = functional.binary_cross_entropy_with_logits(output, torch.ones_like(output))
+        output, evaluated = torch.sigmoid(output), torch.sigmoid(evaluated)
+    compare.require_parameters(case, network)
+    compare.require_outputs(case, output=output, evaluated=evaluated)
+    compare.require_terms(case, {"discriminator": loss})
+    compare.require_gradients(case, {"discriminator": loss}, discriminator=network)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (32, 16), (64, 48), (16, 16, 16), (32, 16, 16)])

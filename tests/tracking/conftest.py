@@ -10,14 +10,14 @@ os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "60"  # sixteen clients on two cores
 os.environ.pop("SLURM_JOB_ID", None)  # of whoever tests inside of a job
 
 from dmd.runs.folder import RunFolder
-from dmd.tracking.server import make_store
+from dmd.tracking.server import make_server
 from tracking.mirrored import Server, evaluated, planned
 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory) -> str:
     uri = f"sqlite:///{tmp_path_factory.mktemp('results')}/mlflow.db"
-    make_store(uri)
+    make_server(uri)
     return uri
 
 
@@ -37,7 +37,7 @@ def fresh(tmp_path, root, request) -> RunFolder:
 def server(tmp_path) -> Iterator[Server]:
     """A server that is not running yet."""
     database = f"sqlite:///{tmp_path}/server.db"
-    make_store(database)
+    make_server(database)
     server = Server(database, tmp_path)
     yield server
     server.kill()

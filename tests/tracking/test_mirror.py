@@ -16,7 +16,7 @@ from dmd.runs.folder import RunFolder
 from dmd.runs.history import write_table
 from dmd.testing.evaluation import COLUMNS
 from dmd.tracking.mirror import track_run
-from dmd.tracking.server import make_store
+from dmd.tracking.server import make_server
 from tracking.mirrored import SCORES, STEPS, TERMS, free_port, mirrors, stored_points, train
 
 
@@ -198,7 +198,7 @@ def test_a_run_without_its_training_files_is_refused(store, run, missing):
 
 @pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "sqlite://", "postgresql://me:secret@host/db"])
 def test_other_stores_are_refused_without_showing_passwords(run, uri):
-    for attempt in (lambda: make_store(uri), lambda: track_run(run, uri, [])):
+    for attempt in (lambda: make_server(uri), lambda: track_run(run, uri, [])):
         with pytest.raises(InputError, match="in maintenance mode") as refused:
             attempt()
         assert "secret" not in str(refused.value)
@@ -207,14 +207,14 @@ def test_other_stores_are_refused_without_showing_passwords(run, uri):
 def test_making_a_store_again_changes_nothing(store):
     database = Path(store.removeprefix("sqlite:///"))
     before = database.read_bytes()
-    make_store(store)
+    make_server(store)
     assert database.read_bytes() == before
 
 
 def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path):
     (tmp_path / "mlflow.db").write_text("not a database, and long enough to be taken for one " * 100)
     with pytest.raises(InputError, match="file is not a database"):
-        make_store(f"sqlite:///{tmp_path}/mlflow.db")
+        make_server(f"sqlite:///{tmp_path}/mlflow.db")
     assert (tmp_path / "mlflow.db").read_text().startswith("not a database")
 
 
@@ -241,7 +241,7 @@ def test_a_store_that_was_moved_takes_no_run(store, tmp_path, run):
 def test_a_server_that_does_not_answer_is_said_within_seconds(run, capsys):
     started = time.monotonic()
     uri = f"http://me:secret@127.0.0.1:{free_port()}"
-    make_store(uri)
+    make_server(uri)
     track_run(run, uri, ["smoke/table3"])
     assert time.monotonic() - started < 20
     assert json.loads(run.tracked.read_text())["status"] == "pending"
@@ -287,7 +287,7 @@ def test_a_store_of_a_newer_mlflow_is_left_alone_and_named(store, run, tmp_path)
     newer = schema(store, "ffffffffffff", tmp_path)
     before = (tmp_path / "mlflow.db").read_bytes()
     with pytest.raises(InputError, match="made by a newer MLflow than this"):
-        make_store(newer)
+        make_server(newer)
     track_run(run, newer, ["smoke/table3"])
     assert "made by a newer MLflow" in json.loads(run.tracked.read_text())["reason"]
     assert (tmp_path / "mlflow.db").read_bytes() == before
@@ -296,7 +296,7 @@ def test_a_store_of_a_newer_mlflow_is_left_alone_and_named(store, run, tmp_path)
 def test_a_store_of_an_older_mlflow_names_the_command_that_helps(store, tmp_path):
     migrations = Path(mlflow.__file__).parent / "store/db_migrations/versions"
     with pytest.raises(InputError, match=r"older MLflow than this .*: `mlflow db upgrade"):
-        make_store(schema(store, min(migrations.glob("*.py")).name.split("_")[0], tmp_path))
+        make_server(schema(store, min(migrations.glob("*.py")).name.split("_")[0], tmp_path))
 
 
 def test_on_a_full_disk_nothing_is_lost(store, run, root):

@@ -20,7 +20,7 @@ from dmd.planning import config, plan, reading
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import write_table
 from dmd.tracking.mirror import track_run
-from dmd.tracking.server import make_store
+from dmd.tracking.server import make_server
 from dmd.tracking.view import view
 from tracking.mirrored import evaluate, free_port, steps
 
@@ -31,7 +31,7 @@ DICE = ("64.06", "65.63", "67.19", "68.75", "70.31")  # of the five runs, as MLf
 def compared(tmp_path, root) -> str:
     """A store with the five runs of Table 3 at scale `smoke`, and one that the table does not use."""
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    make_store(uri)
+    make_server(uri)
     runs = plan.make(config.check(reading.read(root / "config")), root).runs.values()
     wanted = [run for run in runs if "smoke/table3" in run.wanted_by]
     other = next(run for run in runs if "smoke/table1" in run.wanted_by and "smoke/table3" not in run.wanted_by)

@@ -21,9 +21,7 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 # The page of each scale lies beside its artefacts.
-REPORTS = {
-    identity.artefact_name("report", scale): scale for scale in CONFIG.scales
-}
+REPORTS = {identity.artefact_name("report", scale): scale for scale in CONFIG.scales}
 
 # `dmd` of the environment that Snakemake itself runs in, activated or not.
 shell.prefix(
@@ -59,7 +57,9 @@ def job(what):
     """Return what a job asks of a cluster, in the words of `jobs` in config/scales.yaml, as its artefact's scale says."""
 
     def asked(wildcards):
-        name = wildcards.get("artefact") or planned(PLAN.runs, wildcards.run).wanted_by[0]
+        name = (
+            wildcards.get("artefact") or planned(PLAN.runs, wildcards.run).wanted_by[0]
+        )
         return getattr(CONFIG.scales[PLAN.artefacts[name].scale].jobs, what)
 
     return asked
@@ -76,7 +76,7 @@ def store_of(run):
 def described(wildcards):
     """Return a digest of what an artefact or a store is made from: another one makes it again."""
     name = wildcards.get("artefact") or wildcards.store
-    return identity.digest(describe.describe(name, PLAN, CONFIG)[1])
+    return identity.digest(describe.describe(name, CONFIG, PLAN)[1])
 
 
 onstart:

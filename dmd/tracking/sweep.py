@@ -1,0 +1,38 @@
+"""Runs that are tested, sent to MLflow: one by itself when its test ends, all that are not there yet in one sweep."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dmd.planning.address import database
+from dmd.planning.plan import Plan
+from dmd.runs.folder import RunFolder
+from dmd.tracking.mirror import track_run
+from dmd.tracking.server import make_server
+
+
+def send(run: RunFolder, uri: str, artefacts: Sequence[str], methods: Sequence[str]) -> None:
+    """Mirror a run that was just tested, unless it is a job of a cluster beside a SQLite file: the sweep does it then.
+
+    Many nodes would write one file on a network file system, whose locks SQLite cannot trust.
+    """
+    if database(uri) is None or "SLURM_JOB_ID" not in os.environ:
+        make_server(uri)
+        track_run(run, uri, list(artefacts), methods)
+
+
+def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> int:
+    """Mirror the tested runs among ``folders`` that MLflow lacks, as far as their files know; return how many.
+
+    Raises
+    ------
+    InputError
+        A file of a run is not what it should be.
+    """
+    make_server(uri)
+    missing = [run for run in map(RunFolder, sorted(folders)) if run.is_untracked]
+    for run in missing:
+        planned = plan.runs.get(run.id)
+        wanted_by, methods = (planned.wanted_by, planned.methods) if planned else ((), ())
+        track_run(run, uri, list(wanted_by), methods)
+    return len(missing)
