@@ -1,5 +1,6 @@
 """Files that are never half written: write aside, flush to disk, rename; and a lock."""
 
+import glob
 import json
 import os
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
     error (a full disk, an exception in the block) the temporary file goes and ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(path)
     aside = path.with_name(f".{path.name}.{os.uname().nodename}-{os.getpid()}.part")
     try:
         yield aside
@@ -33,6 +35,24 @@ def replacing(path: Path) -> Iterator[Path]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def clear_leftovers(path: Path) -> None:
+    """Delete what processes of this machine that were killed had half written of a file."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(os.uname().nodename)}-*.part"):
+        process = leftover.name.removesuffix(".part").rpartition("-")[2]
+        if process.isdecimal() and not _lives(int(process)):
+            leftover.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def _same_shape(first: Tensor, second: Tensor) -> None:
+def require_same_shape(first: Tensor, second: Tensor) -> None:
+    """Raise a `ValueError` unless two tensors have one shape, with at least one element."""
     if first.shape != second.shape:
         raise ValueError(f"expected equal shapes, found {tuple(first.shape)} and {tuple(second.shape)}")
     if not first.numel():
@@ -55,7 +56,7 @@ def dice_squared(first: Tensor, second: Tensor, smoothing: float = 1e-5) -> Tens
     >>> dice_squared(half, half).item()
     0.0
     """
-    _same_shape(first, second)
+    require_same_shape(first, second)
     a, b = first.float(), second.float()
     return 1 - (2 * (a * b).sum() + smoothing) / (a.square().sum() + b.square().sum() + smoothing)
 
@@ -74,7 +75,7 @@ def dice_linear(first: Tensor, second: Tensor, smoothing: float = 1e-8) -> Tenso
     >>> dice_linear(half, half).item()
     0.5
     """
-    _same_shape(first, second)
+    require_same_shape(first, second)
     a, b = first.float(), second.float()
     return 1 - (2 * (a * b).sum() + smoothing) / (a.sum() + b.sum() + smoothing)
 
@@ -89,14 +90,14 @@ def dice_half(first: Tensor, second: Tensor, smoothing: float = 1e-10) -> Tensor
     >>> dice_half(ones, ones).item()
     0.5
     """
-    _same_shape(first, second)
+    require_same_shape(first, second)
     a, b = first.float(), second.float()
     return 1 - (a * b).sum() / (a.square().sum() + b.square().sum() + smoothing)
 
 
 def mean_over_classes(loss: Callable[[Tensor, Tensor], Tensor], first: Tensor, second: Tensor) -> Tensor:
     """Return the mean over the channels c of ``loss(a_c, b_c)``, background included; both ``(B, C, *S)``."""
-    _same_shape(first, second)
+    require_same_shape(first, second)
     return torch.stack([loss(a, b) for a, b in zip(first.unbind(1), second.unbind(1), strict=True)]).mean()
 
 
@@ -112,7 +113,7 @@ def multiclass(loss: Callable[[Tensor, Tensor], Tensor], probabilities: Tensor, 
     labels : Tensor
         ``(B, *S)`` integers in 0..C-1.
     """
-    _same_shape(probabilities[:, 0], labels)
+    require_same_shape(probabilities[:, 0], labels)
     truth = torch.stack([labels == index for index in range(probabilities.shape[1])], dim=1)
     return mean_over_classes(loss, probabilities, truth)
 
@@ -163,81 +164,13 @@ def linear_dice(predicted: Tensor, labels: Tensor, several: Callable[[Tensor, Te
     return multiclass(several, predicted, labels)
 
 
-def dice_distance(
-    logits_1: Tensor, logits_2: Tensor, temperature: float, smoothing: float = 1e-5, background: bool = True
-) -> Tensor:
-    """Return the squared Dice loss between two temperature-softened predictions.
-
-    Symmetric, in [0, 1], 0 for equal predictions however uncertain; T -> infinity gives 0. With several
-    channels the mean over all classes, or all but the background (our choices; Xie et al. 2023 leave it open).
-
-    Notes
-    -----
-    Xie et al. 2023, Eq. 6; one ratio over the whole batch as in
-    SilenceMonk/Dual-Mutual-Distillation:train_dmd.py.
-    """
-
-    def loss(a: Tensor, b: Tensor) -> Tensor:
-        return dice_squared(a, b, smoothing)
-
-    first, second = (probabilities(logits, temperature) for logits in (logits_1, logits_2))
-    if not background and first.shape[1] > 1:
-        first, second = first[:, 1:], second[:, 1:]
-    return mean_over_classes(loss, first, second)
-
-
-def kl_released(logits_1: Tensor, logits_2: Tensor, temperature: float) -> Tensor:
-    """Return the two-way KL term as released: ``mean[(q1 - q2) (ln q1 - ln q2)]``, q = sigmoid(z / T).
-
-    The terms in 1 - q that would make it a divergence of Bernoulli distributions are missing there;
-    `kl_bernoulli` has them. With several channels nothing is missing and both are the same. Symmetric, >= 0,
-    0 for equal predictions, unbounded; T -> infinity gives 0. No factor T^2; gradients to both sides.
-
-    Notes
-    -----
-    SilenceMonk/Dual-Mutual-Distillation:train_dmd.py at a5609d2.
-    """
-    _same_shape(logits_1, logits_2)
-    if logits_1.shape[1] > 1:
-        return kl_bernoulli(logits_1, logits_2, temperature)
-    return _two_way(*(functional.logsigmoid(logits.float() / temperature) for logits in (logits_1, logits_2)))
-
-
-def kl_bernoulli(logits_1: Tensor, logits_2: Tensor, temperature: float) -> Tensor:
-    """Return ``KL(q1 || q2) + KL(q2 || q1)`` per voxel, natural logarithm, mean over voxels.
-
-    One channel: q = sigmoid(z / T), ``mean[(q1 - q2) (z1 - z2)] / T``. Several: q = softmax(z / T), the sum
-    over all classes ``mean_v sum_c (q1 - q2) (ln q1 - ln q2)`` (our choice; nothing is published for it).
-    Symmetric, >= 0, 0 for equal predictions, unbounded; T -> infinity gives 0. No factor T^2; gradients to
-    both sides.
-
-    Notes
-    -----
-    Zhang et al. 2018, section 2.2.
-    """
-    _same_shape(logits_1, logits_2)
-    return _two_way(*(_log_probabilities(logits.float() / temperature) for logits in (logits_1, logits_2)))
-
-
-def _log_probabilities(logits: Tensor) -> Tensor:
-    """Return ln q of every class, foreground and background for a single channel."""
-    if logits.shape[1] == 1:
-        return torch.cat([functional.logsigmoid(logits), functional.logsigmoid(-logits)], dim=1)
-    return torch.log_softmax(logits, dim=1)
-
-
-def _two_way(log_1: Tensor, log_2: Tensor) -> Tensor:
-    """Return ``mean_v sum_c (q1 - q2) (ln q1 - ln q2)``; no element is negative, whatever the rounding."""
-    return ((log_1.exp() - log_2.exp()) * (log_1 - log_2)).sum(dim=1).mean()
-
-
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return ``mean_v[-ln p_y]``, natural logarithm, >= 0, ln C for equal logits.
 
     ``logits`` are ``(B, C, *S)``, ``labels`` ``(B, *S)`` int64. p = softmax(z); a single channel is the foreground's:
     p_1 = sigmoid(z), ln 2 at z = 0.
     """
-    _same_shape(logits[:, 0], labels)
+    require_same_shape(logits[:, 0], labels)
     if logits.shape[1] == 1:
         return binary_cross_entropy_from_logits(logits[:, 0], labels)
     return functional.cross_entropy(logits.float(), labels)
@@ -245,7 +178,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 def binary_cross_entropy_from_logits(logits: Tensor, target: Tensor) -> Tensor:
     """Return ``mean[-t ln sigmoid(z) - (1 - t) ln(1 - sigmoid(z))]``, t in [0, 1], >= 0, ln 2 at z = 0."""
-    _same_shape(logits, target)
+    require_same_shape(logits, target)
     return functional.binary_cross_entropy_with_logits(logits.float(), target.float())
 
 
@@ -254,7 +187,7 @@ def hard_cross_entropy(logits: Tensor, teacher: Tensor) -> Tensor:
 
     One channel: label [z > 0], i.e. p > 1/2; several: argmax. Mean over voxels (Chen et al. 2021, Eq. 3).
     """
-    _same_shape(logits, teacher)
+    require_same_shape(logits, teacher)
     if logits.shape[1] == 1:
         return binary_cross_entropy_from_logits(logits, teacher.detach() > 0)
     return cross_entropy(logits, teacher.detach().argmax(dim=1))
@@ -282,7 +215,7 @@ def sharpen(p: Tensor, temperature: float) -> Tensor:
 
 def mean_squared(first: Tensor, second: Tensor) -> Tensor:
     """Return ``mean[(a - b)^2]`` over all elements; in [0, 1] for probabilities."""
-    _same_shape(first, second)
+    require_same_shape(first, second)
     return (first.float() - second.float()).square().mean()
 
 
@@ -309,7 +242,7 @@ def masked_squared(first: Tensor, second: Tensor, mask: Tensor, divisor: float =
     >>> masked_squared(one, none, torch.tensor([[True, False]])).item()
     0.5
     """
-    _same_shape(first, second)
-    _same_shape(first[:, 0], mask)
+    require_same_shape(first, second)
+    require_same_shape(first[:, 0], mask)
     squared = (first.float() - second.float()).square().sum(dim=1)
     return (mask * squared).sum() / (divisor * mask.sum().clamp(min=1))

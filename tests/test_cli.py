@@ -27,7 +27,6 @@ STEPS = [
     "table",
     "curve",
     "panel",
-    "track-server",
     "follow",
 ]
 
@@ -65,13 +64,16 @@ def test_it_says_its_version(capsys):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_can_complete_verbs_and_options(shell):
     script = cli.app.generate_completion(shell=shell)
-    assert all(word in script for word in ("track-server", "--no-browser" if shell != "fish" else "no-browser"))
+    assert all(word in script for word in ("describe", "--no-browser" if shell != "fish" else "no-browser"))
 
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        ("step train {folder}/la-8-dmd-00000000 --store none.h5", "dmd step train: expected the settings of a run"),
+        (
+            "step train {folder}/la-8-dmd-00000000 --store none.h5",
+            "dmd step train: expected the id of a planned run or a folder with its spec.json",
+        ),
         ("step train x --store none.h5 --save-every 0", "dmd step train: Invalid value"),
         ("shwo x", "dmd: Unknown command"),
         ("show", "dmd show: "),
@@ -90,12 +92,13 @@ def test_bad_input_is_a_message_and_status_2(call, said, tmp_path, root, monkeyp
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
-def test_a_disk_that_refuses_is_a_message_and_status_4(number, root, monkeypatch, capsys):
+def test_a_disk_that_refuses_is_a_message_and_status_4(number, tmp_path, monkeypatch, capsys):
     def refuse(*_):
         raise OSError(number, os.strerror(number), "results/runs/x/state.pt")
 
+    (tmp_path / "spec.json").touch()
     monkeypatch.setattr(RunFolder, "read_spec", refuse)
-    assert cli.main(["step", "train", "results/runs/x", "--store", "none.h5"]) == 4
+    assert cli.main(["step", "train", str(tmp_path), "--store", "none.h5"]) == 4
     said = capsys.readouterr().err
     assert said.startswith(
         f"dmd step train: {os.strerror(number)}: results/runs/x/state.pt. What was written before is whole."
@@ -109,10 +112,11 @@ def test_a_reader_that_leaves_early_is_no_fault(root):
     assert (done.stdout, done.stderr) == ("[\n141\n", "")
 
 
-def test_another_fault_of_the_system_keeps_its_traceback(monkeypatch):
+def test_another_fault_of_the_system_keeps_its_traceback(tmp_path, monkeypatch):
+    (tmp_path / "spec.json").touch()
     monkeypatch.setattr(RunFolder, "read_spec", lambda _: Path("/no/such/file").stat())
     with pytest.raises(FileNotFoundError):
-        cli.main(["step", "train", "results/runs/x", "--store", "none.h5"])
+        cli.main(["step", "train", str(tmp_path), "--store", "none.h5"])
 
 
 def test_plan_lists_the_runs_of_a_scale_with_their_artefacts(root, monkeypatch, capsys):

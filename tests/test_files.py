@@ -106,3 +106,19 @@ def test_every_user_may_lock_whatever_the_umask(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o666
+
+
+def test_what_a_killed_process_had_half_written_is_cleared_by_the_next_write(tmp_path):
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    host, path = os.uname().nodename, tmp_path / "store.h5"
+    dead, alive, elsewhere = (
+        tmp_path / f".store.h5.{name}.part" for name in (f"{host}-{killed.pid}", f"{host}-{os.getppid()}", "n7-1")
+    )
+    for file in (dead, alive, elsewhere):
+        file.write_text("half")
+    write_text(path, "whole")
+    assert path.read_text() == "whole"
+    assert not dead.exists()
+    assert alive.exists()
+    assert elsewhere.exists()

@@ -9,14 +9,11 @@ from torch import Tensor
 from dmd.losses import (
     binary_cross_entropy_from_logits,
     cross_entropy,
-    dice_distance,
     dice_half,
     dice_linear,
     dice_squared,
     hard_cross_entropy,
     information,
-    kl_bernoulli,
-    kl_released,
     linear_dice,
     masked_squared,
     mean_squared,
@@ -25,6 +22,7 @@ from dmd.losses import (
     sharpen,
     supervised_dice,
 )
+from dmd.methods.families.divergences import dice_distance, kl_bernoulli, kl_released
 
 PAIRWISE = [dice_squared, dice_linear, dice_half, mean_squared]
 DISTANCES = [dice_distance, kl_released, kl_bernoulli]

@@ -7,8 +7,8 @@ from typing import Literal
 from torch import Tensor
 
 from dmd.data.batches import Batch
-from dmd.losses import dice_distance, kl_bernoulli, kl_released
 from dmd.methods.base import class_probabilities
+from dmd.methods.families.divergences import dice_distance, kl_bernoulli, kl_released
 from dmd.methods.families.pair import Pair
 from dmd.planning.bounds import NonNegative, Positive, Share
 

@@ -38,7 +38,7 @@ def run_id(training: dict[str, Any]) -> str:
     """Name a run: ``la-8-dmd-08a3938455`` is data set, budget, implementation and hash of all training settings.
 
     >>> run_id({"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1})
-    'la-8-dmd-05cd839185'
+    'la-8-dmd-72bbb668bf'
     """
     method = training["method"]["implementation"]
     return f"{training['dataset']['name']}-{training['labelled']}-{method}-{digest(training)}"

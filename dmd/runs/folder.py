@@ -1,5 +1,6 @@
 """The folder of one run: where each file lies, and a spec that is known to be the one the folder is named for."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -118,8 +119,12 @@ class RunFolder:
         if not self.cases.exists():
             return False
         found = read_json(self.tracked)
-        told = found.get("status") == "complete" if isinstance(found, dict) else False
-        return not told or self.cases.stat().st_mtime > self.tracked.stat().st_mtime
+        told = (found.get("status"), found.get("cases")) if isinstance(found, dict) else None
+        return told != ("complete", self.cases_digest())
+
+    def cases_digest(self) -> str:
+        """Return the SHA-256 of the scores."""
+        return hashlib.sha256(self.cases.read_bytes()).hexdigest()
 
     @property
     def stage(self) -> str:

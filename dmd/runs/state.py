@@ -25,6 +25,8 @@ class State:
         Bytes of the history that belong to these steps.
     seconds : float
         Wall time spent on them, over all attempts.
+    peak_memory_mb : float
+        Most memory that any attempt held.
     attempts : list of dict
         Of each process that has worked on the run: its first step and what it was made by.
     training : dict
@@ -37,6 +39,7 @@ class State:
     step: int
     history_size: int
     seconds: float
+    peak_memory_mb: float
     attempts: list[dict[str, Any]]
     training: dict[str, Any]
     best: dict[str, Any] | None = None

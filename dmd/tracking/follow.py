@@ -121,6 +121,8 @@ class Follower:
             self.mirror.send(content)
             if over and not self.run.weights.exists():
                 self.mirror.show("KILLED")
+            if self.mirror.is_richer:  # until this training has more to show, or something else
+                self.mirror = None
 
     def _report(self, fault: str) -> None:
         if fault and fault != self.fault:

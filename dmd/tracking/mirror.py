@@ -59,7 +59,7 @@ def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[
             f"not in MLflow yet ({public(uri)}): {found['reason']}. The files of the run are complete; "
             "the next `snakemake` (or `dmd track`) sends what is missing",
         )
-    write_json(run.tracked, {"uri": public(uri)} | found)
+    write_json(run.tracked, {"uri": public(uri), "cases": run.cases_digest()} | found)
 
 
 class Mirror:
@@ -73,6 +73,8 @@ class Mirror:
         Its id in MLflow.
     experiment : str
         Name of its experiment.
+    is_richer : bool
+        Whether it shows more than the record at hand; then it is left as it is.
     """
 
     def __init__(self, uri: str, run: str, content: Record, artefacts: list[str], methods: Sequence[str]) -> None:
@@ -83,13 +85,18 @@ class Mirror:
         experiments = {experiment.experiment_id: experiment.name for experiment in ours}
         found = _find(self.client, list(experiments), run)
         self.stored = _stored(self.client, found, content) if found else {}
-        if found and not _agrees(self.stored, content):
+        if found and _contradicts(self.stored, content):
             say(run, f"MLflow run {found.info.run_id} shows another training or test; deleted and made again")
             self.client.delete_run(found.info.run_id)
             found, self.stored = None, {}
         if found is None:
             found = self.client.create_run(home, content.start, {"dmd.run": run}, _name(run, shown, content))
         self.run, self.experiment = found.info.run_id, experiments[found.info.experiment_id]
+        # Whoever comes late has nothing to say to a view that shows more already.
+        finished = found.info.status == "FINISHED" and not content.is_whole
+        self.is_richer = finished or any(point not in content.points for point in self.stored)
+        if self.is_richer:
+            return
         known = found.data.tags.get("artefacts", "").split(",")
         tags = {
             "method": shown,
@@ -100,6 +107,8 @@ class Mirror:
 
     def send(self, content: Record) -> None:
         """Send the points that are not there yet."""
+        if self.is_richer:
+            return
         missing = [point for point in content.points if point not in self.stored]
         for start in range(0, len(missing), BATCH):
             part = {point: content.points[point] for point in missing[start : start + BATCH]}
@@ -118,6 +127,8 @@ class Mirror:
 
     def show(self, status: str) -> None:
         """Say ``RUNNING`` or ``KILLED``."""
+        if self.is_richer:
+            return
         self.client.update_run(self.run, status)
 
     def _describe(self, content: Record, tags: dict[str, str]) -> None:
@@ -176,8 +187,8 @@ def _stored(client: MlflowClient, mirror: Run, content: Record) -> dict[Point, f
     }
 
 
-def _agrees(stored: dict[Point, float], content: Record) -> bool:
-    return all(
-        point in content.points and math.isclose(content.points[point][0], value, rel_tol=1e-12)
-        for point, value in stored.items()
-    )
+def _contradicts(stored: dict[Point, float], content: Record) -> bool:
+    """Say whether a view shows another training or test: another value, or more than a whole record has."""
+    shared = {point: value for point, value in stored.items() if point in content.points}
+    differ = any(not math.isclose(content.points[point][0], value, rel_tol=1e-12) for point, value in shared.items())
+    return differ or (content.is_whole and len(shared) < len(stored))

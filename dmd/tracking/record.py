@@ -38,6 +38,8 @@ class Record:
         Of their voxels.
     files : tuple of Path
         Files worth keeping beside the curves.
+    is_whole : bool
+        Whether it is all that a tested run has to say; else more may follow, or may be there already.
     """
 
     params: dict[str, str]
@@ -46,6 +48,7 @@ class Record:
     dataset: dict[str, Any]
     digest: str
     files: tuple[Path, ...]
+    is_whole: bool
 
     @property
     def start(self) -> int:
@@ -69,7 +72,7 @@ def read_record(run: RunFolder) -> Record:
     spec, facts, curves = run.read_spec(), _facts(run), _curves(run)
     points = curves | _scores(run, curves) | _usage(run) | _totals(facts, curves)
     files = (run.spec, run.facts, run.history_table, run.cases)
-    return Record(parameters(spec), _tags(spec, facts), points, spec.training["dataset"], _digest(facts), files)
+    return Record(parameters(spec), _tags(spec, facts), points, spec.training["dataset"], _digest(facts), files, True)
 
 
 def read_progress(run: RunFolder, size: int, facts: dict[str, Any]) -> Record:
@@ -93,7 +96,7 @@ def read_progress(run: RunFolder, size: int, facts: dict[str, Any]) -> Record:
         if math.isfinite(value)
     }
     data = spec.training["dataset"]
-    return Record(parameters(spec), _tags(spec, facts), curves | _usage(run), data, _digest(facts), ())
+    return Record(parameters(spec), _tags(spec, facts), curves | _usage(run), data, _digest(facts), (), False)
 
 
 def parameters(spec: Spec) -> dict[str, str]:

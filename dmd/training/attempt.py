@@ -69,7 +69,9 @@ class Attempt:
         """Take up the saved state, or begin one; from here on steps are noted and signals heeded."""
         self.method, self.device = method, device
         found = load_state(self.run.state, self.run.id, self.run.history, device)
-        self.state = found or State(run=self.run.id, step=0, history_size=0, seconds=0.0, attempts=[], training={})
+        self.state = found or State(
+            self.run.id, step=0, history_size=0, seconds=0.0, peak_memory_mb=0, attempts=[], training={}
+        )
         if found:
             method.load_training_state(found.training)
             print(f"{self.run.id}: going on from step {found.step}", file=sys.stderr)
@@ -126,7 +128,7 @@ class Attempt:
         cost = {
             "wall_seconds": round(self.state.seconds, 1),
             "seconds_per_step": round(self.state.seconds / self.state.step, 4),
-            "peak_memory_mb": round(peak_memory_mb(self.device)),
+            "peak_memory_mb": round(self.state.peak_memory_mb),
         }
         # What the last attempt was made by stands on top; all of them, in order, below.
         latest = {
@@ -149,6 +151,7 @@ class Attempt:
 
     def _save(self, best: dict[str, Any] | None) -> None:
         self.state.history_size = self.history.commit()
+        self.state.peak_memory_mb = max(self.state.peak_memory_mb, peak_memory_mb(self.device))
         self.state.training, self.state.best = self.method.training_state(), best
         self.owner.require()
         save_state(self.run.state, self.state)

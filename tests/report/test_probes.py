@@ -6,7 +6,7 @@ import torch
 from conftest import tiny_cases, tiny_training
 
 from dmd.errors import InputError
-from dmd.losses import dice_distance, kl_released
+from dmd.methods.families.divergences import dice_distance, kl_released
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning.artefacts import Loss

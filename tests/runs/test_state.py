@@ -15,7 +15,16 @@ def state() -> State:
     """Four steps, whose history has 20 bytes."""
     best = {"step": 2, "dice": 0.5, "weights": {"first": torch.zeros(3)}}
     training = {"modules": {"first": torch.arange(6.0)}, "optimisers": [{"lr": 0.01}]}
-    return State("la-8-dmd-1", step=4, history_size=20, seconds=2.5, attempts=2, training=training, best=best)
+    return State(
+        "la-8-dmd-1",
+        step=4,
+        history_size=20,
+        seconds=2.5,
+        peak_memory_mb=9,
+        attempts=[{"first_step": 1}],
+        training=training,
+        best=best,
+    )
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_hours_are_steps_times_the_median_measured_step_of_the_same_method(made,
     # 3 of DMD and DML (6 runs) are evaluated: 12 are left. 3 x 6000 x 0.4 s = 2 h, 3 x 6000 x 0.3 s = 1.5 h.
     assert lines == [
         "paper:",
-        "  13 jobs: 1 of data, 12 of runs, 12 of these train",
+        "  26 jobs: 2 of data, 24 of runs, 12 of these train",
         "  longest chain: data, a run with 0.67 h of training; the time limit of a run is 24.0 h",
         "  6 of 12 trainings: 3.50 GPU-hours, the longest 0.67 h, at the step times measured on Some GPU",
         "  6 of 12 trainings: hours unknown, no step in fp32 was measured: supervised (3), mcnet (3)",

@@ -29,8 +29,9 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run, tmp_pa
         "experiment": "dmd-smoke",
         "mlflow_run": mirror.info.run_id,
         "status": "complete",
-        "attempt": 0,
+        "cases": run.cases_digest(),
     }
+    assert not run.is_untracked
     assert mirror.info.run_name == f"dmd synthetic3d-8 seed {run.read_spec().training['seed']} {run.id[-10:]}"
     assert mirror.info.status == "FINISHED"
     expected = {
@@ -222,7 +223,7 @@ def test_without_a_database_a_run_stays_pending(tmp_path, run, capsys):
     track_run(run, f"sqlite:///{tmp_path}/none.db", ["smoke/table3"])
     tracked = json.loads(run.tracked.read_text())
     assert tracked["status"] == "pending"
-    assert "dmd step track-server" in tracked["reason"]
+    assert "no database to write to" in tracked["reason"]
     assert "not in MLflow yet" in capsys.readouterr().err
     assert not (tmp_path / "none.db").exists()
 
@@ -303,7 +304,7 @@ def test_on_a_full_disk_nothing_is_lost(store, run, root):
     def full() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    command = [sys.executable, "-m", "dmd", "track", str(run.path), "--uri", store, "--artefacts", "smoke/table3"]
+    command = [sys.executable, "-m", "dmd", "track", str(run.path), "--uri", store]
     said = subprocess.run(command, cwd=root, preexec_fn=full, stderr=subprocess.PIPE, text=True, check=True).stderr
     assert json.loads(run.tracked.read_text())["status"] == "pending"
     assert "The files of the run are complete" in said

@@ -9,6 +9,7 @@ from dmd.planning import config as configuration
 from dmd.planning import describe, identity, reading
 from dmd.planning import plan as planner
 from dmd.runs.folder import RunFolder
+from dmd.runs.sources import require_decided
 from dmd.terminal import cluster
 
 try:
@@ -81,6 +82,7 @@ def described(wildcards):
 
 onstart:
     try:
+        require_decided(PLAN.runs, Path("results/runs"), CONFIG.keep)
         if workflow.executor_plugin.name == "slurm":
             jobs = workflow.dag.needrun_jobs()
             cluster.check({each.resources.get("slurm_partition") for each in jobs})

@@ -1,0 +1,44 @@
+"""Whether runs were trained by the method's file as it is now, and what to say where they were not."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from dmd.errors import InputError
+from dmd.planning.declarations import declaration
+from dmd.planning.plan import Run
+from dmd.runs.folder import RunFolder, read_json
+
+
+def changed(runs: Iterable[Run], folder: Path) -> dict[str, list[str]]:
+    """Return the trained runs, by implementation, whose method had other statements under the same revision."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for run in runs:
+        facts = read_json(RunFolder(folder / run.id).facts)
+        implementation = run.spec.training["method"]["implementation"]
+        source = facts.get("method_source") if isinstance(facts, dict) else None
+        if source not in (None, declaration(implementation).source):
+            found[implementation].append(run.id)
+    return dict(found)
+
+
+def require_decided(runs: Mapping[str, Run], folder: Path, kept: Iterable[str]) -> None:
+    """Raise an `InputError` where a method's file was changed and nobody has said what becomes of its runs.
+
+    Parameters
+    ----------
+    runs : mapping
+        All planned runs.
+    folder : Path
+        Where the runs lie.
+    kept : iterable of str
+        Methods whose runs stay, `dmd.planning.config.Config.keep`.
+    """
+    for method, names in changed(runs.values(), folder).items():
+        if method not in kept:
+            raise InputError(
+                f"dmd/methods/{method}.py has other statements than when {len(names)} run(s) were trained, {names[0]} "
+                f"first, and the same revision. If its maths is another now, raise `revision` of methods.{method} in "
+                f"config/methods.yaml: new runs are trained, the old ones stay. If it is the same, say so: `keep: "
+                f"[{method}]` in config/config.yaml"
+            )

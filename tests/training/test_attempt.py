@@ -1,0 +1,148 @@
+"""What one attempt at a run notes, heeds and refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from conftest import tiny_training
+from torch import Tensor, nn
+
+from dmd.data.batches import Batch
+from dmd.methods.base import Method, Predictor
+from dmd.training import attempt, provenance
+from dmd.training.loop import train
+
+DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
+
+
+class Watching(Method):
+    """Runs its network after the optimiser's step, as a method may that measures itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Conv3d(1, 1, 1)
+
+    def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        return {"mean": self.network(batch.images).float().mean()}
+
+    def after_step(self, step: int) -> None:
+        self.seen = self.network(torch.ones(1, 1, 2, 2, 2))
+
+    @property
+    def predictor(self) -> nn.Module:
+        return Predictor(self.network)
+
+
+def test_what_runs_after_the_step_sees_the_weights_after_it_and_in_full_precision():
+    """Autocast keeps the weights that it has lowered until it is left."""
+    method = Watching()
+    method.start_training({"lr": 0.5})
+    before = method.network.weight.item()
+    batch = Batch(torch.ones(1, 1, 2, 2, 2), torch.zeros(1, 2, 2, 2, dtype=torch.int64))
+    method.train_step(batch, 0, torch.autocast("cpu", torch.bfloat16))
+    assert method.seen.dtype == torch.float32
+    assert method.network.weight.item() == pytest.approx(before - 0.5)
+    expected = method.network.weight.item() + method.network.bias.item()
+    assert method.seen.flatten()[0].item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.fixture
+def as_if_dirty(monkeypatch):
+    monkeypatch.setattr(attempt, "changes", lambda: "diff --git a/dmd/methods/mine.py b/dmd/methods/mine.py\n")
+
+
+def test_every_attempt_says_what_it_was_made_by(tiny_store, tiny_run, monkeypatch, as_if_dirty):
+    run = tiny_run(tiny_training(3, "dmd", DMD))
+    save = attempt.save_state
+
+    def save_and_stop(path, state):
+        save(path, state)
+        if state.step == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(attempt, "save_state", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, tiny_store[3], "cpu", save_every=2)
+    monkeypatch.setattr(attempt, "changes", lambda: "")
+    monkeypatch.setattr(provenance, "commit", lambda: "abc")
+    train(run, tiny_store[3], "cpu")
+    first, second = json.loads(run.facts.read_text())["attempts"]
+    assert (first["first_step"], second["first_step"]) == (1, 5)
+    assert (first["changes"], second["changes"]) == ("changes-1.patch", None)
+    assert run.changes(1).read_text().startswith("diff --git a/dmd/methods/mine.py")
+    assert second["commit"] == "abc"
+
+
+def test_a_finished_training_is_no_further_attempt(tiny_store, tiny_run):
+    run = tiny_run(tiny_training(3, "dmd", DMD))
+    train(run, tiny_store[3], "cpu")
+    before = json.loads(run.facts.read_text())
+    run.weights.unlink()
+    train(run, tiny_store[3], "cpu")
+    assert json.loads(run.facts.read_text()) == before
+    assert run.weights.exists()
+
+
+def test_a_file_that_git_does_not_know_makes_a_commit_dirty_and_stands_in_the_patch(tmp_path, monkeypatch):
+    """``git describe --dirty`` does not see it: a run of a method of one's own claimed a clean commit."""
+    (tmp_path / "dmd").mkdir()
+    (tmp_path / "dmd/old.py").write_text("a = 1\n")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@y"]
+    for command in (["init", "-q"], ["add", "dmd"], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    clean = provenance.commit()
+    assert len(clean) == 12
+    assert provenance.changes() == ""
+    (tmp_path / "dmd/mine.py").write_text("b = 2\n")
+    (tmp_path / "dmd/old.py").write_text("a = 3\n")
+    assert provenance.commit() == f"{clean}-dirty"
+    patch = provenance.changes()
+    subprocess.run([*git, "stash", "-qu"], check=True)
+    subprocess.run([*git, "apply"], input=patch.encode(), check=True)
+    assert (tmp_path / "dmd/mine.py").read_text() == "b = 2\n"
+    assert (tmp_path / "dmd/old.py").read_text() == "a = 3\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_saves_and_leaves_with_its_own_status_and_no_traceback(number, tiny_store, tiny_run):
+    run = tiny_run(tiny_training(3, "dmd", DMD) | {"iterations": 400})
+    command = [sys.executable, "-m", "dmd", "step", "train", str(run.path), "--store", str(tiny_store[3])]
+    training = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (run.history.exists() and run.history.read_bytes().count(b"\n") >= 3):
+        assert training.poll() is None
+        time.sleep(0.01)
+    training.send_signal(number)
+    said = training.communicate()[1]
+    assert training.returncode == 128 + number
+    assert "saved at step" in said
+    assert "Traceback" not in said
+    assert torch.load(run.state, weights_only=True)["step"] >= 3
+
+
+def test_a_signal_that_is_ignored_stays_ignored(monkeypatch):
+    """As SIGHUP is under ``nohup``."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with attempt._signals() as asked:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.01)
+            assert asked == set()
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.01)
+            assert asked == {signal.SIGUSR1}
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_divergence_before_the_first_state_promises_none(tiny_store, tiny_run, monkeypatch):
+    run = tiny_run(tiny_training(3, "dmd", DMD | {"weight": 1e300}))
+    with pytest.raises(attempt.DivergedError, match="No state was saved before"):
+        train(run, tiny_store[3], "cpu")
