@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from dmd.data.store import Case, Store, load_store
 from dmd.files import replacing
+from dmd.report.panels.drawing import grey_window
 from dmd.report.panels.regions import plane
 
 COLUMNS, ROWS = 6, 4
@@ -50,8 +51,7 @@ def _draw(panel: Axes, part: str, case: Case, classes: int) -> None:
     foreground = np.moveaxis(case.label > 0, axis, 0).reshape(case.label.shape[axis], -1).sum(axis=1)
     index = int(foreground.argmax())
     image, label = plane(case.image, index, axis), plane(case.label, index, axis)
-    low, high = np.percentile(case.image, (1, 99))
-    panel.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+    panel.imshow(image, interpolation="nearest", **grey_window(case.image))
     for value in range(1, classes):
         if (label == value).any():
             panel.contour(label == value, [0.5], colors=[OUTLINES[(value - 1) % len(OUTLINES)]], linewidths=1.1)

@@ -1,6 +1,6 @@
 """Tables as CSV for programs, Markdown for people and LaTeX for papers."""
 
-import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,46 +10,19 @@ from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.planning.artefacts import Table
 from dmd.planning.describe import read_artefact
-from dmd.planning.plan import Artefact
-from dmd.report.comparison import compare_table
-from dmd.report.description import empty_predictions, setting
-from dmd.report.scores import collect, column, selections, settings
-from dmd.report.verdict import say_order
+from dmd.report.comparison import compare_rows
+from dmd.report.naming import EMPTY, GROUPS, HEADINGS, caption, row_name, selections
+from dmd.report.scores import Scores, column, read, reader
+from dmd.report.verdict import say_verdict
 
-HEADINGS = {
-    "dice": "Dice (%)",
-    "jaccard": "Jaccard (%)",
-    "hd95_voxel": "HD95 (voxel)",
-    "asd_voxel": "ASD (voxel)",
-    "hd95_mm": "HD95 (mm)",
-    "asd_mm": "ASD (mm)",
-}
-FACTS = {
-    "data": "Data",
-    "labelled": "Labelled",
-    "unlabelled": "Unlabelled",
-    "seeds": "Seeds",
-    "empty_predictions": "Empty",
-}
-GROUPS = {"none": "No post-processing", "largest_component": "Largest component"}
+FACTS = ("data", "labelled", "unlabelled", "seeds", "empty_predictions")
+ABSENT = "\N{EN DASH}"
 ROUNDED = ("difference", "low", "high")
-MARK = ", LC"  # of the second group, where headings cannot stand above headings
-NOTE = (
-    "{shared}Mean ± standard deviation over seeds where there are several. Weights tested: {selections}. LC: only the "
-    "largest connected component of each class kept; all else is without post-processing. Labelled and unlabelled: "
-    "patients learnt from. A voxel is one of the data trained on. Empty: predictions without a voxel, over all seeds; "
-    "{empty}."
-)
-RECONSTRUCTED = " * Reconstruction: neither code nor all settings of this row are published (docs/deviations.md)."
+MARKDOWN = re.compile(r"([\\`*_\[\]<>|$~#&])")
 LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "±": r"$\pm$",
-        **{sign: f"${sign}$" for sign in "<>"},
-        **{sign: "\\" + sign for sign in "&%$#_{}"},
-    }
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {sign: f"${sign}$" for sign in "<>|"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
 )
 
 
@@ -63,7 +36,7 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     runs : Path
         Folder that holds the run folders.
     output : Path
-        The CSV to write; ``.md``, ``.tex`` and ``.comparison.csv`` (`dmd.report.comparison.compare_table`) are written
+        The CSV to write; ``.md``, ``.tex`` and ``.comparison.csv`` (`dmd.report.comparison.compare_rows`) are written
         beside it.
 
     Raises
@@ -74,96 +47,104 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     if output.suffix != ".csv":
         raise InputError(f"expected a file name that ends in .csv for the table, found {output}")
     artefact = read_artefact(description, Table)
-    frame = collect(artefact, runs)
-    comparison = compare_table(artefact, runs)
-    order = say_order(frame, comparison)
-    facts = [name for name in FACTS if frame[name].nunique() > 1]
-    caption, note = _caption(artefact, frame, settings(artefact, runs), selections(artefact, runs))
-    cells = _cells(frame, facts, artefact.form.columns)
-    words = 1 + ("data" in facts)
-    write_text(output, _csv(frame.round(4)))
-    write_text(output.with_suffix(".comparison.csv"), _csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
-    write_text(output.with_suffix(".md"), _markdown(caption, cells, words, [order, note]))
-    write_text(output.with_suffix(".tex"), _latex(caption, cells, words, len(artefact.form.columns), [order, note]))
+    scores = read(artefact, reader(runs))
+    summary, comparison = scores.summary(), compare_rows(scores)
+    said, cells = caption(artefact, scores.specs), _cells(scores, summary)
+    verdict, below = " ".join(say_verdict(scores, comparison)), notes(scores, summary)
+    write_text(output, csv(summary.round(4)))
+    write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
+    write_text(output.with_suffix(".md"), _markdown(said, cells, verdict, below))
+    write_text(output.with_suffix(".tex"), _latex(said, cells, verdict, below))
 
 
-def _csv(frame: pd.DataFrame) -> str:
-    return frame.to_csv(index=False, lineterminator="\n")
+def csv(frame: pd.DataFrame, digits: str | None = None) -> str:
+    """Return a frame as the text of a CSV file, numbers as ``digits`` (such as ``%.6g``) says."""
+    return frame.to_csv(index=False, lineterminator="\n", float_format=digits)
 
 
-def _caption(artefact: Artefact, frame: pd.DataFrame, trained: list[str], selected: list[str]) -> tuple[str, str]:
-    """Return what stands above and below a table; a setting that is not the paper's comes first."""
-    same = [f"{FACTS[name].lower()} {frame[name].iloc[0]}" for name in FACTS if frame[name].nunique() == 1]
-    note = NOTE.format(
-        shared=f"In every row: {', '.join(same)}. " if same else "",
-        selections="; ".join(selected),
-        empty=empty_predictions(artefact),
+def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
+    """Return what a reader must know of a table besides its caption, in short sentences."""
+    artefact = scores.artefact
+    same = [f"{_heading(name)} {summary[name].iloc[0]}" for name in FACTS if name not in _differing(summary)]
+    said = [f"In every row: {', '.join(same).lower()}."] if same else []
+    said += ["± is the standard deviation over seeds."] if summary["seeds"].max() > 1 else []
+    said += [f"Weights tested: {'; '.join(selections(scores.specs))}."]
+    said += ["Labelled and unlabelled: patients learnt from."]
+    said += (
+        ["A voxel is one of the data trained on."] if any("voxel" in score for score in artefact.form.columns) else []
     )
-    reconstructed = any(row.reconstructed for row in artefact.rows)
-    return f"{setting(artefact, trained)} {artefact.form.caption}", note + (RECONSTRUCTED if reconstructed else "")
+    said += ["LC: only the largest connected component of each class is kept."]
+    if summary["empty_predictions"].any():
+        said += [f"Empty: predictions without a voxel, over all seeds; they count {EMPTY[artefact.form.empty]}."]
+    if any(row.reconstructed for row in artefact.rows):
+        said += ["* Reconstruction: neither code nor all settings are published (docs/deviations.md)."]
+    return said
 
 
-def _cells(frame: pd.DataFrame, facts: list[str], columns: tuple[str, ...]) -> list[list[str]]:
-    """Return the heading and the lines as text: method, what differs between rows, then the two groups of scores."""
-    heading = ["Method", *(FACTS[name] for name in facts)]
-    heading += [f"{HEADINGS[score]} [paper]" for score in columns]
-    heading += [HEADINGS[score] + MARK for score in columns]
-    return [heading, *(_line(line, facts, columns) for line in frame.to_dict("records"))]
+def spreads(summary: pd.DataFrame, name: str) -> list[str]:
+    """Return the means of a column pair of a table with their deviations where there are any."""
+    return list(map(_spread, summary[f"{name}_mean"], summary[f"{name}_sd"]))
 
 
-def _line(line: dict[str, Any], facts: list[str], columns: tuple[str, ...]) -> list[str]:
-    name = f"{line['label']}*" if line["reconstructed"] else line["label"]
-    cells = [f"{name} ({line['params']})" if line["params"] else name]
-    cells += [str(line[name]) for name in facts]
-    for score in columns:
-        published = line[f"{score}_paper"]
-        cells.append(_score(line, score) + ("" if math.isnan(published) else f" [{_number(published)}]"))
-    return cells + [_score(line, column(score, "largest_component")) for score in columns]
+def _spread(mean: float, deviation: float) -> str:
+    if pd.isna(mean):
+        return ABSENT
+    return f"{mean:.2f}" if pd.isna(deviation) else f"{mean:.2f} ± {deviation:.2f}"
 
 
-def _score(line: dict[str, Any], name: str) -> str:
-    return _number(line[f"{name}_mean"], line[f"{name}_sd"])
+def _differing(summary: pd.DataFrame) -> list[str]:
+    return [name for name in FACTS if summary[name].nunique() > 1]
 
 
-def _number(mean: float, deviation: float = math.nan) -> str:
-    if math.isnan(mean):
-        return "-"
-    return f"{mean:.2f}" if math.isnan(deviation) else f"{mean:.2f} ± {deviation:.2f}"
+def _heading(fact: str) -> str:
+    return fact.removesuffix("_predictions").capitalize()
 
 
-def _markdown(caption: str, cells: list[list[str]], words: int, below: list[str]) -> str:
-    heading, *body = ("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in cells)
-    rule = "| " + " | ".join([":--"] * words + ["--:"] * (len(cells[0]) - words)) + " |"
-    return "\n".join([caption, "", heading, rule, *body, "", "\n\n".join(below), ""])
+def _cells(scores: Scores, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the text of a table: method, what differs between rows, the groups of scores; columns (group, heading)."""
+    cells: dict[tuple[str, str], Any] = {("", "Method"): [row_name(scores.artefact.rows[row]) for row in summary.index]}
+    cells |= {("", _heading(name)): summary[name].astype(str) for name in _differing(summary)}
+    for name, group in GROUPS.items():
+        for score in scores.artefact.form.columns:
+            heading, texts = HEADINGS[score], spreads(summary, column(score, name))
+            published = summary[f"{score}_paper"]
+            if name == "none" and published.notna().any():
+                heading += " [paper]"
+                brackets = published.map(lambda value: "" if pd.isna(value) else f" [{value:.2f}]")
+                texts = [text + bracket for text, bracket in zip(texts, brackets, strict=True)]
+            cells[group, heading] = texts
+    return pd.DataFrame({place: list(texts) for place, texts in cells.items()})
 
 
-def _latex(caption: str, cells: list[list[str]], words: int, scores: int, below: list[str]) -> str:
-    names = [name.removesuffix(MARK) for name in cells[0]]
-    heading, *body = (
-        "    " + " & ".join(cell.translate(LATEX) for cell in line) + r" \\" for line in [names, *cells[1:]]
+def _words(cells: pd.DataFrame) -> int:
+    """Return how many columns hold words, which stand to the left."""
+    return 1 + (("", "Data") in cells)
+
+
+def _markdown(said: str, cells: pd.DataFrame, verdict: str, below: list[str]) -> str:
+    flat = cells.set_axis(
+        [f"{name}, LC" if group == GROUPS["largest_component"] else name for group, name in cells], axis=1
     )
-    width = len(names)
-    facts = width - 2 * scores
-    groups = " & ".join(rf"\multicolumn{{{scores}}}{{c}}{{{name}}}" for name in GROUPS.values())
-    rules = rf"\cmidrule(lr){{{facts + 1}-{width - scores}}} \cmidrule(lr){{{width - scores + 1}-{width}}}"
-    return "\n".join(
-        [
-            r"% Needs \usepackage{booktabs,graphicx}.",
-            r"\begin{table}",
-            r"  \centering",
-            rf"  \caption{{{caption.translate(LATEX)}}}",
-            r"  \resizebox{\textwidth}{!}{%",
-            rf"  \begin{{tabular}}{{{'l' * words}{'r' * (width - words)}}}",
-            r"    \toprule",
-            f"    {'& ' * facts}{groups} " + r"\\",
-            f"    {rules}",
-            heading,
-            r"    \midrule",
-            *body,
-            r"    \bottomrule",
-            r"  \end{tabular}}",
-            *(rf"  \par\smallskip\raggedright\footnotesize {text.translate(LATEX)}" for text in below),
-            r"\end{table}",
-            "",
-        ]
-    )
+    for name in flat.columns[: _words(cells)]:
+        flat[name] = flat[name].map(_escaped)
+    aligned = ["left" if place < _words(cells) else "right" for place in range(flat.shape[1])]
+    grid = flat.to_markdown(index=False, colalign=aligned, disable_numparse=True)
+    listed = "\n".join(f"- {_escaped(note)}" for note in below)
+    return "\n\n".join([_escaped(said), grid, f"**{_escaped(verdict)}**", listed]) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    return MARKDOWN.sub(r"\\\1", text)
+
+
+def _latex(said: str, cells: pd.DataFrame, verdict: str, below: list[str]) -> str:
+    names = pd.MultiIndex.from_tuples([tuple(part.translate(LATEX) for part in place) for place in cells])
+    texts = cells.map(lambda text: text.translate(LATEX)).set_axis(names, axis=1)
+    aligned = "l" * _words(cells) + "r" * (cells.shape[1] - _words(cells))
+    how = {"column_format": aligned, "multicolumn_format": "c", "caption": said.translate(LATEX)}
+    text = texts.to_latex(index=False, escape=False, **how)
+    notes = (rf"\par\smallskip\raggedright\footnotesize {of.translate(LATEX)}" for of in (verdict, " ".join(below)))
+    text = text.replace(r"\begin{tabular}", "\\resizebox{\\textwidth}{!}{%\n\\begin{tabular}")
+    text = text.replace(r"\end{tabular}", "\n".join([r"\end{tabular}}", *notes]))
+    return f"% Needs \\usepackage{{booktabs,graphicx}}.\n{text}"
