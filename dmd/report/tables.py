@@ -50,7 +50,7 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     scores = read(artefact, reader(runs))
     summary, comparison = scores.summary(), compare_rows(scores)
     said, cells = caption(artefact, scores.specs), _cells(scores, summary)
-    verdict, below = " ".join(say_verdict(scores, comparison)), notes(scores, summary)
+    verdict, below = say_verdict(scores, comparison), notes(scores, summary)
     write_text(output, csv(summary.round(4)))
     write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
     write_text(output.with_suffix(".md"), _markdown(said, cells, verdict, below))
@@ -121,7 +121,7 @@ def _words(cells: pd.DataFrame) -> int:
     return 1 + (("", "Data") in cells)
 
 
-def _markdown(said: str, cells: pd.DataFrame, verdict: str, below: list[str]) -> str:
+def _markdown(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str]) -> str:
     flat = cells.set_axis(
         [f"{name}, LC" if group == GROUPS["largest_component"] else name for group, name in cells], axis=1
     )
@@ -130,7 +130,8 @@ def _markdown(said: str, cells: pd.DataFrame, verdict: str, below: list[str]) ->
     aligned = ["left" if place < _words(cells) else "right" for place in range(flat.shape[1])]
     grid = flat.to_markdown(index=False, colalign=aligned, disable_numparse=True)
     listed = "\n".join(f"- {_escaped(note)}" for note in below)
-    return "\n\n".join([_escaped(said), grid, f"**{_escaped(verdict)}**", listed]) + "\n"
+    first, *more = map(_escaped, verdict)
+    return "\n\n".join([_escaped(said), grid, " ".join([f"**{first}**", *more]), listed]) + "\n"
 
 
 def _escaped(text: str) -> str:
@@ -138,13 +139,13 @@ def _escaped(text: str) -> str:
     return MARKDOWN.sub(r"\\\1", text)
 
 
-def _latex(said: str, cells: pd.DataFrame, verdict: str, below: list[str]) -> str:
+def _latex(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str]) -> str:
     names = pd.MultiIndex.from_tuples([tuple(part.translate(LATEX) for part in place) for place in cells])
     texts = cells.map(lambda text: text.translate(LATEX)).set_axis(names, axis=1)
     aligned = "l" * _words(cells) + "r" * (cells.shape[1] - _words(cells))
     how = {"column_format": aligned, "multicolumn_format": "c", "caption": said.translate(LATEX)}
     text = texts.to_latex(index=False, escape=False, **how)
-    notes = (rf"\par\smallskip\raggedright\footnotesize {of.translate(LATEX)}" for of in (verdict, " ".join(below)))
+    notes = (rf"\par\smallskip\raggedright\footnotesize {of.translate(LATEX)}" for of in map(" ".join, (verdict, below)))
     text = text.replace(r"\begin{tabular}", "\\resizebox{\\textwidth}{!}{%\n\\begin{tabular}")
     text = text.replace(r"\end{tabular}", "\n".join([r"\end{tabular}}", *notes]))
     return f"% Needs \\usepackage{{booktabs,graphicx}}.\n{text}"
