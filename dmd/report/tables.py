@@ -17,6 +17,10 @@ from dmd.report.verdict import say_verdict
 
 FACTS = ("data", "labelled", "unlabelled", "seeds", "empty_predictions")
 ABSENT = "\N{EN DASH}"
+ALWAYS = (
+    "Labelled and unlabelled: patients learnt from.",
+    "LC: only the largest connected component of each class is kept.",
+)
 ROUNDED = ("difference", "low", "high")
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|$~#&])")
 LATEX = str.maketrans(
@@ -50,7 +54,9 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     scores = read(artefact, reader(runs))
     summary, comparison = scores.summary(), compare_rows(scores)
     said, cells = caption(artefact, scores.specs), _cells(scores, summary)
-    verdict, below = say_verdict(scores, comparison), notes(scores, summary)
+    same = [f"{_heading(name)} {summary[name].iloc[0]}" for name in FACTS if name not in _differing(summary)]
+    shared = [f"In every row: {', '.join(same).lower()}."] if same else []
+    verdict, below = say_verdict(scores, comparison), [*shared, *notes(scores, summary), *ALWAYS]
     write_text(output, csv(summary.round(4)))
     write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
     write_text(output.with_suffix(".md"), _markdown(said, cells, verdict, below))
@@ -63,22 +69,18 @@ def csv(frame: pd.DataFrame, digits: str | None = None) -> str:
 
 
 def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
-    """Return what a reader must know of a table besides its caption, in short sentences."""
-    artefact = scores.artefact
-    same = [f"{_heading(name)} {summary[name].iloc[0]}" for name in FACTS if name not in _differing(summary)]
-    said = [f"In every row: {', '.join(same).lower()}."] if same else []
-    said += ["± is the standard deviation over seeds."] if summary["seeds"].max() > 1 else []
-    said += [f"Weights tested: {'; '.join(selections(scores.specs))}."]
-    said += ["Labelled and unlabelled: patients learnt from."]
-    said += (
-        ["A voxel is one of the data trained on."] if any("voxel" in score for score in artefact.form.columns) else []
-    )
-    said += ["LC: only the largest connected component of each class is kept."]
-    if summary["empty_predictions"].any():
-        said += [f"Empty: predictions without a voxel, over all seeds; they count {EMPTY[artefact.form.empty]}."]
-    if any(row.reconstructed for row in artefact.rows):
-        said += ["* Reconstruction: neither code nor all settings are published (docs/deviations.md)."]
-    return said
+    """Return what a reader must know of the scores of an artefact besides its caption, in short sentences."""
+    form, rows = scores.artefact.form, scores.artefact.rows
+    empty = f"Empty: predictions without a voxel, over all seeds; they count {EMPTY[form.empty]}."
+    reconstructed = "* Reconstruction: neither code nor all settings are published (docs/deviations.md)."
+    said = {
+        "± is the standard deviation over seeds.": summary["seeds"].max() > 1,
+        f"Weights tested: {'; '.join(selections(scores.specs))}.": True,
+        "A voxel is one of the data trained on.": any("voxel" in score for score in form.columns),
+        empty: summary["empty_predictions"].any(),
+        reconstructed: any(row.reconstructed for row in rows),
+    }
+    return [sentence for sentence, is_due in said.items() if is_due]
 
 
 def spreads(summary: pd.DataFrame, name: str) -> list[str]:
@@ -145,7 +147,9 @@ def _latex(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str])
     aligned = "l" * _words(cells) + "r" * (cells.shape[1] - _words(cells))
     how = {"column_format": aligned, "multicolumn_format": "c", "caption": said.translate(LATEX)}
     text = texts.to_latex(index=False, escape=False, **how)
-    notes = (rf"\par\smallskip\raggedright\footnotesize {of.translate(LATEX)}" for of in map(" ".join, (verdict, below)))
+    notes = (
+        rf"\par\smallskip\raggedright\footnotesize {of.translate(LATEX)}" for of in map(" ".join, (verdict, below))
+    )
     text = text.replace(r"\begin{tabular}", "\\resizebox{\\textwidth}{!}{%\n\\begin{tabular}")
     text = text.replace(r"\end{tabular}", "\n".join([r"\end{tabular}}", *notes]))
     return f"% Needs \\usepackage{{booktabs,graphicx}}.\n{text}"

@@ -9,7 +9,7 @@ from dmd.report.scores import Scores
 from dmd.report.statistics import HIGHER_IS_BETTER, LEVEL
 
 NOTHING = "Nothing is compared with DMD here: no other method shares its data set and budget."
-TESTED = f"Better and worse mean p below {LEVEL} (signed-rank test over test patients, Holm-corrected)."
+TESTED = f"Better, worse and significant mean p below {LEVEL} (signed-rank test over test patients, Holm-corrected)."
 SEEDS = {True: "With one seed each, another seed may change this.", False: "Seeds were averaged first."}
 
 
@@ -48,7 +48,7 @@ def say_counts(verdicts: list[str], score: str, noun: str) -> str:
     >>> say_counts(["worse", "worse", "better", "undecided"], "Dice", "method")
     'DMD is better than 2 of 4 methods in Dice, worse than 1; 1 is undecided.'
     >>> say_counts(["undecided", "undecided"], "Dice", "method")
-    'DMD and the other 2 methods: no difference in Dice is decided.'
+    'No difference in Dice between DMD and the other 2 methods is significant.'
     """
     number = len(verdicts)
     others = f"the other {noun}" if number == 1 else f"the other {number} {noun}s"
@@ -56,7 +56,7 @@ def say_counts(verdicts: list[str], score: str, noun: str) -> str:
         return f"DMD and {others}: too few test patients to compare {score}."
     better, worse = verdicts.count("worse"), verdicts.count("better")
     if not better + worse:
-        return f"DMD and {others}: no difference in {score} is decided."
+        return f"No difference in {score} between DMD and {others} is significant."
     (word, count), *more = [(word, count) for word, count in (("better", better), ("worse", worse)) if count]
     amount = others if count == number else f"{count} of {number} {noun}s"
     said = f"DMD is {word} than {amount} in {score}" + "".join(f", {word} than {count}" for word, count in more)

@@ -115,5 +115,5 @@ def test_the_file_beside_the_table_holds_every_comparison(tmp_path, dmd):
     assert (lines[0]["difference"], lines[0]["low"], lines[0]["high"]) == ("2.0", "2.0", "2.0")
     assert (lines[0]["verdict"], lines[0]["p_holm"]) == ("better", "0.0078125")
     said = "DMD is worse than the other method in Dice. The paper differs."
-    assert f"**{said}** Better" in (tmp_path / "t.md").read_text()
+    assert f"**{said}** Better, worse" in (tmp_path / "t.md").read_text()
     assert f"footnotesize {said} " in (tmp_path / "t.tex").read_text()

@@ -32,13 +32,14 @@ def said(tmp_path):
     [
         (
             {"A": (-5, 80.0), "B": (1, 85.0), "C": (0, 80.0), "D": (-2, 82.0)},
-            "DMD is better than 2 of 4 methods in Dice, worse than 1; 1 is undecided. The paper agrees on 2, differs on 1.",
+            "DMD is better than 2 of 4 methods in Dice, worse than 1; 1 is undecided. "
+            "The paper agrees on 2, differs on 1.",
         ),
         ({"A": (-5, 80.0), "B": (-1, 85.0)}, "DMD is better than the other 2 methods in Dice. The paper agrees."),
         ({"A": (5, 80.0)}, "DMD is worse than the other method in Dice. The paper differs."),
         # In the paper DMD is below: it is taken at its word.
         ({"A": (5, 95.0)}, "DMD is worse than the other method in Dice. The paper agrees."),
-        ({"A": (0, 80.0)}, "DMD and the other method: no difference in Dice is decided."),
+        ({"A": (0, 80.0)}, "No difference in Dice between DMD and the other method is significant."),
         # What the paper does not know, or has as equal, it neither confirms nor denies.
         ({"A": (-5, 90.0), "Mine": (2, None)}, "DMD is better than 1 of 2 methods in Dice, worse than 1."),
     ],

@@ -1,5 +1,5 @@
 import pytest
-from report.made import NOTHING, TRAINING, add_run, line, shifted
+from report.made import TRAINING, add_run, line, shifted
 
 from dmd import cli
 from dmd.errors import InputError

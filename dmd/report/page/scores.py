@@ -43,7 +43,7 @@ def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) ->
     cells["", "Seeds"] = [str(whole) if done == whole else f"{done} of {whole}" for done, whole in counts]
     cells["", "Empty"] = [number(count, 0) for count in lines["empty_predictions"]]
     cells["", "Runs"] = [" ".join(row.runs) for row in rows]
-    said = [DIFFERENCE] * published + [note for note in notes(scores, summary) if not note.startswith("LC:")]
+    said = [DIFFERENCE] * published + notes(scores, summary)
     return Grid(f"{anchor(wanted)}-scores", wanted.form.caption, cells, " ".join(said))
 
 

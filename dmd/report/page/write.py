@@ -20,7 +20,7 @@ from dmd.report.page.distributions import CAPTION, distributions
 from dmd.report.page.image import from_files
 from dmd.report.page.scores import comparison_tables, component_table, score_table
 from dmd.report.page.table import look
-from dmd.report.scores import Scores, read, reader
+from dmd.report.scores import Reader, Scores, read, reader
 from dmd.report.verdict import say_verdict
 from dmd.runs.folder import RunFolder
 
@@ -47,8 +47,7 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, 
         A file that exists is not what it should be.
     """
     load = reader(results / "runs")
-    evaluated = [_evaluated(artefact, results) for artefact in artefacts]
-    scores = [read(of, load) if isinstance(of.form, Scored) and of.runs else None for of in evaluated]
+    scores = [_scores(evaluated(artefact, results), load) for artefact in artefacts]
     work = track("report", list(zip(artefacts, scores, strict=True)))
     sections = [_section(artefact, found, results) for artefact, found in work]
     tables = [found for found in scores if found and isinstance(found.artefact.form, Table)]
@@ -73,11 +72,15 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, 
     write_text(output, page)
 
 
-def _evaluated(artefact: Artefact[Any], results: Path) -> Artefact[Any]:
+def evaluated(artefact: Artefact[Any], results: Path) -> Artefact[Any]:
     """Return an artefact whose rows have the runs that are evaluated."""
     done = {run for run in artefact.runs if RunFolder(results / "runs" / run).cases.exists()}
     rows = (replace(row, runs=tuple(run for run in row.runs if run in done)) for row in artefact.rows)
     return replace(artefact, rows=tuple(rows))
+
+
+def _scores(artefact: Artefact[Any], load: Reader) -> Scores | None:
+    return read(artefact, load) if isinstance(artefact.form, Scored) and artefact.runs else None
 
 
 def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> dict[str, Any]:
