@@ -5,7 +5,6 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dmd.errors import InputError
@@ -13,10 +12,10 @@ from dmd.files import write_text
 from dmd.planning.artefacts import Curve
 from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Artefact
-from dmd.report.naming import EMPTY, HEADINGS, caption, is_published, row_name, selections
+from dmd.report.naming import HEADINGS, caption, is_published, row_name
 from dmd.report.scores import read, reader
 from dmd.report.style import SETTINGS, grey, publish, style
-from dmd.report.tables import csv
+from dmd.report.tables import csv, notes
 
 SYMBOLS = {"temperature": "T", "weight": "λ"}
 NAMES = {"dice": "Dice", "kl": "KL", "kl_bernoulli": "KL, whole Bernoulli"}
@@ -49,11 +48,11 @@ def write_curve(description: Path, runs: Path, output: Path) -> None:
     with mpl.rc_context(SETTINGS):
         figure = draw(artefact, frame)
     write_text(output.with_suffix(".csv"), csv(frame.round(4)))
-    said = [caption(artefact, scores.specs), "Mean over test scans and seeds"]
-    said[-1] += "; bars: standard deviation over seeds." if frame["seeds"].max() > 1 else "."
-    said += [f"Weights tested: {'; '.join(selections(scores.specs))}. No post-processing."]
-    if frame["empty_predictions"].any():
-        said += [f"Empty predictions count {EMPTY[artefact.form.empty]}."]
+    said = [
+        caption(artefact, scores.specs),
+        "Mean over test scans and seeds, no post-processing.",
+        *notes(scores, frame),
+    ]
     said += ["Grey: read off the paper's plot."] if is_published(artefact) else []
     publish(figure, " ".join(said), artefact.runs, output)
 
@@ -63,29 +62,25 @@ def draw(artefact: Artefact[Curve], frame: pd.DataFrame) -> Figure:
     x, line, columns = artefact.form.x, artefact.form.line, artefact.form.columns
     figure = Figure(figsize=(7.2, 5.2), layout="constrained")
     plots = figure.subplots(-(-len(columns) // 2), 2, squeeze=False).ravel()
-    groups = list(frame.groupby(line, sort=False)) if line else [(None, frame)]
-    ticks = sorted(set(frame[x]))
+    lines, ticks = dict.fromkeys(frame[line]) if line else [None], sorted(set(frame[x]))
+    points = {_label(artefact, value): frame[frame[line] == value] if line else frame for value in lines}
+    named = [(label, found.sort_values(x)) for label, found in points.items()]
     for plot, score in zip(plots, columns, strict=False):
-        for index, (value, points) in enumerate(groups):
-            _line(plot, points.sort_values(x), x, score, index, _label(artefact, value))
+        for index, (label, points) in enumerate(named):
+            bars = points[f"{score}_sd"] if points[f"{score}_sd"].notna().any() else None
+            look = {"label": label, "capsize": 2, "elinewidth": 0.8} | style(index)
+            plot.errorbar(points[x], points[f"{score}_mean"], yerr=bars, **look)
+        for index, (label, points) in enumerate(named):
+            if points[f"{score}_paper"].notna().any():
+                plot.plot(points[x], points[f"{score}_paper"], label=f"{label} (paper)", **grey(index))
         plot.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         plot.set(xlabel=f"{x} {SYMBOLS[x]}" if x in SYMBOLS else x, ylabel=HEADINGS[score])
         plot.grid(axis="y")
     for plot in plots[len(columns) :]:
         plot.set_axis_off()
-    handles, labels = plots[0].get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda place: labels[place].endswith("(paper)"))  # ours first
-    legend = [[part[place] for place in order] for part in (handles, labels)]
-    figure.legend(*legend, loc="outside upper center", ncols=len(labels), frameon=False, handlelength=3.2)
+    legend = plots[0].get_legend_handles_labels()
+    figure.legend(*legend, loc="outside upper center", ncols=len(legend[0]), frameon=False, handlelength=3.2)
     return figure
-
-
-def _line(plot: Axes, points: pd.DataFrame, x: str, score: str, index: int, label: str) -> None:
-    if points[f"{score}_paper"].notna().any():
-        plot.plot(points[x], points[f"{score}_paper"], label=f"{label} (paper)", **grey(index))
-    deviation, look = points[f"{score}_sd"], {"capsize": 2, "elinewidth": 0.8} | style(index)
-    bars = deviation if deviation.notna().any() else None
-    plot.errorbar(points[x], points[f"{score}_mean"], yerr=bars, label=label, **look)
 
 
 def _label(artefact: Artefact[Curve], value: Any) -> str:

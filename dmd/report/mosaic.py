@@ -1,5 +1,6 @@
 """A picture of a store: one slice of some of its cases with the outlines of the labels, to be looked at."""
 
+import itertools
 from pathlib import Path
 
 import matplotlib as mpl
@@ -48,23 +49,19 @@ def mosaic(path: Path, out: Path) -> None:
 
 def _draw(panel: Axes, part: str, case: Case, classes: int) -> None:
     axis = int(np.argmin(case.image.shape))
-    foreground = np.moveaxis(case.label > 0, axis, 0).reshape(case.label.shape[axis], -1).sum(axis=1)
-    index = int(foreground.argmax())
-    image, label = plane(case.image, index, axis), plane(case.label, index, axis)
-    panel.imshow(image, interpolation="nearest", **grey_window(case.image))
-    for value in range(1, classes):
+    index = int((case.label > 0).sum(axis=tuple({0, 1, 2} - {axis})).argmax())
+    label = plane(case.label, index, axis)
+    panel.imshow(plane(case.image, index, axis), interpolation="nearest", **grey_window(case.image))
+    for value, colour in zip(range(1, classes), itertools.cycle(OUTLINES), strict=False):
         if (label == value).any():
-            panel.contour(label == value, [0.5], colors=[OUTLINES[(value - 1) % len(OUTLINES)]], linewidths=1.1)
+            panel.contour(label == value, [0.5], colors=[colour], linewidths=1.1)
     panel.set_title(f"{case.name}\n{part}, plane {index + 1} of {case.label.shape[axis]}", fontsize=7)
 
 
 def _describe(figure: Figure, store: Store, shown: int, held: int) -> None:
-    identity = ", ".join(
-        f"{key} {value}" for key, value in store.identity.items() if key != "split" and value is not None
-    )
-    figure.suptitle(f"{identity}: {shown} of {held} cases", fontsize=9)
+    identity = [f"{key} {value}" for key, value in store.identity.items() if key != "split" and value is not None]
+    figure.suptitle(f"{', '.join(identity)}: {shown} of {held} cases", fontsize=9)
     lines = [
-        Line2D([], [], color=OUTLINES[index % len(OUTLINES)], label=name)
-        for index, name in enumerate(store.classes[1:])
+        Line2D([], [], color=colour) for colour, _ in zip(itertools.cycle(OUTLINES), store.classes[1:], strict=False)
     ]
-    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), fontsize=8, frameon=False)
+    figure.legend(lines, store.classes[1:], loc="outside lower center", ncols=len(lines), fontsize=8, frameon=False)

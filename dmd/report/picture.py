@@ -29,7 +29,10 @@ def picture(run: RunFolder) -> Figure:
         left, right = figure.subplots(1, 2, width_ratios=(3, 1))
         _draw_terms(left, read_history(run), 120)
         left.legend(frameon=False)
-        draw_cases(right, lines[lines["post_processing"] == "none"], "class", "dice")
+        cases = lines[lines["post_processing"] == "none"]
+        sns.swarmplot(cases, x="class", y="dice", size=3, color="#333333", warn_thresh=1, ax=right)
+        for place, (_, values) in enumerate(cases.groupby("class")["dice"]):
+            right.hlines(values.median(), place - 0.3, place + 0.3, color=VERMILION, linewidth=2)
         right.set(xlabel="class (line: median)", ylabel="Dice (%) of each test case")
         figure.suptitle(run.id)
     return figure
@@ -70,13 +73,6 @@ def read_history(run: RunFolder) -> pd.DataFrame:
             f"expected the history of a trained run at {run.history_table}: {error}; delete the file and train the run "
             "again"
         ) from None
-
-
-def draw_cases(axes: Axes, cases: pd.DataFrame, across: str, score: str) -> None:
-    """Draw a point per case and the median of each value of a column, the points side by side where they are many."""
-    sns.swarmplot(cases, x=across, y=score, size=3, color="#333333", warn_thresh=1, ax=axes)
-    for place, (_, values) in enumerate(cases.groupby(across)[score]):
-        axes.hlines(values.median(), place - 0.3, place + 0.3, color=VERMILION, linewidth=2)
 
 
 def _draw_terms(axes: Axes, history: pd.DataFrame, points: int) -> None:

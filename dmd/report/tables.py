@@ -74,7 +74,7 @@ def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
     empty = f"Empty: predictions without a voxel, over all seeds; they count {EMPTY[form.empty]}."
     reconstructed = "* Reconstruction: neither code nor all settings are published (docs/deviations.md)."
     said = {
-        "± is the standard deviation over seeds.": summary["seeds"].max() > 1,
+        "Spread: the standard deviation over seeds.": summary["seeds"].max() > 1,
         f"Weights tested: {'; '.join(selections(scores.specs))}.": True,
         "A voxel is one of the data trained on.": any("voxel" in score for score in form.columns),
         empty: summary["empty_predictions"].any(),
@@ -118,21 +118,14 @@ def _cells(scores: Scores, summary: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({place: list(texts) for place, texts in cells.items()})
 
 
-def _words(cells: pd.DataFrame) -> int:
-    """Return how many columns hold words, which stand to the left."""
-    return 1 + (("", "Data") in cells)
-
-
 def _markdown(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str]) -> str:
-    flat = cells.set_axis(
-        [f"{name}, LC" if group == GROUPS["largest_component"] else name for group, name in cells], axis=1
-    )
-    for name in flat.columns[: _words(cells)]:
-        flat[name] = flat[name].map(_escaped)
-    aligned = ["left" if place < _words(cells) else "right" for place in range(flat.shape[1])]
+    component = GROUPS["largest_component"]
+    flat = cells.set_axis([f"{name}, LC" if group == component else name for group, name in cells], axis=1)
+    flat["Method"] = flat["Method"].map(_escaped)
+    aligned = ["left", *["right"] * (flat.shape[1] - 1)]
     grid = flat.to_markdown(index=False, colalign=aligned, disable_numparse=True)
-    listed = "\n".join(f"- {_escaped(note)}" for note in below)
     first, *more = map(_escaped, verdict)
+    listed = "\n".join(f"- {_escaped(note)}" for note in below)
     return "\n\n".join([_escaped(said), grid, " ".join([f"**{first}**", *more]), listed]) + "\n"
 
 
@@ -144,12 +137,10 @@ def _escaped(text: str) -> str:
 def _latex(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str]) -> str:
     names = pd.MultiIndex.from_tuples([tuple(part.translate(LATEX) for part in place) for place in cells])
     texts = cells.map(lambda text: text.translate(LATEX)).set_axis(names, axis=1)
-    aligned = "l" * _words(cells) + "r" * (cells.shape[1] - _words(cells))
+    aligned = "l" + "r" * (cells.shape[1] - 1)
     how = {"column_format": aligned, "multicolumn_format": "c", "caption": said.translate(LATEX)}
     text = texts.to_latex(index=False, escape=False, **how)
-    notes = (
-        rf"\par\smallskip\raggedright\footnotesize {of.translate(LATEX)}" for of in map(" ".join, (verdict, below))
-    )
+    notes = [rf"\par\smallskip\raggedright\footnotesize {' '.join(of).translate(LATEX)}" for of in (verdict, below)]
     text = text.replace(r"\begin{tabular}", "\\resizebox{\\textwidth}{!}{%\n\\begin{tabular}")
     text = text.replace(r"\end{tabular}", "\n".join([r"\end{tabular}}", *notes]))
     return f"% Needs \\usepackage{{booktabs,graphicx}}.\n{text}"

@@ -71,16 +71,16 @@ def grid_of(artefact, results) -> Grid:
 def test_scores_stand_beside_the_papers_with_signed_differences(results, published):
     grid = grid_of(published, results)
     assert [(group, names) for group, names in grid.groups if group] == [
-        ("Dice (%)", ["ours", "paper", "diff."]),
-        ("Jaccard (%)", ["ours"]),
-        ("HD95 (voxel)", ["ours", "paper", "diff."]),
-        ("ASD (voxel)", ["ours"]),
+        ("Dice (%)", ["ours", "LC", "paper", "diff."]),
+        ("Jaccard (%)", ["ours", "LC"]),
+        ("HD95 (voxel)", ["ours", "LC", "paper", "diff."]),
+        ("ASD (voxel)", ["ours", "LC"]),
     ]
     first, third = grid.frame.iloc[0], grid.frame.iloc[2]
     # Mean Dice of 50, 60 and 70 %; the paper's V-Net has 79.99.
-    assert first["Dice (%)"].tolist() == ["60.00", "79.99", "−19.99 ▼"]  # noqa: RUF001
+    assert first["Dice (%)"].tolist() == ["60.00", "60.00", "79.99", "−19.99 ▼"]  # noqa: RUF001
     # HD95 4.5 against the paper's 9.36 of MC-Net: lower is better.
-    assert third["HD95 (voxel)"].tolist() == ["4.50", "9.36", "−4.86 ▲"]  # noqa: RUF001
+    assert third["HD95 (voxel)"].tolist() == ["4.50", "4.50", "9.36", "−4.86 ▲"]  # noqa: RUF001
     assert first["", "Runs"] == published.rows[0].runs[0]
     assert "▲ better" in grid.note
 
@@ -88,7 +88,7 @@ def test_scores_stand_beside_the_papers_with_signed_differences(results, publish
 def test_without_numbers_of_the_paper_there_are_no_differences_and_no_marks(results, table3, tmp_path):
     """Synthetic scans have none."""
     grid = grid_of(table3, results)
-    assert {name for _, name in grid.cells} == {"Method", "Patients", "ours", "Seeds", "Empty", "Runs"}
+    assert {name for _, name in grid.cells} == {"Method", "Patients", "ours", "LC", "Seeds", "Empty", "Runs"}
     assert "paper" not in grid.note
     write_page([table3], results, tmp_path / "report.html")
     section = (tmp_path / "report.html").read_text().partition('<section id="table3">')[2].partition("</section>")[0]
@@ -97,7 +97,7 @@ def test_without_numbers_of_the_paper_there_are_no_differences_and_no_marks(resu
 
 def test_rows_without_an_evaluated_run_are_missing_and_counted(results, published):
     last = grid_of(published, results).frame.iloc[4]
-    assert last["Dice (%)"].tolist() == ["missing", "89.70", ABSENT]
+    assert last["Dice (%)"].tolist() == ["missing", ABSENT, "89.70", ABSENT]
     assert (last["", "Seeds"], last["", "Empty"]) == ("0 of 1", ABSENT)
 
 

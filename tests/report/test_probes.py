@@ -13,6 +13,7 @@ from dmd.planning.artefacts import Loss
 from dmd.report.panels import probes
 
 CPU = torch.device("cpu")
+KL = Loss(divergence="kl", weight=3, temperature=1)
 
 
 def method_of(name: str, params: dict):
@@ -35,9 +36,7 @@ def test_gradients_of_single_voxels_by_hand():
     first, second = torch.zeros(1, 1, 1, 1, 1), torch.ones(1, 1, 1, 1, 1)
     r = 1 / (1 + math.exp(-1))
     expected = 3 * abs(0.25 * (math.log(0.5) - math.log(r)) + (0.5 - r) * 0.5)
-    assert probes._gradient(Loss(divergence="kl", weight=3, temperature=1), first, second).item() == pytest.approx(
-        expected, rel=1e-6
-    )
+    assert probes._gradient(KL, first, second).item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(("loss", "function"), [("dice", dice_distance), ("kl", kl_released)])
@@ -57,7 +56,7 @@ def test_gradients_and_entropies_of_a_case_have_its_shape():
     found = probes.gradients(
         method,
         case,
-        (Loss(divergence="dice", weight=4, temperature=2), Loss(divergence="kl", weight=1, temperature=1)),
+        [Loss(divergence="dice", weight=4, temperature=2), KL],
         spec,
         CPU,
     )

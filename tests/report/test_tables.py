@@ -85,7 +85,7 @@ def test_the_markdown_table_is_this(tmp_path, written):
     assert text[text.rindex("|") + 1 :] == (
         "\n\n**Nothing is compared with DMD here: no other method shares its data set and budget.**\n\n"
         "- In every row: data la.\n"
-        "- ± is the standard deviation over seeds.\n"
+        "- Spread: the standard deviation over seeds.\n"
         "- Weights tested: la: the last iteration.\n"
         "- A voxel is one of the data trained on.\n"
         "- Empty: predictions without a voxel, over all seeds; they count with Dice 0 and are left out of the "

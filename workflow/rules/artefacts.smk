@@ -51,6 +51,7 @@ rule curve:
             category="Figures",
         ),
         svg="results/{artefact}.svg",
+        text="results/{artefact}.caption.txt",
         csv="results/{artefact}.csv",
     log:
         "results/logs/curve/{artefact}.log",
@@ -77,6 +78,7 @@ rule panel:
             category="Figures",
         ),
         svg="results/{artefact}.svg",
+        text="results/{artefact}.caption.txt",
         csv="results/{artefact}.csv",
         pixels="results/{artefact}.pixels.csv",
     log:

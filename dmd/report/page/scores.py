@@ -1,4 +1,4 @@
-"""The tables of the page about scores: beside the paper's, of the largest component only, and against DMD."""
+"""The tables of the page about scores: beside the paper's, and against DMD."""
 
 from typing import Any
 
@@ -9,11 +9,10 @@ from dmd.report.naming import HEADINGS, anchor, params_text, row_name
 from dmd.report.page.table import MARKS, MISSING, Cells, Grid, number
 from dmd.report.scores import Scores, column
 from dmd.report.statistics import HIGHER_IS_BETTER
-from dmd.report.tables import notes, spreads
+from dmd.report.tables import ALWAYS, notes, spreads
 
 COMPONENT = "largest_component"
 DIFFERENCE = "Diff.: ours minus the paper's; ▲ better, ▼ worse than the paper."
-COMPONENT_CAPTION = "Only the largest connected component of each class is kept. Change: against the same without."
 COMPARED = {
     "none": "Method minus DMD on the same test patients, without post-processing.",
     COMPONENT: "Method minus DMD on the same test patients, the largest component of each class only.",
@@ -35,6 +34,7 @@ def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) ->
         group, paper = HEADINGS[score], pd.Series([row.paper.get(score) for row in rows], dtype=float)
         texts = zip(lines["seeds"], spreads(lines, score), strict=True)
         cells[group, "ours"] = [MISSING if pd.isna(seeds) else text for seeds, text in texts]
+        cells[group, "LC"] = spreads(lines, column(score, COMPONENT))
         if paper.notna().any():
             cells[group, "paper"] = list(map(number, paper))
             cells[group, "diff."] = [difference(value, score) for value in lines[f"{score}_mean"] - paper]
@@ -43,36 +43,25 @@ def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) ->
     cells["", "Seeds"] = [str(whole) if done == whole else f"{done} of {whole}" for done, whole in counts]
     cells["", "Empty"] = [number(count, 0) for count in lines["empty_predictions"]]
     cells["", "Runs"] = [" ".join(row.runs) for row in rows]
-    said = [DIFFERENCE] * published + notes(scores, summary)
-    return Grid(f"{anchor(wanted)}-scores", wanted.form.caption, cells, " ".join(said))
-
-
-def component_table(scores: Scores, summary: pd.DataFrame) -> Grid:
-    """Return the scores of the evaluated rows with the largest component only."""
-    cells = _heads(scores, summary.index)
-    for score in scores.artefact.form.columns:
-        name, group = column(score, COMPONENT), HEADINGS[score]
-        cells[group, "ours"] = spreads(summary, name)
-        cells[group, "change"] = [number(of, sign="+") for of in summary[f"{name}_mean"] - summary[f"{score}_mean"]]
-    return Grid(f"{anchor(scores.artefact)}-component", COMPONENT_CAPTION, cells)
+    said = " ".join([*[DIFFERENCE] * published, *notes(scores, summary), *ALWAYS])
+    return Grid(f"{anchor(wanted)}-scores", wanted.form.caption, cells, said)
 
 
 def comparison_tables(scores: Scores, comparison: pd.DataFrame) -> list[Grid]:
     """Return the comparison of the evaluated rows with DMD: a table per post-processing; none without a pair."""
     tables = []
     for name, lines in comparison.groupby("post_processing", sort=False):
-        cells = _heads(scores, lines.index.unique())
+        rows = [scores.artefact.rows[number] for number in lines.index.unique()]
+        cells: Cells = {
+            ("", "Method"): list(map(row_name, rows)),
+            ("", "Labelled"): [str(row.labelled) for row in rows],
+        }
         for score, compared in lines.groupby("metric", sort=False):
             found = compared.to_dict("records")
             cells[HEADINGS[score], "diff."] = list(map(_estimate, found))
             cells[HEADINGS[score], "verdict (p)"] = list(map(_verdict, found))
         tables.append(Grid(f"{anchor(scores.artefact)}-comparison-{name}", COMPARED[name], cells, COMPARED_NOTE))
     return tables
-
-
-def _heads(scores: Scores, numbers: pd.Index) -> Cells:
-    rows = [scores.artefact.rows[number] for number in numbers]
-    return {("", "Method"): list(map(row_name, rows)), ("", "Labelled"): [str(row.labelled) for row in rows]}
 
 
 def _estimate(line: dict[str, Any]) -> str:

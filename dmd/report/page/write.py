@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import pandas as pd
 
 from dmd.files import write_text
 from dmd.planning.artefacts import Scored, Table
@@ -18,7 +17,7 @@ from dmd.report.naming import anchor, is_published, settings, title
 from dmd.report.page import overlays, readings, runs
 from dmd.report.page.distributions import CAPTION, distributions
 from dmd.report.page.image import from_files
-from dmd.report.page.scores import comparison_tables, component_table, score_table
+from dmd.report.page.scores import comparison_tables, score_table
 from dmd.report.page.table import look
 from dmd.report.scores import Reader, Scores, read, reader
 from dmd.report.verdict import say_verdict
@@ -91,26 +90,19 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
     section = {"id": anchor(artefact), "title": name, "command": f"snakemake --cores 2 -- results/{file}"}
     section |= {"made": (results / file).exists(), "figure": picture, "scores": None, "parts": None}
     if scores:
-        summary = scores.summary()
-        section["scores"] = score_table(artefact, scores, summary)
-        section["parts"] = _parts(scores, summary) if is_table else None
+        section["scores"] = score_table(artefact, scores, scores.summary())
+        section["parts"] = _parts(scores) if is_table else None
     return section
 
 
-def _parts(scores: Scores, summary: pd.DataFrame) -> dict[str, Any]:
+def _parts(scores: Scores) -> dict[str, Any]:
     """Return what a table has besides its scores."""
     compared = compare_rows(scores)
-    return {
-        "verdict": say_verdict(scores, compared),
-        "comparison": comparison_tables(scores, compared),
-        "component": component_table(scores, summary),
-        "distributions": distributions(scores),
-    }
+    verdict, comparison = say_verdict(scores, compared), comparison_tables(scores, compared)
+    return {"verdict": verdict, "comparison": comparison, "distributions": distributions(scores)}
 
 
 def _template() -> jinja2.Template:
     text = resources.files("dmd.report.page").joinpath("page.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(text)
+    how = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    return jinja2.Environment(**how).from_string(text)
