@@ -8,7 +8,7 @@ from dmd.report.naming import HEADINGS
 from dmd.report.scores import Scores
 from dmd.report.statistics import HIGHER_IS_BETTER, LEVEL
 
-NOTHING = "Nothing is compared with DMD here: no other method shares its data set and budget."
+NOTHING = "Nothing is compared here: no data set and budget has both DMD and another evaluated method."
 TESTED = f"Better, worse and significant mean p below {LEVEL} (signed-rank test over test patients, Holm-corrected)."
 SEEDS = {True: "With one seed each, another seed may change this.", False: "Seeds were averaged first."}
 

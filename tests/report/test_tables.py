@@ -83,7 +83,7 @@ def test_the_markdown_table_is_this(tmp_path, written):
     ]
     assert text.startswith("Scale 'paper'. Left atrium.\n\n| Method")
     assert text[text.rindex("|") + 1 :] == (
-        "\n\n**Nothing is compared with DMD here: no other method shares its data set and budget.**\n\n"
+        "\n\n**Nothing is compared here: no data set and budget has both DMD and another evaluated method.**\n\n"
         "- In every row: data la.\n"
         "- Spread: the standard deviation over seeds.\n"
         "- Weights tested: la: the last iteration.\n"

@@ -74,7 +74,7 @@ def _curves(axes: Axes, numbers: pd.DataFrame, labels: list[str]) -> None:
     looks = LINES[: len(labels)][::-1]  # the last method looks like DMD in the other figures
     colours, dashes, markers = map(list, zip(*looks, strict=True))
     look = {"palette": colours, "linestyles": dashes, "markers": markers, "markersize": 4.5, "linewidth": 1.5}
-    bars = {"errorbar": "sd", "capsize": 30, "err_kws": {"linewidth": 0.8}, "dodge": True, "native_scale": True}
+    bars = {"errorbar": "sd", "capsize": 0.2, "err_kws": {"linewidth": 0.8}, "dodge": True, "native_scale": True}
     sns.pointplot(scans, x="step", y="dice", hue="label", hue_order=labels, ax=axes, legend=True, **look, **bars)
     axes.set_xticks(sorted(set(numbers["step"])))
     axes.set(xlabel="training step", ylabel="Dice of the pseudo labels (%)", xlim=(0, None))
