@@ -1,7 +1,5 @@
 """Pictures of one run: its loss terms over the steps, and how its test cases scatter."""
 
-from typing import Any
-
 import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
@@ -10,7 +8,7 @@ from matplotlib.figure import Figure
 
 from dmd.errors import InputError
 from dmd.report.scores import read_run
-from dmd.report.style import LINES, SETTINGS, VERMILION
+from dmd.report.style import SETTINGS, VERMILION
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
 
@@ -51,7 +49,7 @@ def training_curve(history: pd.DataFrame) -> Figure:
             plot.plot(seen["step"], 100 * seen[name], color="black", linewidth=1)
             plot.set_ylabel(f"{name.partition('_')[0]}\nDice (%)")
         plots[-1].set_xlabel(plots[0].get_xlabel())
-        figure.legend(loc="outside upper center", ncols=min(len(plots[0].lines), 4), frameon=False, fontsize=6.5)
+        figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=6.5)
     return figure
 
 
@@ -76,21 +74,12 @@ def read_history(run: RunFolder) -> pd.DataFrame:
 
 
 def _draw_terms(axes: Axes, history: pd.DataFrame, points: int) -> None:
-    """Draw each term through at most so many points, each the mean over as many steps as that takes."""
+    """Draw each term through at most so many points, each the mean over as many steps as that takes; the loss black."""
     terms = loss_terms(history.columns)
     window = -(-len(history) // points)
-    means = history.groupby((history["step"] - 1) // window)[["step", *terms]].mean()
-    for name, look in zip(terms, looks(terms), strict=True):
-        axes.plot(means["step"], means[name], label=name, linewidth=1, **look)
+    means = history.groupby((history["step"] - 1) // window)[["step", *terms]].mean().set_index("step")
+    colours = dict(zip(terms, sns.color_palette("colorblind", len(terms)), strict=True)) | {"loss": "black"}
+    sns.lineplot(means, palette=colours, linewidth=1, ax=axes)
+    axes.get_legend().remove()  # each picture has it elsewhere
     axes.set(xlabel="step" if window == 1 else f"step (means of {window})", ylabel="loss term")
     axes.grid(axis="y")
-
-
-def looks(terms: list[str]) -> list[dict[str, Any]]:
-    """Return the look of each term, for `Axes.plot`: the loss is black, no two others share colour and dashes."""
-    count = len(LINES)
-    styles = ((LINES[index % count][0], LINES[(index + index // count) % count][1]) for index in range(count**2))
-    return [
-        dict(zip(("color", "linestyle"), ("black", "-") if name == "loss" else next(styles), strict=True))
-        for name in terms
-    ]

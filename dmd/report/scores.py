@@ -66,11 +66,8 @@ def _read(path: Path) -> pd.DataFrame:
     numbers = {"class": int} | dict.fromkeys(SCORES + DIAGONALS, float) | dict.fromkeys(COUNTS, int)
     missing_value = {name: [""] for name in SCORES + DIAGONALS}  # and nowhere else: a case may be called "NA"
     try:
-        lines = pd.read_csv(path, dtype=text | numbers, keep_default_na=False, na_values=missing_value)
-        absent = [name for name in COLUMNS if name not in lines.columns]
-        if absent:
-            raise ValueError(f"it has no column {', '.join(absent)}")
-        return lines
+        dtypes, columns = text | numbers, list(COLUMNS)
+        return pd.read_csv(path, usecols=columns, dtype=dtypes, keep_default_na=False, na_values=missing_value)
     except FileNotFoundError:
         raise InputError(f"expected the test scores of a run at {path}, found no file; evaluate the run") from None
     except ValueError as error:

@@ -1,8 +1,8 @@
 """Tables as CSV for programs, Markdown for people and LaTeX for papers."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -10,17 +10,22 @@ from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.planning.artefacts import Table
 from dmd.planning.describe import read_artefact
+from dmd.planning.plan import Row
 from dmd.report.comparison import compare_rows
-from dmd.report.naming import EMPTY, GROUPS, HEADINGS, caption, row_name, selections
+from dmd.report.naming import EMPTY, HEADINGS, caption, row_name, selections
 from dmd.report.scores import Scores, column, read, reader
 from dmd.report.verdict import say_verdict
 
 FACTS = ("data", "labelled", "unlabelled", "seeds", "empty_predictions")
-ABSENT = "\N{EN DASH}"
+ABSENT, MISSING = "\N{EN DASH}", "missing"
+COMPONENT = "largest_component"
 ALWAYS = (
     "Labelled and unlabelled: patients learnt from.",
     "LC: only the largest connected component of each class is kept.",
 )
+Cells = dict[
+    tuple[str, str], list[str]
+]  # texts of a column by a heading that neighbours share, "" for none, and its own
 ROUNDED = ("difference", "low", "high")
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|$~#&])")
 LATEX = str.maketrans(
@@ -83,14 +88,24 @@ def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
     return [sentence for sentence, is_due in said.items() if is_due]
 
 
-def spreads(summary: pd.DataFrame, name: str) -> list[str]:
-    """Return the means of a column pair of a table with their deviations where there are any."""
-    return list(map(_spread, summary[f"{name}_mean"], summary[f"{name}_sd"]))
+def score_cells(rows: Sequence[Row], lines: pd.DataFrame, score: str) -> Cells:
+    """Return the columns of a score: ours, the paper's in brackets where it has any, and of the largest component.
+
+    ``lines`` are those of `dmd.report.scores.Scores.summary`, NaN for a row without a run that is evaluated.
+    """
+    brackets = [f" [{row.paper[score]:.2f}]" if score in row.paper else "" for row in rows]
+    ours = [text + bracket for text, bracket in zip(_spreads(lines, score), brackets, strict=True)]
+    heading = "ours [paper]" if any(brackets) else "ours"
+    return {(HEADINGS[score], heading): ours, (HEADINGS[score], "LC"): _spreads(lines, column(score, COMPONENT))}
 
 
-def _spread(mean: float, deviation: float) -> str:
+def _spreads(lines: pd.DataFrame, name: str) -> list[str]:
+    return list(map(_spread, lines["seeds"], lines[f"{name}_mean"], lines[f"{name}_sd"]))
+
+
+def _spread(seeds: float, mean: float, deviation: float) -> str:
     if pd.isna(mean):
-        return ABSENT
+        return MISSING if pd.isna(seeds) else ABSENT
     return f"{mean:.2f}" if pd.isna(deviation) else f"{mean:.2f} ± {deviation:.2f}"
 
 
@@ -103,24 +118,18 @@ def _heading(fact: str) -> str:
 
 
 def _cells(scores: Scores, summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the text of a table: method, what differs between rows, the groups of scores; columns (group, heading)."""
-    cells: dict[tuple[str, str], Any] = {("", "Method"): [row_name(scores.artefact.rows[row]) for row in summary.index]}
-    cells |= {("", _heading(name)): summary[name].astype(str) for name in _differing(summary)}
-    for name, group in GROUPS.items():
-        for score in scores.artefact.form.columns:
-            heading, texts = HEADINGS[score], spreads(summary, column(score, name))
-            published = summary[f"{score}_paper"]
-            if name == "none" and published.notna().any():
-                heading += " [paper]"
-                brackets = published.map(lambda value: "" if pd.isna(value) else f" [{value:.2f}]")
-                texts = [text + bracket for text, bracket in zip(texts, brackets, strict=True)]
-            cells[group, heading] = texts
-    return pd.DataFrame({place: list(texts) for place, texts in cells.items()})
+    """Return the text of a table: method, what differs between rows, and the scores; columns (group, heading)."""
+    rows = scores.artefact.rows
+    cells: Cells = {("", "Method"): list(map(row_name, rows))}
+    cells |= {("", _heading(name)): list(map(str, summary[name])) for name in _differing(summary)}
+    for score in scores.artefact.form.columns:
+        cells |= score_cells(rows, summary, score)
+    return pd.DataFrame(cells)
 
 
 def _markdown(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str]) -> str:
-    component = GROUPS["largest_component"]
-    flat = cells.set_axis([f"{name}, LC" if group == component else name for group, name in cells], axis=1)
+    names = [f"{group}, {name}".replace(", ours", "") if group else name for group, name in cells]
+    flat = cells.set_axis(names, axis=1)
     flat["Method"] = flat["Method"].map(_escaped)
     aligned = ["left", *["right"] * (flat.shape[1] - 1)]
     grid = flat.to_markdown(index=False, colalign=aligned, disable_numparse=True)

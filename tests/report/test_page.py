@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import tiny_training
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 from dmd import cli, commands
@@ -33,7 +33,7 @@ from dmd.report.page.runs import cost_table, list_runs
 from dmd.report.page.scores import comparison_tables, difference, score_table
 from dmd.report.page.table import Grid, look, number
 from dmd.report.page.write import evaluated, write_page
-from dmd.report.picture import looks, read_history
+from dmd.report.picture import read_history, training_curve
 from dmd.report.scores import Scores, read, reader
 from dmd.report.tables import ABSENT
 from dmd.report.verdict import NOTHING
@@ -71,16 +71,16 @@ def grid_of(artefact, results) -> Grid:
 def test_scores_stand_beside_the_papers_with_signed_differences(results, published):
     grid = grid_of(published, results)
     assert [(group, names) for group, names in grid.groups if group] == [
-        ("Dice (%)", ["ours", "LC", "paper", "diff."]),
+        ("Dice (%)", ["ours [paper]", "LC", "diff."]),
         ("Jaccard (%)", ["ours", "LC"]),
-        ("HD95 (voxel)", ["ours", "LC", "paper", "diff."]),
+        ("HD95 (voxel)", ["ours [paper]", "LC", "diff."]),
         ("ASD (voxel)", ["ours", "LC"]),
     ]
     first, third = grid.frame.iloc[0], grid.frame.iloc[2]
     # Mean Dice of 50, 60 and 70 %; the paper's V-Net has 79.99.
-    assert first["Dice (%)"].tolist() == ["60.00", "60.00", "79.99", "−19.99 ▼"]  # noqa: RUF001
+    assert first["Dice (%)"].tolist() == ["60.00 [79.99]", "60.00", "−19.99 ▼"]  # noqa: RUF001
     # HD95 4.5 against the paper's 9.36 of MC-Net: lower is better.
-    assert third["HD95 (voxel)"].tolist() == ["4.50", "4.50", "9.36", "−4.86 ▲"]  # noqa: RUF001
+    assert third["HD95 (voxel)"].tolist() == ["4.50 [9.36]", "4.50", "−4.86 ▲"]  # noqa: RUF001
     assert first["", "Runs"] == published.rows[0].runs[0]
     assert "▲ better" in grid.note
 
@@ -97,7 +97,7 @@ def test_without_numbers_of_the_paper_there_are_no_differences_and_no_marks(resu
 
 def test_rows_without_an_evaluated_run_are_missing_and_counted(results, published):
     last = grid_of(published, results).frame.iloc[4]
-    assert last["Dice (%)"].tolist() == ["missing", ABSENT, "89.70", ABSENT]
+    assert last["Dice (%)"].tolist() == ["missing [89.70]", "missing", ABSENT]
     assert (last["", "Seeds"], last["", "Empty"]) == ("0 of 1", ABSENT)
 
 
@@ -117,9 +117,9 @@ def test_a_difference_is_signed_and_marked(value, score, text, seen):
 
 
 def test_cells_look_like_what_they_say():
-    assert [look(text) for text in ("better (0.008)", "worse (0.008)", "undecided (1.000)", "missing", "1.5")] == [
-        *("better", "worse", "", "missing", "")
-    ]
+    assert [
+        look(text) for text in ("better (0.008)", "worse (0.008)", "undecided (1.000)", "missing [1.5]", "1.5")
+    ] == [*("better", "worse", "", "missing", "")]
 
 
 def test_the_page_of_several_artefacts_reads_each_run_once(results, planned, tmp_path, monkeypatch):
@@ -252,7 +252,10 @@ def test_no_two_loss_terms_of_a_method_look_alike(name, content, tiny_store):
     method.start_training(spec["optimiser"])
     batches = Batches(store, spec, method.extras(store.labelled(spec["labelled"])))
     terms = ["loss", *method.train_step(batches[0], 0)]
-    assert len({(look["color"], str(look["linestyle"])) for look in looks(terms)}) == len(terms)
+    history = pd.DataFrame({"step": [1, 2]} | {term: [1.0, 0.5] for term in terms})
+    lines = [line for line in training_curve(history).axes[0].lines if line.get_label() in terms]
+    assert len({(to_hex(line.get_color()), str(line._dash_pattern)) for line in lines}) == len(terms)
+    assert to_hex(lines[0].get_color()) == "#000000"
 
 
 def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):

@@ -46,7 +46,7 @@ def test_names_of_cases_stay_text(tmp_path):
     ("text", "message"),
     [
         ("", "No columns"),
-        ("case,dice\na,0.9\n", "no column patient, class, post_processing, jaccard"),
+        ("case,dice\na,0.9\n", "columns expected but not found: .*patient"),
         (",".join(COLUMNS) + "\n", "no case at all"),
         (",".join(COLUMNS) + "\na,a,1,none,ninety,0,0,0,0,0,1,1,0,,\n", "ninety"),
         (",".join(COLUMNS) + "\na,a,2,none,0.9,0,0,0,0,0,1,1,0,,\n", "each of the classes \\[1\\] once"),

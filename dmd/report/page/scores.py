@@ -5,13 +5,12 @@ from typing import Any
 import pandas as pd
 
 from dmd.planning.plan import Artefact
-from dmd.report.naming import HEADINGS, anchor, params_text, row_name
-from dmd.report.page.table import MARKS, MISSING, Cells, Grid, number
-from dmd.report.scores import Scores, column
+from dmd.report.naming import HEADINGS, anchor, is_published, params_text, row_name
+from dmd.report.page.table import MARKS, Grid, number
+from dmd.report.scores import Scores
 from dmd.report.statistics import HIGHER_IS_BETTER
-from dmd.report.tables import ALWAYS, notes, spreads
+from dmd.report.tables import ALWAYS, COMPONENT, Cells, notes, score_cells
 
-COMPONENT = "largest_component"
 DIFFERENCE = "Diff.: ours minus the paper's; ▲ better, ▼ worse than the paper."
 COMPARED = {
     "none": "Method minus DMD on the same test patients, without post-processing.",
@@ -27,18 +26,14 @@ COMPARED_NOTE = (
 def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) -> Grid:
     """Return the scores of every wanted row, "missing" where none of its runs is evaluated."""
     rows, lines = wanted.rows, summary.reindex(range(len(wanted.rows)))
-    is_curve, published = wanted.form.kind == "curve", False
+    is_curve, published = wanted.form.kind == "curve", is_published(wanted)
     cells: Cells = {("", "Point" if is_curve else "Method"): list(map(params_text if is_curve else row_name, rows))}
     cells["", "Patients"] = [f"{row.labelled} + {row.unlabelled}" for row in rows]
     for score in wanted.form.columns:
-        group, paper = HEADINGS[score], pd.Series([row.paper.get(score) for row in rows], dtype=float)
-        texts = zip(lines["seeds"], spreads(lines, score), strict=True)
-        cells[group, "ours"] = [MISSING if pd.isna(seeds) else text for seeds, text in texts]
-        cells[group, "LC"] = spreads(lines, column(score, COMPONENT))
+        cells |= score_cells(rows, lines, score)
+        paper = pd.Series([row.paper.get(score) for row in rows], dtype=float)
         if paper.notna().any():
-            cells[group, "paper"] = list(map(number, paper))
-            cells[group, "diff."] = [difference(value, score) for value in lines[f"{score}_mean"] - paper]
-            published = True
+            cells[HEADINGS[score], "diff."] = [difference(of, score) for of in lines[f"{score}_mean"] - paper]
     counts = [(int(done), len(row.runs)) for done, row in zip(lines["seeds"].fillna(0), rows, strict=True)]
     cells["", "Seeds"] = [str(whole) if done == whole else f"{done} of {whole}" for done, whole in counts]
     cells["", "Empty"] = [number(count, 0) for count in lines["empty_predictions"]]

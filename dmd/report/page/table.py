@@ -6,20 +6,17 @@ from itertools import groupby
 
 import pandas as pd
 
-from dmd.report.tables import ABSENT
+from dmd.report.tables import ABSENT, MISSING, Cells
 
-MISSING = "missing"
 NUMBER = re.compile(r"[+\N{MINUS SIGN}]?\d")
 MARKS = {"better": "▲", "worse": "▼"}
-Cells = dict[tuple[str, str], list[str]]
 
 
 @dataclass(frozen=True)
 class Grid:
     """A table whose first column names its rows.
 
-    ``cells`` are texts by a pair of headings: one that neighbours share, "" for none, and the column's own. Columns
-    named Run and Runs hold ids, each of which leads to its run.
+    Columns named Run and Runs hold ids, each of which leads to its run.
     """
 
     id: str
@@ -46,7 +43,7 @@ class Grid:
 
 def look(text: str) -> str:
     """Return how a cell looks: ``missing``, ``better``, ``worse`` or like any other."""
-    if text in (MISSING, ABSENT):
+    if text == ABSENT or text.startswith(MISSING):
         return MISSING
     return next((word for word, mark in MARKS.items() if mark in text or text.startswith(f"{word} (")), "")
 
