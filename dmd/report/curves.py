@@ -48,12 +48,8 @@ def write_curve(description: Path, runs: Path, output: Path) -> None:
     with mpl.rc_context(SETTINGS):
         figure = draw(artefact, frame)
     write_text(output.with_suffix(".csv"), csv(frame.round(4)))
-    said = [
-        caption(artefact, scores.specs),
-        "Mean over test scans and seeds, no post-processing.",
-        *notes(scores, frame),
-    ]
-    said += ["Grey: read off the paper's plot."] if is_published(artefact) else []
+    about = f"{caption(artefact, scores.specs)} Mean over test scans and seeds, no post-processing."
+    said = [about, *notes(scores, frame), *["Grey: read off the paper's plot."] * is_published(artefact)]
     publish(figure, " ".join(said), artefact.runs, output)
 
 
@@ -87,9 +83,6 @@ def _label(artefact: Artefact[Curve], value: Any) -> str:
     """Name a line by its value and by what else its runs share."""
     x, line = artefact.form.x, artefact.form.line
     params = [row.params for row in artefact.rows if not line or row.params[line] == value]
-    said = [NAMES.get(value, str(value))] if line else []
-    for name, shared in params[0].items():
-        if name not in (x, line) and all(other.get(name) == shared for other in params):
-            text = f"{SYMBOLS[name]} = {shared}" if name in SYMBOLS else f"{name} {shared}"
-            said.append(NAMES.get(shared, text))
+    shared = {name: of for name, of in params[0].items() if name != x and all(one.get(name) == of for one in params)}
+    said = [NAMES.get(of) or f"{SYMBOLS.get(name, name)} = {of}" for name, of in shared.items()]
     return ", ".join(said) or row_name(artefact.rows[0])

@@ -61,7 +61,6 @@ def _draw(panel: Axes, part: str, case: Case, classes: int) -> None:
 def _describe(figure: Figure, store: Store, shown: int, held: int) -> None:
     identity = [f"{key} {value}" for key, value in store.identity.items() if key != "split" and value is not None]
     figure.suptitle(f"{', '.join(identity)}: {shown} of {held} cases", fontsize=9)
-    lines = [
-        Line2D([], [], color=colour) for colour, _ in zip(itertools.cycle(OUTLINES), store.classes[1:], strict=False)
-    ]
-    figure.legend(lines, store.classes[1:], loc="outside lower center", ncols=len(lines), fontsize=8, frameon=False)
+    names = store.classes[1:]
+    lines = [Line2D([], [], color=OUTLINES[index % len(OUTLINES)]) for index in range(len(names))]
+    figure.legend(lines, names, loc="outside lower center", ncols=len(lines), fontsize=8, frameon=False)

@@ -129,15 +129,10 @@ class Scores:
     def _line(self, number: int, statistics: dict[str, pd.DataFrame]) -> dict[str, Any]:
         row, lines = self.artefact.rows[number], self.plain[self.plain["row"] == number]
         training = self.specs[row.runs[0]].training
-        line = {name: value for name, value in vars(row).items() if name not in ("params", "runs", "paper")} | {
-            "params": params_text(row),
-            "data": training["dataset"]["name"],
-            "selection": training["selection"],
-            "seeds": len(row.runs),
-            "cases": lines["case"].nunique(),
-            "empty_predictions": int(lines["empty_prediction"].sum()),
-            "empty": self.artefact.form.empty,
-        }
+        line = {name: value for name, value in vars(row).items() if name not in ("params", "runs", "paper")}
+        line |= {"params": params_text(row), "data": training["dataset"]["name"], "selection": training["selection"]}
+        line |= {"seeds": len(row.runs), "cases": lines["case"].nunique()}
+        line |= {"empty_predictions": int(lines["empty_prediction"].sum()), "empty": self.artefact.form.empty}
         for name, score in itertools.product(POST_PROCESSING, self.artefact.form.columns):
             line |= {f"{column(score, name)}_{what}": of.at[(name, number), score] for what, of in statistics.items()}
             line |= {f"{score}_paper": row.paper.get(score, float("nan"))} if name == "none" else {}

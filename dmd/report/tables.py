@@ -16,16 +16,13 @@ from dmd.report.naming import EMPTY, HEADINGS, caption, row_name, selections
 from dmd.report.scores import Scores, column, read, reader
 from dmd.report.verdict import say_verdict
 
-FACTS = ("data", "labelled", "unlabelled", "seeds", "empty_predictions")
+FACTS = {name: name.capitalize() for name in ("data", "labelled", "unlabelled", "seeds")}
+FACTS["empty_predictions"] = "Empty"
 ABSENT, MISSING = "\N{EN DASH}", "missing"
 COMPONENT = "largest_component"
-ALWAYS = (
-    "Labelled and unlabelled: patients learnt from.",
-    "LC: only the largest connected component of each class is kept.",
-)
-Cells = dict[
-    tuple[str, str], list[str]
-]  # texts of a column by a heading that neighbours share, "" for none, and its own
+LABELLED = "Labelled and unlabelled: patients learnt from."
+COMPONENT_NOTE = "LC: only the largest connected component of each class is kept."
+Cells = dict[tuple[str, str], list[str]]  # columns by a heading that neighbours share, "" for none, and their own
 ROUNDED = ("difference", "low", "high")
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|$~#&])")
 LATEX = str.maketrans(
@@ -59,9 +56,9 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     scores = read(artefact, reader(runs))
     summary, comparison = scores.summary(), compare_rows(scores)
     said, cells = caption(artefact, scores.specs), _cells(scores, summary)
-    same = [f"{_heading(name)} {summary[name].iloc[0]}" for name in FACTS if name not in _differing(summary)]
+    same = [f"{FACTS[name]} {summary[name].iloc[0]}" for name in FACTS if name not in _differing(summary)]
     shared = [f"In every row: {', '.join(same).lower()}."] if same else []
-    verdict, below = say_verdict(scores, comparison), [*shared, *notes(scores, summary), *ALWAYS]
+    verdict, below = say_verdict(scores, comparison), [*shared, *notes(scores, summary), LABELLED, COMPONENT_NOTE]
     write_text(output, csv(summary.round(4)))
     write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
     write_text(output.with_suffix(".md"), _markdown(said, cells, verdict, below))
@@ -113,15 +110,11 @@ def _differing(summary: pd.DataFrame) -> list[str]:
     return [name for name in FACTS if summary[name].nunique() > 1]
 
 
-def _heading(fact: str) -> str:
-    return fact.removesuffix("_predictions").capitalize()
-
-
 def _cells(scores: Scores, summary: pd.DataFrame) -> pd.DataFrame:
     """Return the text of a table: method, what differs between rows, and the scores; columns (group, heading)."""
     rows = scores.artefact.rows
     cells: Cells = {("", "Method"): list(map(row_name, rows))}
-    cells |= {("", _heading(name)): list(map(str, summary[name])) for name in _differing(summary)}
+    cells |= {("", FACTS[name]): list(map(str, summary[name])) for name in _differing(summary)}
     for score in scores.artefact.form.columns:
         cells |= score_cells(rows, summary, score)
     return pd.DataFrame(cells)

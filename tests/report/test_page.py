@@ -300,7 +300,7 @@ def test_evaluated_rows_are_compared_with_dmd_with_and_without_post_processing(t
     assert first["Dice (%)", "diff."].startswith("−18.00 [")  # noqa: RUF001
     assert first["Dice (%)", "verdict (p)"] == "worse (0.031)"
     assert plain.id != component.id
-    assert "largest component" in component.caption
+    assert component.caption.endswith("post-processing: largest component.")
 
 
 def test_without_dmd_nothing_is_compared_and_that_is_said(results, tmp_path, table3):

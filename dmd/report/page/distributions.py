@@ -10,8 +10,6 @@ from dmd.report.page.image import Picture, from_figure
 from dmd.report.scores import Scores
 from dmd.report.style import BLUE, SETTINGS, VERMILION
 
-CAPTION = "One point per test case (mean over seeds), box: quartiles, line: median, whiskers: at most 1.5 box lengths."
-
 
 def distributions(scores: Scores) -> list[Picture]:
     """Return one picture per score of a table."""

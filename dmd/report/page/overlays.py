@@ -22,10 +22,6 @@ COLOURS = (ORANGE, BLUE, YELLOW)  # of the foreground classes, apart in grey too
 OPACITY = 0.55
 SHOWN = 2  # cases of every row
 SIDE, GAP = 220, 6  # pixels
-CAPTION = (
-    "The cases with the lowest Dice of each method, in the plane with the most wrong voxels. Left: the scan; middle: "
-    "the ground truth; right: the prediction with the outline of the ground truth in white."
-)
 
 
 @dataclass(frozen=True)
@@ -113,11 +109,8 @@ def overlay(case: Case, prediction: np.ndarray, index: int, axis: int) -> np.nda
 
 
 def _colour(scan: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    coloured = scan.copy()
-    for value in np.unique(labels[labels > 0]):
-        here = labels == value
-        coloured[here] = (1 - OPACITY) * coloured[here] + OPACITY * np.array(to_rgb(colour(int(value))))
-    return coloured
+    tints = np.array([to_rgb(colour(value)) for value in range(int(labels.max()) + 1)])[labels]
+    return np.where(labels[..., None] > 0, (1 - OPACITY) * scan + OPACITY * tints, scan)
 
 
 def _magnified(pixels: np.ndarray, factor: int) -> np.ndarray:

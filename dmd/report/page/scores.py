@@ -9,17 +9,13 @@ from dmd.report.naming import HEADINGS, anchor, is_published, params_text, row_n
 from dmd.report.page.table import MARKS, Grid, number
 from dmd.report.scores import Scores
 from dmd.report.statistics import HIGHER_IS_BETTER
-from dmd.report.tables import ALWAYS, COMPONENT, Cells, notes, score_cells
+from dmd.report.tables import COMPONENT_NOTE, Cells, notes, score_cells
 
 DIFFERENCE = "Diff.: ours minus the paper's; ▲ better, ▼ worse than the paper."
-COMPARED = {
-    "none": "Method minus DMD on the same test patients, without post-processing.",
-    COMPONENT: "Method minus DMD on the same test patients, the largest component of each class only.",
-}
+COMPARED = "Method minus DMD on the same test patients; post-processing: {}."
 COMPARED_NOTE = (
-    "Diff.: Hodges-Lehmann estimate, in brackets its 95 % bootstrap interval over patients. p: Wilcoxon signed-rank "
-    "test, Holm-corrected over the methods that are evaluated. Verdict: of the method against DMD; left out: patients "
-    "without a distance. docs/statistics.md says what is computed."
+    "Diff.: Hodges-Lehmann estimate and its 95 % bootstrap interval over patients. Verdict: of the method against DMD. "
+    "p: Wilcoxon signed-rank, Holm-corrected. Left out: patients without a distance. See docs/statistics.md."
 )
 
 
@@ -38,7 +34,7 @@ def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) ->
     cells["", "Seeds"] = [str(whole) if done == whole else f"{done} of {whole}" for done, whole in counts]
     cells["", "Empty"] = [number(count, 0) for count in lines["empty_predictions"]]
     cells["", "Runs"] = [" ".join(row.runs) for row in rows]
-    said = " ".join([*[DIFFERENCE] * published, *notes(scores, summary), *ALWAYS])
+    said = " ".join([*[DIFFERENCE] * published, *notes(scores, summary), COMPONENT_NOTE])
     return Grid(f"{anchor(wanted)}-scores", wanted.form.caption, cells, said)
 
 
@@ -47,15 +43,14 @@ def comparison_tables(scores: Scores, comparison: pd.DataFrame) -> list[Grid]:
     tables = []
     for name, lines in comparison.groupby("post_processing", sort=False):
         rows = [scores.artefact.rows[number] for number in lines.index.unique()]
-        cells: Cells = {
-            ("", "Method"): list(map(row_name, rows)),
-            ("", "Labelled"): [str(row.labelled) for row in rows],
-        }
+        cells: Cells = {("", "Method"): list(map(row_name, rows))}
+        cells["", "Labelled"] = [str(row.labelled) for row in rows]
         for score, compared in lines.groupby("metric", sort=False):
             found = compared.to_dict("records")
             cells[HEADINGS[score], "diff."] = list(map(_estimate, found))
             cells[HEADINGS[score], "verdict (p)"] = list(map(_verdict, found))
-        tables.append(Grid(f"{anchor(scores.artefact)}-comparison-{name}", COMPARED[name], cells, COMPARED_NOTE))
+        caption, place = COMPARED.format(str(name).replace("_", " ")), f"{anchor(scores.artefact)}-comparison-{name}"
+        tables.append(Grid(place, caption, cells, COMPARED_NOTE))
     return tables
 
 

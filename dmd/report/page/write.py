@@ -15,7 +15,7 @@ from dmd.progress import track
 from dmd.report.comparison import compare_rows
 from dmd.report.naming import anchor, is_published, settings, title
 from dmd.report.page import overlays, readings, runs
-from dmd.report.page.distributions import CAPTION, distributions
+from dmd.report.page.distributions import distributions
 from dmd.report.page.image import from_files
 from dmd.report.page.scores import comparison_tables, score_table
 from dmd.report.page.table import look
@@ -55,15 +55,11 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, 
         scale=artefacts[0].scale,
         settings=settings({run: spec for found in scores if found for run, spec in found.specs.items()}),
         published=any(map(is_published, artefacts)),
-        sections=[section for section in sections if section["scores"] or section["figure"]],
-        todo=[section for section in sections if not section["made"]],
+        sections=sections,
         worst=list(overlays.worst_cases(tables, results)),
-        worst_caption=overlays.CAPTION,
-        distribution_caption=CAPTION,
         cost=runs.cost_table(entries),
         runs=entries,
         missing=missing,
-        evaluated=sum(entry["state"] == "evaluated" for entry in entries),
         readings=readings.readings(deviations),
         deviations=deviations,
         look=look,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+Plane = np.ndarray  # (X, Y)
 WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # behind a number on a bar
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dmd.report.panels import probes
-from dmd.report.panels.drawing import WHITE, grey_window, outline, show
+from dmd.report.panels.drawing import WHITE, Plane, grey_window, outline, show
 from dmd.report.panels.regions import fullest_plane, near_boundary
 from dmd.report.panels.scene import Panel, Scene, at_the_end, pixel_frame, plane_of, say_empty
 from dmd.report.style import BLUE, HEAT, ORANGE
@@ -53,9 +53,7 @@ def means(found: probes.Entropies) -> dict[str, float]:
     }
 
 
-def _draw(
-    image: np.ndarray, maps: dict[str, tuple[np.ndarray, np.ndarray]], numbers: pd.DataFrame, largest: float
-) -> Figure:
+def _draw(image: Plane, maps: dict[str, tuple[Plane, Plane]], numbers: pd.DataFrame, largest: float) -> Figure:
     columns = 1 + len(maps)
     tall = 7.2 / columns * image.shape[1] / image.shape[0]
     figure = Figure(figsize=(7.2, tall + 3.6), layout="constrained")

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from dmd.planning.artefacts import Loss
 from dmd.report.curves import NAMES
 from dmd.report.panels import probes
-from dmd.report.panels.drawing import WHITE, grey_window, outline, show
+from dmd.report.panels.drawing import WHITE, Plane, grey_window, outline, show
 from dmd.report.panels.regions import ZONES, fullest_plane, outer_branch, shares, zones
 from dmd.report.panels.scene import Panel, Scene, at_the_end, pixel_frame, plane_of, say_empty
 from dmd.report.style import BLUE, HEAT, ORANGE, VERMILION
@@ -69,9 +69,7 @@ def _lines(found: probes.Gradients, losses: list[Loss], place: dict[str, Any]) -
         yield place | {"loss": loss_name(loss), "predicted_voxels": count} | named | volume
 
 
-def _draw(
-    image: np.ndarray, predicted: np.ndarray, truth: np.ndarray, planes: dict[str, np.ndarray], numbers: pd.DataFrame
-) -> Figure:
+def _draw(image: Plane, predicted: Plane, truth: Plane, planes: dict[str, Plane], numbers: pd.DataFrame) -> Figure:
     box = outer_branch(truth)
     rows, columns = (2 if box else 1), 1 + len(planes)
     tall = 7.2 / columns * image.shape[1] / image.shape[0]
@@ -118,13 +116,14 @@ def _bars(axes: Axes, numbers: pd.DataFrame) -> None:
     shares = 100 * numbers.groupby("loss", sort=False)[[f"energy_{zone}" for zone in BARS]].mean()
     voxels = numbers[numbers["predicted_voxels"] > 0].drop_duplicates(["run", "case"])
     shares.loc["share of the voxels"] = [100 * voxels[f"voxels_{zone}"].mean() for zone in BARS]
-    left = np.zeros(len(shares))
-    for zone, (label, colour, hatch) in BARS.items():
-        width, look = shares[f"energy_{zone}"].to_numpy(), {"edgecolor": "white", "linewidth": 0.8}
-        drawn = axes.barh(shares.index, width, left=left, label=label, color=colour, hatch=hatch, **look)
-        names = [f"{share:.0f}" if share >= 5 else "" for share in width]
+    colours = [colour for _, colour, _ in BARS.values()]
+    shares.plot.barh(stacked=True, ax=axes, width=0.8, color=colours, edgecolor="white", linewidth=0.8, legend=False)
+    for drawn, (label, _, hatch) in zip(axes.containers, BARS.values(), strict=True):
+        drawn.set_label(label)
+        for bar in drawn:
+            bar.set_hatch(hatch)
+        names = [f"{share:.0f}" if share >= 5 else "" for share in drawn.datavalues]
         axes.bar_label(drawn, names, label_type="center", fontsize=7, bbox=WHITE)
-        left += width
     axes.invert_yaxis()
-    axes.set(xlim=(0, 100), xlabel="share of the gradient energy (%)")
+    axes.set(xlim=(0, 100), ylabel="", xlabel="share of the gradient energy (%)")
     axes.figure.legend(loc="outside upper center", ncols=2, frameon=False)

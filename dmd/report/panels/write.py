@@ -18,11 +18,8 @@ from dmd.report.style import SETTINGS, publish
 from dmd.report.tables import csv
 from dmd.runs.folder import RunFolder
 
-PICTURES: dict[str, Callable[[Scene], Panel]] = {
-    "pseudo_labels": pseudo_labels.panel,
-    "gradients": gradients.panel,
-    "entropy": entropy.panel,
-}
+Draw = Callable[[Scene], Panel]
+PICTURES: dict[str, Draw] = {of.__name__.rpartition(".")[2]: of.panel for of in (pseudo_labels, gradients, entropy)}
 
 
 def write_panel(description: Path, runs: Path, store: Path, output: Path, device: str = "auto") -> None:
