@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 # Used without an import.
 RUNTIME = {
     "pygments": "snakemake --report",
-    "seaborn": "the report's figures",
     "snakemake-executor-plugin-slurm": "snakemake --profile slurm",
+    "tabulate": "pandas writes Markdown with it",
 }
 TOOLS = {
     "coverage": "make coverage",

@@ -1,79 +1,67 @@
-"""Every method of a table beside DMD on the same test patients: from the files of runs to paired statistics."""
+"""Every method of a table beside DMD on the same test patients: from scores to paired statistics."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 import pandas as pd
 
-from dmd.planning.plan import Artefact, Row
-from dmd.report.scores import params_text, read_scores
-from dmd.report.statistics import compare, holm, per_patient, verdict
-from dmd.runs.folder import RunFolder
+from dmd.planning.plan import Row
+from dmd.report.naming import params_text
+from dmd.report.scores import Scores
+from dmd.report.statistics import compare, holm, verdict
 from dmd.testing.evaluation import POST_PROCESSING
 
 REFERENCE = "dmd"
-ROW = ("dataset", "labelled", "method", "params")  # what tells the rows of a table apart
 COLUMNS = (
-    *ROW,
-    *("label", "post_processing", "metric", "seeds", "patients", "left_out"),
-    *("difference", "low", "high", "p", "p_holm", "verdict"),
+    *("dataset", "labelled", "method", "params", "label", "post_processing", "metric", "seeds"),
+    *("patients", "left_out", "difference", "low", "high", "p", "p_holm", "verdict"),
 )
 
 
-def compare_table(artefact: Artefact, runs: Path) -> pd.DataFrame:
+def compare_rows(scores: Scores) -> pd.DataFrame:
     """Compare every row of a table with DMD on the same data set and budget.
 
-    Parameters
-    ----------
-    artefact : Artefact
-        A table. The first row of the method ``dmd`` on a data set with a budget is what the others there are compared
-        with; rows without one are left out.
-    runs : Path
-        Folder that holds the run folders.
+    The first row of the method ``dmd`` on a data set with a budget is what the others there are compared with. Rows
+    without one are left out; runs that stand in several rows are compared once, and none with itself.
 
     Returns
     -------
     DataFrame
-        One line per row, post-processing and metric: dataset, labelled, method, params, label, post_processing, metric,
-        seeds (averaged first), patients, left_out, difference (method minus DMD), low, high, p
-        (`dmd.report.statistics.Comparison`), p_holm (over the comparisons of one metric and post-processing in this
-        table) and verdict (``better``, ``worse``, ``undecided``, ``too few``: of the method against DMD).
+        One line per row (its index), post-processing and metric, with `COLUMNS`: seeds (averaged first), patients,
+        left_out, difference (method minus DMD), low, high, p (`dmd.report.statistics.Comparison`), p_holm (over the
+        comparisons of one metric and post-processing in this table) and verdict (``better``, ``worse``, ``undecided``,
+        ``too few``: of the method against DMD).
 
     Raises
     ------
     InputError
-        A run has no complete ``cases.csv``, or two runs were tested on different patients.
+        Two cases of one name belong to different patients.
     """
-    lines = []
-    for row, reference in _pairs(artefact):
+    patients, lines = scores.by_patient(), []
+    for number, reference in pairs(scores.artefact.rows):
+        row = scores.artefact.rows[number]
+        texts = {"method": row.method, "params": params_text(row), "label": row.label}
+        named = texts | {"row": number, "dataset": row.dataset, "labelled": row.labelled, "seeds": len(row.runs)}
         for name in POST_PROCESSING:
-            ours, theirs = (_scores(entry, artefact, runs, name) for entry in (row, reference))
-            for score in artefact.form.columns:
+            ours, theirs = (patients.loc[(name, place)] for place in (number, reference))
+            for score in scores.artefact.form.columns:
                 found = compare(ours[score], theirs[score])
-                lines.append(_identity(row) | {"post_processing": name, "metric": score} | asdict(found))
-    frame = pd.DataFrame(lines, columns=[name for name in COLUMNS if name not in ("p_holm", "verdict")])
+                lines.append(named | {"post_processing": name, "metric": score} | asdict(found))
+    frame = pd.DataFrame(lines, columns=["row", *COLUMNS[:-2]]).set_index("row")
     frame["p_holm"] = frame.groupby(["post_processing", "metric"])["p"].transform(holm)
     frame["verdict"] = list(map(verdict, frame["metric"], frame["difference"], frame["p_holm"]))
-    return frame[list(COLUMNS)]
+    return frame
 
 
-def _pairs(artefact: Artefact) -> Iterator[tuple[Row, Row]]:
-    references: dict[tuple[str, int], Row] = {}
-    for row in artefact.rows:
-        if row.method == REFERENCE:
-            references.setdefault((row.dataset, row.labelled), row)
-    for row in artefact.rows:
-        reference = references.get((row.dataset, row.labelled), row)
-        if reference is not row:
-            yield row, reference
-
-
-def _scores(row: Row, artefact: Artefact, runs: Path, post_processing: str) -> pd.DataFrame:
-    seeds = [read_scores(RunFolder(runs / run), post_processing, artefact.form.empty) for run in row.runs]
-    return per_patient(seeds, artefact.form.columns)
-
-
-def _identity(row: Row) -> dict[str, str | int]:
-    texts = {"method": row.method, "params": params_text(row), "label": row.label}
-    return texts | {"dataset": row.dataset, "labelled": row.labelled, "seeds": len(row.runs)}
+def pairs(rows: tuple[Row, ...]) -> Iterator[tuple[int, int]]:
+    """Yield the index of each row that has runs to compare and that of the row of DMD it is compared with."""
+    references: dict[tuple[str, int], int] = {}
+    for number, row in enumerate(rows):
+        if row.method == REFERENCE and row.runs:
+            references.setdefault((row.dataset, row.labelled), number)
+    compared = {rows[number].runs for number in references.values()}
+    for number, row in enumerate(rows):
+        reference = references.get((row.dataset, row.labelled))
+        if reference is not None and row.runs and row.runs not in compared:
+            compared.add(row.runs)
+            yield number, reference

@@ -1,5 +1,6 @@
 """A picture of a store: one slice of some of its cases with the outlines of the labels, to be looked at."""
 
+import itertools
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from dmd.data.store import Case, Store, load_store
 from dmd.files import replacing
+from dmd.report.panels.drawing import grey_window
 from dmd.report.panels.regions import plane
 
 COLUMNS, ROWS = 6, 4
@@ -47,24 +49,18 @@ def mosaic(path: Path, out: Path) -> None:
 
 def _draw(panel: Axes, part: str, case: Case, classes: int) -> None:
     axis = int(np.argmin(case.image.shape))
-    foreground = np.moveaxis(case.label > 0, axis, 0).reshape(case.label.shape[axis], -1).sum(axis=1)
-    index = int(foreground.argmax())
-    image, label = plane(case.image, index, axis), plane(case.label, index, axis)
-    low, high = np.percentile(case.image, (1, 99))
-    panel.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
-    for value in range(1, classes):
+    index = int((case.label > 0).sum(axis=tuple({0, 1, 2} - {axis})).argmax())
+    label = plane(case.label, index, axis)
+    panel.imshow(plane(case.image, index, axis), interpolation="nearest", **grey_window(case.image))
+    for value, colour in zip(range(1, classes), itertools.cycle(OUTLINES), strict=False):
         if (label == value).any():
-            panel.contour(label == value, [0.5], colors=[OUTLINES[(value - 1) % len(OUTLINES)]], linewidths=1.1)
+            panel.contour(label == value, [0.5], colors=[colour], linewidths=1.1)
     panel.set_title(f"{case.name}\n{part}, plane {index + 1} of {case.label.shape[axis]}", fontsize=7)
 
 
 def _describe(figure: Figure, store: Store, shown: int, held: int) -> None:
-    identity = ", ".join(
-        f"{key} {value}" for key, value in store.identity.items() if key != "split" and value is not None
-    )
-    figure.suptitle(f"{identity}: {shown} of {held} cases", fontsize=9)
-    lines = [
-        Line2D([], [], color=OUTLINES[index % len(OUTLINES)], label=name)
-        for index, name in enumerate(store.classes[1:])
-    ]
-    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), fontsize=8, frameon=False)
+    identity = [f"{key} {value}" for key, value in store.identity.items() if key != "split" and value is not None]
+    figure.suptitle(f"{', '.join(identity)}: {shown} of {held} cases", fontsize=9)
+    names = store.classes[1:]
+    lines = [Line2D([], [], color=OUTLINES[index % len(OUTLINES)]) for index in range(len(names))]
+    figure.legend(lines, names, loc="outside lower center", ncols=len(lines), fontsize=8, frameon=False)

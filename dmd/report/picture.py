@@ -1,50 +1,85 @@
-"""One run in one picture: its loss terms over the steps, and how its test cases scatter."""
+"""Pictures of one run: its loss terms over the steps, and how its test cases scatter."""
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dmd.report.scores import read_scores
-from dmd.report.style import LINES, SETTINGS
-from dmd.report.terms import draw_terms
+from dmd.errors import InputError
+from dmd.report.scores import read_run
+from dmd.report.style import SETTINGS, VERMILION
 from dmd.runs.folder import RunFolder
-
-POINTS = 120  # of a curve
-SIZE, WIDTHS = (7.2, 2.8), (3, 1)  # inches, shares
-SPREAD = 0.15  # of the points across their class
+from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
 
 
 def picture(run: RunFolder) -> Figure:
-    """Return the picture of an evaluated run.
+    """Return how an evaluated run trained, and beside it every test case: the picture of the MLflow view.
 
     Raises
     ------
     InputError
-        Its test scores are not complete.
+        Its history is no table of numbers, or its test scores are not complete.
     """
-    history, cases = pd.read_csv(run.history_table), read_scores(run)
+    lines = read_run(run).lines
     with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=SIZE, layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=WIDTHS)
-        left.set_xlabel(draw_terms(left, history, POINTS))
+        figure = Figure(figsize=(7.2, 2.8), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(3, 1))
+        _draw_terms(left, read_history(run), 120)
         left.legend(frameon=False)
-        _cases(right, cases)
+        cases = lines[lines["post_processing"] == "none"]
+        sns.swarmplot(cases, x="class", y="dice", size=3, color="#333333", warn_thresh=1, ax=right)
+        for place, (_, values) in enumerate(cases.groupby("class")["dice"]):
+            right.hlines(values.median(), place - 0.3, place + 0.3, color=VERMILION, linewidth=2)
+        right.set(xlabel="class (line: median)", ylabel="Dice (%) of each test case")
         figure.suptitle(run.id)
     return figure
 
 
-def _cases(axes: Axes, cases: pd.DataFrame) -> None:
-    """Draw a point per test case, and the median of each class."""
-    for number, dice in cases.groupby("class")["dice"]:
-        # A fixed fan instead of noise: the same cases stand at the same places in every picture.
-        axes.plot(number + SPREAD * np.sin(2.4 * np.arange(len(dice))), dice, "o", markersize=3, color="#333333")
-        axes.hlines(dice.median(), number - 2 * SPREAD, number + 2 * SPREAD, color=LINES[1][0], linewidth=2)
-    classes = sorted(cases["class"].unique())
-    axes.set(
-        xticks=classes,
-        xlim=(0.5, classes[-1] + 0.5),
-        xlabel="class (line: median)",
-        ylabel="Dice (%) of each test case",
-    )
+def training_curve(history: pd.DataFrame) -> Figure:
+    """Return the loss terms of a training and the Dice that its weights are chosen by, for many in a row."""
+    chosen_by = [name for name in CHOSEN_BY if name in history]
+    heights = [2.1, *[1.1] * len(chosen_by)]
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=(4.2, sum(heights)), layout="constrained")
+        plots = figure.subplots(len(heights), squeeze=False, sharex=True, height_ratios=heights).ravel()
+        _draw_terms(plots[0], history, 60)
+        for plot, name in zip(plots[1:], chosen_by, strict=True):
+            seen = history.dropna(subset=[name])
+            plot.plot(seen["step"], 100 * seen[name], color="black", linewidth=1)
+            plot.set_ylabel(f"{name.partition('_')[0]}\nDice (%)")
+        plots[-1].set_xlabel(plots[0].get_xlabel())
+        figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=6.5)
+    return figure
+
+
+def read_history(run: RunFolder) -> pd.DataFrame:
+    """Return a line per step of a run that is trained, or that trains now; none before its first.
+
+    Raises
+    ------
+    InputError
+        The history is no table of numbers.
+    """
+    if not run.history_table.exists():
+        steps = read_steps(run.history) if run.history.exists() else ()
+        return pd.DataFrame([{"step": line["step"], **line["values"]} for line in steps])
+    try:
+        return pd.read_csv(run.history_table).astype(float).astype({"step": int})
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"expected the history of a trained run at {run.history_table}: {error}; delete the file and train the run "
+            "again"
+        ) from None
+
+
+def _draw_terms(axes: Axes, history: pd.DataFrame, points: int) -> None:
+    """Draw each term through at most so many points, each the mean over as many steps as that takes; the loss black."""
+    terms = loss_terms(history.columns)
+    window = -(-len(history) // points)
+    means = history.groupby((history["step"] - 1) // window)[["step", *terms]].mean().set_index("step")
+    colours = dict(zip(terms, sns.color_palette("colorblind", len(terms)), strict=True)) | {"loss": "black"}
+    sns.lineplot(means, palette=colours, linewidth=1, ax=axes)
+    axes.get_legend().remove()  # each picture has it elsewhere
+    axes.set(xlabel="step" if window == 1 else f"step (means of {window})", ylabel="loss term")
+    axes.grid(axis="y")

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from dmd.errors import InputError
+from dmd.testing.evaluation import SCORES
 
 LEVEL = 0.05
 MINIMUM = 6  # with 5 pairs the smallest two-sided p of the signed-rank test is 2 / 2^5 > 0.05
@@ -42,26 +43,44 @@ class Comparison:
     p: float
 
 
-def per_patient(runs: Sequence[pd.DataFrame], scores: Sequence[str]) -> pd.DataFrame:
-    """Average the test scores of runs that differ in the seed.
+def average(lines: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    r"""Average test scores over cases and then over classes.
+
+    .. math:: s = \frac{1}{C - 1} \sum_{c=1}^{C-1} \frac{1}{|V_c|} \sum_{v \in V_c} s_{vc}
+
+    :math:`V_c` are the cases in which the score exists: an empty prediction has Dice 0 and no distance, unless it was
+    given one; NaN where a class has no case with the score. The order is HiLab-git/SSL4MIS:code/test_2D_fully.py's for
+    ACDC; LA has one class.
 
     Parameters
     ----------
-    runs : sequence of DataFrame
-        One per seed, of equal cases: a line per case and foreground class, with ``patient`` and the scores.
-    scores : sequence of str
-        The columns to average.
+    lines : DataFrame
+        A line per case, foreground class and value of ``by``, with the scores.
+    by : list of str
+        Columns whose values are kept apart.
+    """
+    by_class = lines.groupby([*by, "class"], sort=False)[list(SCORES)].mean()
+    return by_class.groupby(level=by, sort=False).mean(skipna=False)
+
+
+def per_patient(lines: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Average test scores for each patient over seeds, classes and cases.
+
+    Parameters
+    ----------
+    lines : DataFrame
+        As for `average`, with ``patient``; every seed has the same cases, so that one mean is the mean of means.
+    by : list of str
+        Columns whose values are kept apart.
 
     Returns
     -------
     DataFrame
-        One line per patient: the mean over seeds, then over classes and cases. Cases of one patient (the two phases
-        of ACDC) are not independent and therefore one unit. NaN where any of the averaged values is: seeds would
-        otherwise weigh differently from patient to patient.
+        One line per value of ``by`` and patient. Cases of one patient (the two phases of ACDC) are not independent and
+        therefore one unit. NaN where any of the averaged values is: seeds would otherwise weigh differently from
+        patient to patient.
     """
-    # The same number of lines per seed and case: one mean is the mean of means.
-    grouped = pd.concat(runs).groupby("patient")[list(scores)]
-    return grouped.agg(lambda values: values.mean(skipna=False))
+    return lines.groupby([*by, "patient"])[list(SCORES)].mean(skipna=False)
 
 
 def hodges_lehmann(differences: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -131,14 +150,8 @@ def compare(method: pd.Series, other: pd.Series) -> Comparison:
         return Comparison(len(found), left_out, estimate, np.nan, np.nan, np.nan)
     if not found.any():
         return Comparison(len(found), left_out, 0.0, 0.0, 0.0, 1.0)
-    interval = stats.bootstrap(
-        (found,),
-        hodges_lehmann,
-        n_resamples=RESAMPLES,
-        batch=500,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
+    how = {"n_resamples": RESAMPLES, "batch": 500, "method": "percentile", "rng": np.random.default_rng(0)}
+    interval = stats.bootstrap((found,), hodges_lehmann, **how).confidence_interval
     p = float(stats.wilcoxon(found).pvalue)
     return Comparison(len(found), left_out, estimate, float(interval.low), float(interval.high), p)
 

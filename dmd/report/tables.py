@@ -1,8 +1,8 @@
 """Tables as CSV for programs, Markdown for people and LaTeX for papers."""
 
-import math
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -10,46 +10,25 @@ from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.planning.artefacts import Table
 from dmd.planning.describe import read_artefact
-from dmd.planning.plan import Artefact
-from dmd.report.comparison import compare_table
-from dmd.report.description import empty_predictions, setting
-from dmd.report.scores import collect, column, selections, settings
-from dmd.report.verdict import say_order
+from dmd.planning.plan import Row
+from dmd.report.comparison import compare_rows
+from dmd.report.naming import EMPTY, HEADINGS, caption, row_name, selections
+from dmd.report.scores import Scores, column, read, reader
+from dmd.report.verdict import say_verdict
 
-HEADINGS = {
-    "dice": "Dice (%)",
-    "jaccard": "Jaccard (%)",
-    "hd95_voxel": "HD95 (voxel)",
-    "asd_voxel": "ASD (voxel)",
-    "hd95_mm": "HD95 (mm)",
-    "asd_mm": "ASD (mm)",
-}
-FACTS = {
-    "data": "Data",
-    "labelled": "Labelled",
-    "unlabelled": "Unlabelled",
-    "seeds": "Seeds",
-    "empty_predictions": "Empty",
-}
-GROUPS = {"none": "No post-processing", "largest_component": "Largest component"}
+FACTS = {name: name.capitalize() for name in ("data", "labelled", "unlabelled", "seeds")}
+FACTS["empty_predictions"] = "Empty"
+ABSENT, MISSING = "\N{EN DASH}", "missing"
+COMPONENT = "largest_component"
+LABELLED = "Labelled and unlabelled: patients learnt from."
+COMPONENT_NOTE = "LC: only the largest connected component of each class is kept."
+Cells = dict[tuple[str, str], list[str]]  # columns by a heading that neighbours share, "" for none, and their own
 ROUNDED = ("difference", "low", "high")
-MARK = ", LC"  # of the second group, where headings cannot stand above headings
-NOTE = (
-    "{shared}Mean ± standard deviation over seeds where there are several. Weights tested: {selections}. LC: only the "
-    "largest connected component of each class kept; all else is without post-processing. Labelled and unlabelled: "
-    "patients learnt from. A voxel is one of the data trained on. Empty: predictions without a voxel, over all seeds; "
-    "{empty}."
-)
-RECONSTRUCTED = " * Reconstruction: neither code nor all settings of this row are published (docs/deviations.md)."
+MARKDOWN = re.compile(r"([\\`*_\[\]<>|$~#&])")
 LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "±": r"$\pm$",
-        **{sign: f"${sign}$" for sign in "<>"},
-        **{sign: "\\" + sign for sign in "&%$#_{}"},
-    }
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {sign: f"${sign}$" for sign in "<>|"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
 )
 
 
@@ -63,7 +42,7 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     runs : Path
         Folder that holds the run folders.
     output : Path
-        The CSV to write; ``.md``, ``.tex`` and ``.comparison.csv`` (`dmd.report.comparison.compare_table`) are written
+        The CSV to write; ``.md``, ``.tex`` and ``.comparison.csv`` (`dmd.report.comparison.compare_rows`) are written
         beside it.
 
     Raises
@@ -74,96 +53,96 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     if output.suffix != ".csv":
         raise InputError(f"expected a file name that ends in .csv for the table, found {output}")
     artefact = read_artefact(description, Table)
-    frame = collect(artefact, runs)
-    comparison = compare_table(artefact, runs)
-    order = say_order(frame, comparison)
-    facts = [name for name in FACTS if frame[name].nunique() > 1]
-    caption, note = _caption(artefact, frame, settings(artefact, runs), selections(artefact, runs))
-    cells = _cells(frame, facts, artefact.form.columns)
-    words = 1 + ("data" in facts)
-    write_text(output, _csv(frame.round(4)))
-    write_text(output.with_suffix(".comparison.csv"), _csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
-    write_text(output.with_suffix(".md"), _markdown(caption, cells, words, [order, note]))
-    write_text(output.with_suffix(".tex"), _latex(caption, cells, words, len(artefact.form.columns), [order, note]))
+    scores = read(artefact, reader(runs))
+    summary, comparison = scores.summary(), compare_rows(scores)
+    said, cells = caption(artefact, scores.specs), _cells(scores, summary)
+    same = [f"{FACTS[name]} {summary[name].iloc[0]}" for name in FACTS if name not in _differing(summary)]
+    shared = [f"In every row: {', '.join(same).lower()}."] if same else []
+    verdict, below = say_verdict(scores, comparison), [*shared, *notes(scores, summary), LABELLED, COMPONENT_NOTE]
+    write_text(output, csv(summary.round(4)))
+    write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
+    write_text(output.with_suffix(".md"), _markdown(said, cells, verdict, below))
+    write_text(output.with_suffix(".tex"), _latex(said, cells, verdict, below))
 
 
-def _csv(frame: pd.DataFrame) -> str:
-    return frame.to_csv(index=False, lineterminator="\n")
+def csv(frame: pd.DataFrame, digits: str | None = None) -> str:
+    """Return a frame as the text of a CSV file, numbers as ``digits`` (such as ``%.6g``) says."""
+    return frame.to_csv(index=False, lineterminator="\n", float_format=digits)
 
 
-def _caption(artefact: Artefact, frame: pd.DataFrame, trained: list[str], selected: list[str]) -> tuple[str, str]:
-    """Return what stands above and below a table; a setting that is not the paper's comes first."""
-    same = [f"{FACTS[name].lower()} {frame[name].iloc[0]}" for name in FACTS if frame[name].nunique() == 1]
-    note = NOTE.format(
-        shared=f"In every row: {', '.join(same)}. " if same else "",
-        selections="; ".join(selected),
-        empty=empty_predictions(artefact),
-    )
-    reconstructed = any(row.reconstructed for row in artefact.rows)
-    return f"{setting(artefact, trained)} {artefact.form.caption}", note + (RECONSTRUCTED if reconstructed else "")
+def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
+    """Return what a reader must know of the scores of an artefact besides its caption, in short sentences."""
+    form, rows = scores.artefact.form, scores.artefact.rows
+    empty = f"Empty: predictions without a voxel, over all seeds; they count {EMPTY[form.empty]}."
+    reconstructed = "* Reconstruction: neither code nor all settings are published (docs/deviations.md)."
+    said = {
+        "Spread: the standard deviation over seeds.": summary["seeds"].max() > 1,
+        f"Weights tested: {'; '.join(selections(scores.specs))}.": True,
+        "A voxel is one of the data trained on.": any("voxel" in score for score in form.columns),
+        empty: summary["empty_predictions"].any(),
+        reconstructed: any(row.reconstructed for row in rows),
+    }
+    return [sentence for sentence, is_due in said.items() if is_due]
 
 
-def _cells(frame: pd.DataFrame, facts: list[str], columns: tuple[str, ...]) -> list[list[str]]:
-    """Return the heading and the lines as text: method, what differs between rows, then the two groups of scores."""
-    heading = ["Method", *(FACTS[name] for name in facts)]
-    heading += [f"{HEADINGS[score]} [paper]" for score in columns]
-    heading += [HEADINGS[score] + MARK for score in columns]
-    return [heading, *(_line(line, facts, columns) for line in frame.to_dict("records"))]
+def score_cells(rows: Sequence[Row], lines: pd.DataFrame, score: str) -> Cells:
+    """Return the columns of a score: ours, the paper's in brackets where it has any, and of the largest component.
+
+    ``lines`` are those of `dmd.report.scores.Scores.summary`, NaN for a row without a run that is evaluated.
+    """
+    brackets = [f" [{row.paper[score]:.2f}]" if score in row.paper else "" for row in rows]
+    ours = [text + bracket for text, bracket in zip(_spreads(lines, score), brackets, strict=True)]
+    heading = "ours [paper]" if any(brackets) else "ours"
+    return {(HEADINGS[score], heading): ours, (HEADINGS[score], "LC"): _spreads(lines, column(score, COMPONENT))}
 
 
-def _line(line: dict[str, Any], facts: list[str], columns: tuple[str, ...]) -> list[str]:
-    name = f"{line['label']}*" if line["reconstructed"] else line["label"]
-    cells = [f"{name} ({line['params']})" if line["params"] else name]
-    cells += [str(line[name]) for name in facts]
-    for score in columns:
-        published = line[f"{score}_paper"]
-        cells.append(_score(line, score) + ("" if math.isnan(published) else f" [{_number(published)}]"))
-    return cells + [_score(line, column(score, "largest_component")) for score in columns]
+def _spreads(lines: pd.DataFrame, name: str) -> list[str]:
+    return list(map(_spread, lines["seeds"], lines[f"{name}_mean"], lines[f"{name}_sd"]))
 
 
-def _score(line: dict[str, Any], name: str) -> str:
-    return _number(line[f"{name}_mean"], line[f"{name}_sd"])
+def _spread(seeds: float, mean: float, deviation: float) -> str:
+    if pd.isna(mean):
+        return MISSING if pd.isna(seeds) else ABSENT
+    return f"{mean:.2f}" if pd.isna(deviation) else f"{mean:.2f} ± {deviation:.2f}"
 
 
-def _number(mean: float, deviation: float = math.nan) -> str:
-    if math.isnan(mean):
-        return "-"
-    return f"{mean:.2f}" if math.isnan(deviation) else f"{mean:.2f} ± {deviation:.2f}"
+def _differing(summary: pd.DataFrame) -> list[str]:
+    return [name for name in FACTS if summary[name].nunique() > 1]
 
 
-def _markdown(caption: str, cells: list[list[str]], words: int, below: list[str]) -> str:
-    heading, *body = ("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in cells)
-    rule = "| " + " | ".join([":--"] * words + ["--:"] * (len(cells[0]) - words)) + " |"
-    return "\n".join([caption, "", heading, rule, *body, "", "\n\n".join(below), ""])
+def _cells(scores: Scores, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the text of a table: method, what differs between rows, and the scores; columns (group, heading)."""
+    rows = scores.artefact.rows
+    cells: Cells = {("", "Method"): list(map(row_name, rows))}
+    cells |= {("", FACTS[name]): list(map(str, summary[name])) for name in _differing(summary)}
+    for score in scores.artefact.form.columns:
+        cells |= score_cells(rows, summary, score)
+    return pd.DataFrame(cells)
 
 
-def _latex(caption: str, cells: list[list[str]], words: int, scores: int, below: list[str]) -> str:
-    names = [name.removesuffix(MARK) for name in cells[0]]
-    heading, *body = (
-        "    " + " & ".join(cell.translate(LATEX) for cell in line) + r" \\" for line in [names, *cells[1:]]
-    )
-    width = len(names)
-    facts = width - 2 * scores
-    groups = " & ".join(rf"\multicolumn{{{scores}}}{{c}}{{{name}}}" for name in GROUPS.values())
-    rules = rf"\cmidrule(lr){{{facts + 1}-{width - scores}}} \cmidrule(lr){{{width - scores + 1}-{width}}}"
-    return "\n".join(
-        [
-            r"% Needs \usepackage{booktabs,graphicx}.",
-            r"\begin{table}",
-            r"  \centering",
-            rf"  \caption{{{caption.translate(LATEX)}}}",
-            r"  \resizebox{\textwidth}{!}{%",
-            rf"  \begin{{tabular}}{{{'l' * words}{'r' * (width - words)}}}",
-            r"    \toprule",
-            f"    {'& ' * facts}{groups} " + r"\\",
-            f"    {rules}",
-            heading,
-            r"    \midrule",
-            *body,
-            r"    \bottomrule",
-            r"  \end{tabular}}",
-            *(rf"  \par\smallskip\raggedright\footnotesize {text.translate(LATEX)}" for text in below),
-            r"\end{table}",
-            "",
-        ]
-    )
+def _markdown(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str]) -> str:
+    names = [f"{group}, {name}".replace(", ours", "") if group else name for group, name in cells]
+    flat = cells.set_axis(names, axis=1)
+    flat["Method"] = flat["Method"].map(_escaped)
+    aligned = ["left", *["right"] * (flat.shape[1] - 1)]
+    grid = flat.to_markdown(index=False, colalign=aligned, disable_numparse=True)
+    first, *more = map(_escaped, verdict)
+    listed = "\n".join(f"- {_escaped(note)}" for note in below)
+    return "\n\n".join([_escaped(said), grid, " ".join([f"**{first}**", *more]), listed]) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    return MARKDOWN.sub(r"\\\1", text)
+
+
+def _latex(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str]) -> str:
+    names = pd.MultiIndex.from_tuples([tuple(part.translate(LATEX) for part in place) for place in cells])
+    texts = cells.map(lambda text: text.translate(LATEX)).set_axis(names, axis=1)
+    aligned = "l" + "r" * (cells.shape[1] - 1)
+    how = {"column_format": aligned, "multicolumn_format": "c", "caption": said.translate(LATEX)}
+    text = texts.to_latex(index=False, escape=False, **how)
+    notes = [rf"\par\smallskip\raggedright\footnotesize {' '.join(of).translate(LATEX)}" for of in (verdict, below)]
+    text = text.replace(r"\begin{tabular}", "\\resizebox{\\textwidth}{!}{%\n\\begin{tabular}")
+    text = text.replace(r"\end{tabular}", "\n".join([r"\end{tabular}}", *notes]))
+    return f"% Needs \\usepackage{{booktabs,graphicx}}.\n{text}"

@@ -1,126 +1,85 @@
-"""Whether the paper's order of the methods held here, and how sure that is, said in sentences."""
-
-from collections.abc import Iterator
-from typing import Any
+"""What the paired tests of a table decide, in one sentence; the numbers behind it stand in the comparison."""
 
 import pandas as pd
 
-from dmd.report.comparison import REFERENCE, ROW
-from dmd.report.statistics import LEVEL
+from dmd.planning.plan import Row
+from dmd.report.comparison import REFERENCE, pairs
+from dmd.report.naming import HEADINGS
+from dmd.report.scores import Scores
+from dmd.report.statistics import HIGHER_IS_BETTER, LEVEL
 
-SCORE = "dice"
-WORDS = {1: "better", -1: "worse"}  # of a method whose mean is above or below that of DMD
-NOTHING = (
-    "Not decided: no method here shares its data set and budget with a row of DMD, or the table does not show Dice."
-)
-READ = (
-    "Differences are in percentage points: the Hodges-Lehmann estimate over test patients, its 95 % bootstrap interval "
-    "and p of the Wilcoxon signed-rank test, Holm-corrected over this table. {seeds}"
-)
-ONE_SEED = "One seed per method: the intervals hold the choice of test patients, not what another seed would change."
-SEEDS = "Seeds are averaged first: the intervals hold the choice of test patients, not that of the seeds."
+NOTHING = "Nothing is compared here: no data set and budget has both DMD and another evaluated method."
+TESTED = f"Better, worse and significant mean p below {LEVEL} (signed-rank test over test patients, Holm-corrected)."
+SEEDS = {True: "With one seed each, another seed may change this.", False: "Seeds were averaged first."}
 
 
-def say_order(table: pd.DataFrame, comparison: pd.DataFrame) -> str:
-    """Say whether the published order of DMD and each other method held: a verdict per budget, then the numbers.
+def say_verdict(scores: Scores, comparison: pd.DataFrame) -> list[str]:
+    """Return a verdict of at most 25 words on DMD and the other rows, and what it means.
 
-    The verdict asks the paired test, which is sure or not; the order of the means, the paper's and ours without
-    post-processing, is told besides, however small the distance to DMD is.
+    It asks Dice, or where a table has none its first score, without post-processing. Whether the paper agrees is said
+    of those rows that are decided here and ordered there.
 
     Parameters
     ----------
-    table : DataFrame
-        What `dmd.report.scores.collect` returned.
+    scores : Scores
+        Of the table.
     comparison : DataFrame
-        What `dmd.report.comparison.compare_table` returned for the same table.
+        What `dmd.report.comparison.compare_rows` returned for them.
     """
-    groups = list(_groups(table, comparison))
-    if not groups:
-        return NOTHING
-    seeds = ONE_SEED if table["seeds"].max() == 1 else SEEDS
-    verdicts, numbers = ([say(*group) for group in groups] for say in (_say_verdict, _say_group))
-    return " ".join([*verdicts, *numbers, READ.format(seeds=seeds)])
+    columns, rows = scores.artefact.form.columns, scores.artefact.rows
+    score = "dice" if "dice" in columns else columns[0]
+    asked = comparison[(comparison["metric"] == score) & (comparison["post_processing"] == "none")]
+    if asked.empty:
+        return [NOTHING]
+    verdicts, orders = asked["verdict"].to_dict(), _orders(rows, score)
+    decided = {number: word for number, word in verdicts.items() if word in ("better", "worse")}
+    groups = {(rows[number].dataset, rows[number].labelled) for number in verdicts}
+    is_plain = len(groups) == 1 and all(rows[number].method != REFERENCE for number in verdicts)
+    name = HEADINGS[score].partition(" ")[0]
+    said = say_counts(list(verdicts.values()), name, "method" if is_plain else "row")
+    same = [orders[number] == word for number, word in decided.items() if number in orders]
+    seeds = SEEDS[max(len(row.runs) for row in rows) == 1]
+    return [said + say_agreement(sum(same), len(same)), f"{TESTED} {seeds}"]
 
 
-def _groups(table: pd.DataFrame, comparison: pd.DataFrame) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Yield the row of DMD and, with their tests, those that are compared with it."""
-    tests = comparison[(comparison["metric"] == SCORE) & (comparison["post_processing"] == "none")]
-    tests = tests[[*ROW, "difference", "low", "high", "p_holm", "verdict"]]
-    for (dataset, labelled), group in tests.groupby(["dataset", "labelled"], sort=False):
-        rows = table[(table["dataset"] == dataset) & (table["labelled"] == labelled)]
-        dmd = rows[rows["method"] == REFERENCE].iloc[0]
-        yield dmd.to_dict(), rows.merge(group, on=list(ROW)).to_dict("records")
+def say_counts(verdicts: list[str], score: str, noun: str) -> str:
+    """Say how many of the others DMD beats, and is beaten by; ``verdicts`` are of the others.
+
+    >>> say_counts(["worse", "worse", "better", "undecided"], "Dice", "method")
+    'DMD is better than 2 of 4 methods in Dice, worse than 1; 1 is undecided.'
+    >>> say_counts(["undecided", "undecided"], "Dice", "method")
+    'No difference in Dice between DMD and the other 2 methods is significant.'
+    """
+    number = len(verdicts)
+    others = f"the other {noun}" if number == 1 else f"the other {number} {noun}s"
+    if set(verdicts) == {"too few"}:
+        return f"DMD and {others}: too few test patients to compare {score}."
+    better, worse = verdicts.count("worse"), verdicts.count("better")
+    if not better + worse:
+        return f"No difference in {score} between DMD and {others} is significant."
+    (word, count), *more = [(word, count) for word, count in (("better", better), ("worse", worse)) if count]
+    amount = others if count == number else f"{count} of {number} {noun}s"
+    said = f"DMD is {word} than {amount} in {score}" + "".join(f", {word} than {count}" for word, count in more)
+    rest = number - better - worse
+    return said + (f"; {rest} {'is' if rest == 1 else 'are'} undecided." if rest else ".")
 
 
-def _say_verdict(dmd: dict[str, Any], others: list[dict[str, Any]]) -> str:
-    where = f"({dmd['data']}, {dmd['labelled']} labelled)"
-    others = _published(dmd, others)
-    if not others:
-        return f"Not decided {where}: the paper gives no Dice to compare with."
-    sure = [other for other in others if other["verdict"] == WORDS.get(_above(other, dmd, "mean"))]
-    held = [other for other in sure if _holds(other, dmd)]
-    failed = [other for other in sure if other not in held]
-    open_ = [other for other in others if other not in sure]
-    said = {"as in the paper for": held, "against the paper for": failed, f"p is not below {LEVEL} for": open_}
-    if len(held) == len(others):
-        word = "Held"
-    elif len(failed) == len(others):
-        word = "Did not hold"
-    else:
-        word = "Partly decided" if sure else "Not decided"
-    return f"{word} {where}: {'; '.join(f'{words} {_names(of)}' for words, of in said.items() if of)}."
+def say_agreement(same: int, known: int) -> str:
+    """Say whether the paper has the same order, of ``known`` decided rows; nothing where it orders none.
+
+    >>> say_agreement(2, 2), say_agreement(1, 3), say_agreement(0, 1), say_agreement(0, 0)
+    (' The paper agrees.', ' The paper agrees on 1, differs on 2.', ' The paper differs.', '')
+    """
+    if same in (0, known):
+        return (" The paper agrees." if same else " The paper differs.") if known else ""
+    return f" The paper agrees on {same}, differs on {known - same}."
 
 
-def _say_group(dmd: dict[str, Any], others: list[dict[str, Any]]) -> str:
-    where = f"{dmd['data']}, {dmd['labelled']} labelled, {dmd['cases']} test cases, {_count(dmd['seeds'], 'seed')}"
-    differences = ", ".join(f"{_name(other)} {_difference(other)}" for other in others)
-    return f"{where}: {_say_means(dmd, _published(dmd, others))}method minus {_name(dmd)}: {differences}."
-
-
-def _say_means(dmd: dict[str, Any], others: list[dict[str, Any]]) -> str:
-    if not others:
-        return ""
-    held = [other for other in others if _holds(other, dmd)]
-    named = f" ({_names(held)})" if held else ""
-    orders = (_order([dmd, *others], column) for column in ("paper", "mean"))
-    return (
-        f"{len(held)} of {len(others)} methods{named} stand to {_name(dmd)} by mean Dice as in the paper; order there: "
-        "{}, here: {}; ".format(*orders)
-    )
-
-
-def _published(dmd: dict[str, Any], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [other for other in others if pd.notna(other[f"{SCORE}_paper"] + dmd[f"{SCORE}_paper"])]
-
-
-def _holds(other: dict[str, Any], dmd: dict[str, Any]) -> bool:
-    return _above(other, dmd, "mean") == _above(other, dmd, "paper")
-
-
-def _names(rows: list[dict[str, Any]]) -> str:
-    return ", ".join(map(_name, rows))
-
-
-def _above(other: dict[str, Any], dmd: dict[str, Any], column: str) -> int:
-    """Return 1 where the method is above DMD, -1 below, 0 beside."""
-    here, there = other[f"{SCORE}_{column}"], dmd[f"{SCORE}_{column}"]
-    return (here > there) - (here < there)
-
-
-def _order(rows: list[dict[str, Any]], column: str) -> str:
-    return " > ".join(map(_name, sorted(rows, key=lambda row: -row[f"{SCORE}_{column}"])))
-
-
-def _difference(other: dict[str, Any]) -> str:
-    if other["verdict"] == "too few":
-        return f"{other['difference']:+.2f} (too few patients for a test)"
-    p = "p < 0.001" if other["p_holm"] < 0.001 else f"p = {other['p_holm']:.3f}"
-    return f"{other['difference']:+.2f} [{other['low']:+.2f}, {other['high']:+.2f}] ({p})"
-
-
-def _name(row: dict[str, Any]) -> str:
-    return f"{row['label']} ({row['params']})" if row["params"] else row["label"]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _orders(rows: tuple[Row, ...], score: str) -> dict[int, str]:
+    """Return whether the paper has a row better or worse than DMD; not where it has no numbers or equal ones."""
+    found = {}
+    for number, reference in pairs(rows):
+        ours, theirs = (rows[place].paper.get(score) for place in (number, reference))
+        if ours is not None and theirs is not None and ours != theirs:
+            found[number] = "better" if (ours > theirs) == (score in HIGHER_IS_BETTER) else "worse"
+    return found

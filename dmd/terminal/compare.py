@@ -1,5 +1,6 @@
 """What `dmd compare` prints: two runs beside each other on the same test patients."""
 
+import itertools
 import math
 import textwrap
 from dataclasses import asdict
@@ -34,27 +35,31 @@ def compare_pair(first: RunFolder, second: RunFolder) -> list[dict[str, Any]]:
     InputError
         The runs were tested on other data or cases, or one is not evaluated.
     """
-    from dmd.report.scores import read_scores, require_same_cases, summarise
-    from dmd.report.statistics import compare, per_patient, verdict
+    import pandas as pd
+
+    from dmd.report.scores import read_run, require_same_cases
+    from dmd.report.statistics import average, compare, per_patient, verdict
     from dmd.testing.evaluation import POST_PROCESSING, SCORES
 
     _require_same_data(first, second)
-    require_same_cases(second, summarise(second), first, summarise(first))
+    tested = [read_run(run) for run in (first, second)]
+    require_same_cases(second.id, tested[1], first.id, tested[0])
+    both = pd.concat([of.lines.assign(place=place) for place, of in enumerate(tested)])
+    means, patients = average(both, ["post_processing", "place"]), per_patient(both, ["post_processing", "place"])
     lines = []
-    for name in POST_PROCESSING:
-        means = [summarise(run, name).scores for run in (first, second)]
-        ours, theirs = (per_patient([read_scores(run, name)], SCORES) for run in (first, second))
-        for score in SCORES:
-            if ours[score].notna().any() or theirs[score].notna().any():
-                found = compare(ours[score], theirs[score])
-                line = {"post_processing": name, "metric": score, "first": means[0][score], "second": means[1][score]}
-                lines.append(line | asdict(found) | {"verdict": verdict(score, found.difference, found.p)})
+    for name, score in itertools.product(POST_PROCESSING, SCORES):
+        ours, theirs = (patients.loc[(name, place), score] for place in (0, 1))
+        if ours.notna().any() or theirs.notna().any():
+            found = compare(ours, theirs)
+            line = {"post_processing": name, "metric": score}
+            line |= {"first": means.at[(name, 0), score], "second": means.at[(name, 1), score]}
+            lines.append(line | asdict(found) | {"verdict": verdict(score, found.difference, found.p)})
     return lines
 
 
 def say_pair(first: RunFolder, second: RunFolder) -> str:
     """Return the comparison of two runs as text, with the settings in which they differ."""
-    from dmd.report.tables import GROUPS, HEADINGS
+    from dmd.report.naming import GROUPS, HEADINGS
 
     compared = compare_pair(first, second)
     said = [f"first   {first.id}", f"second  {second.id}", "", "They differ in", *_differing(first, second)]

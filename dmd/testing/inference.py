@@ -108,7 +108,7 @@ def sliding_window(
             f"found patch {list(patch)} and stride {list(stride)}"
         )
     predictor.eval()
-    volume, inside = _padded(image.to(device, torch.float32), patch)
+    volume, inside = padded(image.to(device, torch.float32), patch)
     starts = itertools.product(*map(window_starts, volume.shape, patch, stride))
     windows = [tuple(slice(a, a + length) for a, length in zip(start, patch, strict=True)) for start in starts]
     total, visits = None, torch.zeros_like(volume)
@@ -120,60 +120,6 @@ def sliding_window(
             total[:, *window] += seen
             visits[window] += 1
     return total.div_(visits)[:, *inside]
-
-
-@torch.no_grad()
-def tiled(
-    network: Callable[[Tensor], Tensor | tuple[Tensor, ...]],
-    image: np.ndarray,
-    patch: Sequence[int],
-    device: torch.device,
-    precision: str = "fp32",
-) -> tuple[Tensor, ...]:
-    """Return the outputs of a 3-D network over a case, each voxel from the window in which it is most central.
-
-    Nothing is averaged, as it is in `sliding_window`, and the network sees patches of the size it was trained on:
-    its deepest levels are so small that the zeros around a window decide much of what it says. Windows overlap by half;
-    an axis smaller than the patch is padded and cropped back.
-
-    Parameters
-    ----------
-    network
-        Maps windows ``(B, 1, *patch)`` to one or several outputs ``(B, K, *patch)`` on ``device``.
-    image
-        ``(X, Y, Z)``.
-    patch, device, precision
-        As in `sliding_window`.
-
-    Returns
-    -------
-    tuple of Tensor
-        ``(K, X, Y, Z)`` float32 per output; they can be differentiated.
-    """
-    volume, inside = _padded(torch.tensor(image, dtype=torch.float32, device=device), patch)
-    axes = [_tiles(size, length) for size, length in zip(volume.shape, patch, strict=True)]
-    tiles = [tuple(zip(*tile, strict=True)) for tile in itertools.product(*axes)]
-    totals: list[Tensor] = []
-    for first in range(0, len(tiles), BATCH):
-        batch = tiles[first : first + BATCH]
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            found = network(torch.stack([volume[window] for window, _, _ in batch])[:, None])
-        outputs = found if isinstance(found, tuple) else (found,)
-        totals = totals or [volume.new_empty((output.shape[1], *volume.shape)) for output in outputs]
-        for total, output in zip(totals, outputs, strict=True):
-            for (_, core, within), seen in zip(batch, output.float(), strict=True):
-                total[:, *core] = seen[:, *within]
-    return tuple(total[:, *inside] for total in totals)
-
-
-def _tiles(size: int, patch: int) -> list[tuple[slice, slice, slice]]:
-    """Return the windows along one axis: where each lies, which part of the axis is taken from it, and where in it."""
-    starts = window_starts(size, patch, -(-patch // 2))
-    cuts = [0, *((a + b + patch) // 2 for a, b in itertools.pairwise(starts)), size]
-    return [
-        (slice(start, start + patch), slice(low, high), slice(low - start, high - start))
-        for start, (low, high) in zip(starts, itertools.pairwise(cuts), strict=True)
-    ]
 
 
 @torch.inference_mode()
@@ -246,7 +192,7 @@ def _predict(predictor: nn.Module, images: Tensor, precision: str) -> Tensor:
         return predictor(images[:, None]).float()
 
 
-def _padded(image: Tensor, patch: Sequence[int]) -> tuple[Tensor, tuple[slice, ...]]:
+def padded(image: Tensor, patch: Sequence[int]) -> tuple[Tensor, tuple[slice, ...]]:
     """Return the image, at least as large as the patch, and where in it the given one lies."""
     shape = [max(size, length) for size, length in zip(image.shape, patch, strict=True)]
     before = [(large - size) // 2 for large, size in zip(shape, image.shape, strict=True)]

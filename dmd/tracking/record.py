@@ -10,9 +10,10 @@ from typing import Any
 
 from dmd.errors import InputError
 from dmd.planning.identity import Spec, canonical
-from dmd.report.scores import summarise
+from dmd.report.scores import read_run
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import read_steps
+from dmd.testing.evaluation import SCORES
 
 Point = tuple[str, int]  # name and step
 ONCE = 0  # step of what has one value per run, which MLflow then draws as bars
@@ -167,11 +168,13 @@ def _curves(run: RunFolder) -> dict[Point, tuple[float, int]]:
 
 
 def _scores(run: RunFolder, curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
-    summary = summarise(run)
+    lines = read_run(run).lines
+    lines = lines[lines["post_processing"] == "none"]
+    classes = lines.groupby("class")[list(SCORES)].mean()
+    scores = classes.mean(skipna=False).to_dict() | {"empty_predictions": float(lines["empty_prediction"].sum())}
+    if len(classes) > 1:
+        scores |= {f"{name}/class{number}": value for (number, name), value in classes.stack().items()}
     end = _end(curves)
-    scores = summary.scores | {"empty_predictions": float(summary.empty_predictions)}
-    if len({number for number, _ in summary.classes}) > 1:
-        scores |= {f"{name}/class{number}": value for (number, name), value in summary.classes.items()}
     return {(name, ONCE): (value, end) for name, value in scores.items() if math.isfinite(value)}
 
 

@@ -1,6 +1,5 @@
 """A results folder in the middle of things: some runs are evaluated, one trains, the others are missing."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -10,12 +9,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dmd.data.store import Case, write_store
-from dmd.planning import describe, plan
+from dmd.planning import plan
+from dmd.planning.identity import store_name
 from dmd.report.style import SETTINGS, publish
 from dmd.report.tables import write_table as write_scores
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, write_table
-from dmd.testing.evaluation import COLUMNS
+
+from .made import describe, line, write_cases
 
 SHAPE = (12, 10, 4)
 DICE = {"supervised": (0.5, 0.6, 0.7), "cps": (0.2, 0.8, 0.8), "mcnet": (0.9, 0.9, 0.6)}  # of the cases a, b, c
@@ -32,15 +33,7 @@ def make(folder: Path, planned: plan.Plan) -> None:
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(5, 3), layout="constrained")
         figure.subplots().plot([0, 1], [1, 0])
-    publish(figure, "Scale 'smoke'. Pseudo labels.", ["la-8-cps-00000000"], folder / "smoke" / "fig2.png")
-
-
-def describe(results: Path, planned: plan.Plan, name: str) -> Path:
-    """Write the description of an artefact where the workflow does."""
-    path = results / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(describe.describe_artefact(planned.artefacts[name])))
-    return path
+    publish(figure, "Scale 'smoke'. Pseudo labels.", ["la-8-cps-0000000000"], folder / "smoke" / "fig2.png")
 
 
 def evaluated_table(results: Path, planned: plan.Plan) -> Path:
@@ -49,7 +42,7 @@ def evaluated_table(results: Path, planned: plan.Plan) -> Path:
         run = _train(results, planned, row.runs[0])
         _evaluate(run, tuple(0.5 + 0.01 * place * (case + 1) for case in range(8)))
     path = results / "smoke" / "table3.csv"
-    write_scores(describe(results, planned, "smoke/table3"), results / "runs", path)
+    write_scores(describe(results, planned.artefacts["smoke/table3"]), results / "runs", path)
     return path
 
 
@@ -65,23 +58,15 @@ def _train(results: Path, planned: plan.Plan, name: str) -> RunFolder:
         for step in range(1, 61):
             history.append(step, {"loss": 3 / step, "supervised": 2 / step, "x": 1 / step, "learning_rate": 0.01})
     write_table(run.history, run.history_table)
-    facts = {"device": "cpu", "wall_seconds": 90.0, "seconds_per_step": 1.5, "peak_memory_mb": 700, "attempts": 1}
+    facts = {"device": "cpu", "wall_seconds": 90.0, "seconds_per_step": 1.5, "peak_memory_mb": 700, "attempts": [{}]}
     run.facts.write_text(json.dumps(facts | {"commit": "0123abcd"}))
     run.weights.touch()
     return run
 
 
 def _evaluate(run: RunFolder, dice: tuple[float, ...]) -> None:
-    with run.cases.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        for case, value in zip("abcdefgh", dice, strict=False):
-            scores = {"dice": value, "jaccard": value / (2 - value), "hd95_voxel": 4.5, "asd_voxel": 1.25}
-            counts = {"predicted_voxels": 9, "reference_voxels": 9, "empty_prediction": 0, "diagonal_voxel": 16}
-            for processing in ("none", "largest_component"):
-                writer.writerow(
-                    {"case": case, "patient": case, "class": 1, "post_processing": processing} | scores | counts
-                )
+    scored = [(case, value, value / (2 - value)) for case, value in zip("abcdefgh", dice, strict=False)]
+    write_cases(run.cases, [line(case, 1, value, jaccard, 4.5, 1.25) for case, value, jaccard in scored])
     with h5py.File(run.predictions, "w") as file:
         for place, case in enumerate("abc"):
             labels = np.zeros(SHAPE, np.uint8)
@@ -95,5 +80,5 @@ def _store(results: Path, identity: dict) -> None:
     image = np.arange(label.size, dtype=np.float32).reshape(SHAPE)
     cases = [Case(name, name, image, label, (1.0, 1.0, 1.0)) for name in "abc"]
     (results / "data").mkdir(parents=True)
-    path = results / "data" / f"{identity.store_name(identity)}.h5"
+    path = results / "data" / f"{store_name(identity)}.h5"
     write_store(path, identity, ["background", "object"], {"test": list("abc")}, cases)

@@ -1,30 +1,15 @@
-import csv
 import dataclasses
 
 import pytest
+from scipy import stats
 
 from dmd.errors import InputError
-from dmd.planning import describe, plan
-from dmd.report.comparison import COLUMNS, compare_table
+from dmd.planning import plan
+from dmd.report.comparison import COLUMNS, compare_rows
+from dmd.report.scores import read, reader
 from dmd.report.tables import write_table
 
-from .test_tables import add_run, line, row
-
-PATIENTS = "abcdefgh"
-BASE = [0.80, 0.82, 0.84, 0.86, 0.81, 0.83, 0.85, 0.87]
-
-
-def shifted(*shifts: float, hd95: float = 8.0) -> list[dict]:
-    """Test scores of eight patients: the base plus a shift each, in percentage points."""
-    shifts = shifts * len(PATIENTS) if len(shifts) == 1 else shifts
-    return [
-        line(name, 1, base + shift / 100, 0.7, hd95, 1.0)
-        for name, base, shift in zip(PATIENTS, BASE, shifts, strict=True)
-    ]
-
-
-def table(*rows: plan.Row, columns=("dice", "hd95_voxel"), empty=None) -> plan.Artefact:
-    return plan.Artefact("table3", "paper", "table", "Left atrium.", columns, rows, empty=empty)
+from .made import NOTHING, add_run, describe, read_csv, row, shifted, table
 
 
 @pytest.fixture
@@ -32,10 +17,16 @@ def dmd(tmp_path) -> plan.Row:
     return row("DMD", 8, [add_run(tmp_path, shifted(0), seed=seed) for seed in (1, 2)], {"dice": 89.7})
 
 
-def test_seeds_are_averaged_before_patients_are_compared(tmp_path, dmd):
+@pytest.fixture
+def compared(tmp_path):
+    """Return a function that compares rows with DMD."""
+    return lambda *rows, **form: compare_rows(read(table(*rows, **form), reader(tmp_path)))
+
+
+def test_seeds_are_averaged_before_patients_are_compared(tmp_path, dmd, compared):
     # Seeds at +0 .. +7 and +4 points: mean +2, 2.5, .. 5.5; Walsh averages are symmetric around 3.75.
     seeds = [add_run(tmp_path, shifted(*range(8)), seed=3), add_run(tmp_path, shifted(4, hd95=10), seed=4)]
-    found = compare_table(table(row("CPS", 8, seeds, {}), dmd), tmp_path)
+    found = compared(row("CPS", 8, seeds, {}), dmd)
     assert tuple(found.columns) == COLUMNS
     assert found[["post_processing", "metric"]].to_numpy().tolist() == [
         ["none", "dice"],
@@ -52,9 +43,9 @@ def test_seeds_are_averaged_before_patients_are_compared(tmp_path, dmd):
     assert (hd95["difference"], hd95["low"], hd95["high"], hd95["verdict"]) == (1, 1, 1, "worse")
 
 
-def test_holm_is_over_the_methods_of_one_metric_and_post_processing(tmp_path, dmd):
+def test_holm_is_over_the_methods_of_one_metric_and_post_processing(tmp_path, dmd, compared):
     rows = [row(name, 8, [add_run(tmp_path, shifted(shift), seed=shift)], {}) for name, shift in (("A", -3), ("B", 5))]
-    found = compare_table(table(*rows, dmd), tmp_path)
+    found = compared(*rows, dmd)
     dice = found[(found["metric"] == "dice") & (found["post_processing"] == "none")]
     assert dice["p"].tolist() == [2 / 2**8] * 2
     assert dice["p_holm"].tolist() == [4 / 2**8] * 2
@@ -63,47 +54,66 @@ def test_holm_is_over_the_methods_of_one_metric_and_post_processing(tmp_path, dm
     assert set(found.loc[found["metric"] == "hd95_voxel", "verdict"]) == {"undecided"}
 
 
-def test_only_the_same_data_set_and_budget_is_compared(tmp_path, dmd):
+def test_rows_that_stand_in_a_table_twice_change_no_p(tmp_path, dmd, compared):
+    """Two blocks that overlap, [A, B, DMD] and [B, DMD]: two comparisons, not four, and none of DMD with itself."""
+    a = row("A", 8, [add_run(tmp_path, shifted(-3, -2, -1, 1, -4, -5, -6, -7), seed=3)], {})
+    b = row("B", 8, [add_run(tmp_path, shifted(*range(1, 9)), seed=4)], {})
+    found = compared(a, b, dmd, dataclasses.replace(b, label="B again"), dmd, columns=["dice"])
+    plain = found[found["post_processing"] == "none"]
+    assert plain["label"].tolist() == ["A", "B"]
+    # A: the one gain has rank 1 or 1.5 of |d| = 1, 1: 1.5 against; B: all eight on one side, 2 / 2^8 = 0.0078125.
+    # Holm over two: the smaller p times 2, the larger as it is.
+    p = stats.wilcoxon([-3, -2, -1, 1, -4, -5, -6, -7]).pvalue
+    assert plain["p"].tolist() == pytest.approx([p, 0.0078125])
+    assert plain["p_holm"].tolist() == pytest.approx([max(p, 0.015625), 0.015625])
+
+
+def test_only_the_same_data_set_and_budget_is_compared(tmp_path, dmd, compared):
     other = row("A", 16, [add_run(tmp_path, shifted(1), labelled=16)], {})
-    assert compare_table(table(other, dmd), tmp_path).empty
-    assert tuple(compare_table(table(other, dmd), tmp_path).columns) == COLUMNS
+    found = compared(other, dmd)
+    assert found.empty
+    assert tuple(found.columns) == COLUMNS
 
 
-def test_another_setting_of_dmd_is_compared_with_the_first(tmp_path, dmd):
+def test_another_setting_of_dmd_is_compared_with_the_first(tmp_path, dmd, compared):
     warmer = dataclasses.replace(dmd, params={"temperature": 3}, runs=(add_run(tmp_path, shifted(-1), seed=5).id,))
-    found = compare_table(table(dmd, warmer), tmp_path)
+    found = compared(dmd, warmer)
     assert set(found["params"]) == {"temperature=3"}
     assert found["difference"].iloc[0] == pytest.approx(-1)
 
 
-def test_patients_without_a_distance_are_left_out_or_count_as_the_table_says(tmp_path, dmd):
+def test_rows_that_are_not_evaluated_yet_are_left_out(tmp_path, dmd, compared):
+    late = dataclasses.replace(dmd, method="late", runs=())
+    row_a = row("A", 8, [add_run(tmp_path, shifted(1), seed=3)], {})
+    assert set(compared(dataclasses.replace(dmd, runs=()), late, row_a, dmd).index) == {2}
+
+
+def test_patients_without_a_distance_are_left_out_or_count_as_the_table_says(tmp_path, dmd, compared):
     lines = shifted(0)
-    nothing = {"dice": 0, "hd95_voxel": "", "asd_voxel": "", "empty_prediction": 1, "diagonal_voxel": 50}
-    lines[0] |= nothing
+    lines[0] |= NOTHING
     rows = row("A", 8, [add_run(tmp_path, lines, seed=3)], {}), dmd
-    found = {
-        empty: compare_table(table(*rows, columns=("hd95_voxel",), empty=empty), tmp_path).iloc[0]
-        for empty in (None, "penalised")
-    }
-    assert (found[None]["patients"], found[None]["left_out"], found[None]["p"]) == (7, 1, 1)
-    assert (found["penalised"]["patients"], found["penalised"]["left_out"]) == (8, 0)
-    assert found["penalised"]["high"] > 0
+    left, penalised = (
+        compared(*rows, columns=["hd95_voxel"], empty=empty).iloc[0] for empty in ("no_distance", "penalised")
+    )
+    assert (left["patients"], left["left_out"], left["p"]) == (7, 1, 1)
+    assert (penalised["patients"], penalised["left_out"]) == (8, 0)
+    assert penalised["high"] > 0
 
 
-def test_other_patients_are_refused(tmp_path, dmd):
-    rows = row("A", 8, [add_run(tmp_path, shifted(0)[:7], seed=3)], {}), dmd
+def test_other_patients_of_the_same_cases_are_refused(tmp_path, dmd, compared):
+    lines = shifted(0)
+    lines[0]["patient"] = "z"
     with pytest.raises(InputError, match="same patients"):
-        compare_table(table(*rows), tmp_path)
+        compared(row("A", 8, [add_run(tmp_path, lines, seed=3)], {}), dmd)
 
 
 def test_the_file_beside_the_table_holds_every_comparison(tmp_path, dmd):
     rows = row("A", 8, [add_run(tmp_path, shifted(2), seed=3)], {"dice": 80.0}), dmd
-    (tmp_path / "t.json").write_text(json.dumps(describe.describe_artefact(table(*rows))))
-    write_table(tmp_path / "t.json", tmp_path, tmp_path / "t.csv")
-    with (tmp_path / "t.comparison.csv").open(newline="") as file:
-        lines = list(csv.DictReader(file))
+    write_table(describe(tmp_path, table(*rows)), tmp_path, tmp_path / "t.csv")
+    lines = read_csv(tmp_path / "t.comparison.csv")
     assert len(lines) == 4
     assert (lines[0]["difference"], lines[0]["low"], lines[0]["high"]) == ("2.0", "2.0", "2.0")
     assert (lines[0]["verdict"], lines[0]["p_holm"]) == ("better", "0.0078125")
-    assert "Did not hold (la, 8 labelled): against the paper for A." in (tmp_path / "t.md").read_text()
-    assert "DMD $>$ A, here: A $>$ DMD" in (tmp_path / "t.tex").read_text()
+    said = "DMD is worse than the other method in Dice. The paper differs."
+    assert f"**{said}** Better, worse" in (tmp_path / "t.md").read_text()
+    assert f"footnotesize {said} " in (tmp_path / "t.tex").read_text()

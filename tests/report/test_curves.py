@@ -1,50 +1,49 @@
-import csv
 import dataclasses
+from typing import Any
 
 import pytest
 
 from dmd.errors import InputError
-from dmd.planning import describe, plan
+from dmd.planning import plan
+from dmd.planning.artefacts import Curve
 from dmd.report.curves import draw, write_curve
-from dmd.report.scores import collect
+from dmd.report.scores import read, reader
 from dmd.report.style import GREY
 
-from .test_tables import SPEC, add_run, line
+from .made import add_run, describe, line, read_csv, table
 
 GRID = [1.0, 1.2, 3.0]
+FORM: dict[str, Any] = {"kind": "curve", "caption": "Temperature.", "columns": ["dice", "asd_voxel"]}
 
 
 @pytest.fixture
-def artefact(tmp_path) -> plan.Artefact:
+def artefact(tmp_path) -> plan.Artefact[Curve]:
     """Two lines of three temperatures with two seeds each, worse as T grows, the paper's Dice beside one line."""
     rows = []
     for divergence, weight in (("dice", 4), ("kl", 1)):
         for place, temperature in enumerate(GRID):
             params = {"divergence": divergence, "weight": weight, "temperature": temperature}
-            method = SPEC["method"] | {"params": params}
-            runs = [
-                add_run(
-                    tmp_path / "runs", [line("a", 1, 0.9 - 0.1 * place + shift, 0.8, 5, 1)], method=method, seed=seed
-                )
-                for seed, shift in ((1, 0.01), (2, -0.01))
-            ]
+            method = {"implementation": "dmd", "params": params}
+            lines = {
+                seed: [line("a", 1, 0.9 - 0.1 * place + shift, 0.8, 5, 1)] for seed, shift in ((1, 0.01), (2, -0.01))
+            }
+            runs = [add_run(tmp_path / "runs", of, method=method, seed=seed) for seed, of in lines.items()]
             paper = {"dice": 88.9} if divergence == "dice" else {}
             ids = tuple(run.id for run in runs)
             rows.append(plan.Row("dmd", "DMD", False, "la", 8, 72, params, ids, paper))
-    return plan.Artefact(
-        "fig4", "paper", "curve", "Temperature.", ("dice", "asd_voxel"), tuple(rows), x="temperature", line="divergence"
-    )
+    form = Curve.model_validate(FORM | {"x": "temperature", "line": "divergence"})
+    return plan.Artefact("fig4", "paper", form, tuple(rows))
 
 
-def written(artefact: plan.Artefact, tmp_path) -> None:
-    (tmp_path / "fig4.json").write_text(json.dumps(describe.describe_artefact(artefact)))
-    write_curve(tmp_path / "fig4.json", tmp_path / "runs", tmp_path / "fig4.png")
+def written(artefact: plan.Artefact[Any], tmp_path) -> str:
+    """Draw a curve and return its caption."""
+    write_curve(describe(tmp_path, artefact), tmp_path / "runs", tmp_path / "fig4.png")
+    return (tmp_path / "fig4.caption.txt").read_text()
 
 
 def test_every_plotted_value_stands_in_the_csv(artefact, tmp_path):
     written(artefact, tmp_path)
-    with (tmp_path / "fig4.csv").open(newline="") as file:
-        lines = list(csv.DictReader(file))
+    lines = read_csv(tmp_path / "fig4.csv")
     assert [(entry["divergence"], entry["temperature"]) for entry in lines] == [
         (name, str(value)) for name in ("dice", "kl") for value in GRID
     ]
@@ -55,19 +54,47 @@ def test_every_plotted_value_stands_in_the_csv(artefact, tmp_path):
     assert (tmp_path / "fig4.svg").exists()
 
 
-def test_the_picture_says_scale_and_runs(artefact, tmp_path):
-    written(artefact, tmp_path)
-    text = (tmp_path / "fig4.png").read_bytes()
-    assert b"Scale 'paper'. Temperature." in text
-    assert artefact.rows[0].runs[0].rsplit("-", 1)[1].encode() in text
-    written(dataclasses.replace(artefact, scale="half"), tmp_path)
-    assert b"Not the paper's setting: scale 'half'" in (tmp_path / "fig4.png").read_bytes()
+def test_the_caption_says_scale_seeds_and_runs(artefact, tmp_path):
+    assert written(artefact, tmp_path) == (
+        "Scale 'paper'. Temperature. Mean over test scans and seeds, no post-processing. "
+        "Spread: the standard deviation over seeds. Weights tested: la: the last iteration. "
+        "A voxel is one of the data trained on. Grey: read off the paper's plot. "
+        f"Runs: {', '.join(artefact.runs)}.\n"
+    )
+    half = written(dataclasses.replace(artefact, scale="half"), tmp_path)
+    assert half.startswith("Not the paper's setting: scale 'half'")
+    assert "paper's numbers are for orientation" in half
+
+
+def test_without_numbers_of_the_paper_there_is_no_grey_and_none_is_mentioned(artefact, tmp_path):
+    rows = tuple(dataclasses.replace(row, paper={}) for row in artefact.rows)
+    own = dataclasses.replace(artefact, rows=rows, scale="smoke")
+    said = written(own, tmp_path)
+    assert "Grey" not in said
+    assert said.count("paper") == 1
+    frame = framed(own, tmp_path)
+    assert GREY not in {line.get_color() for line in draw(own, frame).axes[0].lines}
+
+
+def test_names_from_outside_are_drawn_as_text(artefact, tmp_path):
+    rows = tuple(
+        dataclasses.replace(row, params={"x": row.params["temperature"]}, label="DMD$_{a $x$") for row in artefact.rows
+    )
+    form = Curve.model_validate(FORM | {"x": "x", "caption": "A {curve} of $\\frac$."})
+    own = dataclasses.replace(artefact, form=form, rows=rows[:3])
+    assert "A {curve} of $\\frac$." in written(own, tmp_path)
+    assert "DMD$_{a $x$" in (tmp_path / "fig4.svg").read_text()  # in a comment beside its letters
+
+
+def framed(artefact, tmp_path):
+    frame = read(artefact, reader(tmp_path / "runs")).summary()
+    for name in ("divergence", "temperature"):
+        frame[name] = [row.params[name] for row in artefact.rows]
+    return frame
 
 
 def test_the_axis_is_to_scale_and_the_papers_line_lies_behind(artefact, tmp_path):
-    frame = collect(artefact, tmp_path / "runs")
-    for name in ("divergence", "temperature"):
-        frame[name] = [row.params[name] for row in artefact.rows]
+    frame = framed(artefact, tmp_path)
     figure = draw(artefact, frame)
     left, right = figure.axes
     assert left.get_xscale() == "linear"
@@ -86,9 +113,8 @@ def test_the_axis_is_to_scale_and_the_papers_line_lies_behind(artefact, tmp_path
 def test_another_description_or_ending_is_refused(artefact, tmp_path):
     with pytest.raises(InputError, match=r"ends in \.png"):
         write_curve(tmp_path / "fig4.json", tmp_path, tmp_path / "fig4.pdf")
-    table = dataclasses.replace(artefact, kind="table")
-    with pytest.raises(InputError, match=r"description of a curve .*it is that of a table"):
-        written(table, tmp_path)
+    with pytest.raises(InputError, match=r"description of a curve at .*found that of a table"):
+        written(table(*artefact.rows), tmp_path)
     with pytest.raises(InputError, match="found no file"):
         write_curve(tmp_path / "none.json", tmp_path, tmp_path / "fig4.png")
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import tiny_training
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 from dmd import cli
@@ -22,28 +22,27 @@ from dmd.data.store import Case, load_store, write_store
 from dmd.errors import InputError
 from dmd.methods import base
 from dmd.networks.build import Build
-from dmd.planning.declarations import dimensions, methods
+from dmd.planning.declarations import declaration, methods
 from dmd.planning.identity import store_name
-from dmd.report.page.cases import case_scores
-from dmd.report.page.comparison import comparison
-from dmd.report.page.figures import cut, figure
-from dmd.report.page.naming import point_name, title
+from dmd.report.comparison import compare_rows
+from dmd.report.naming import title
+from dmd.report.page.image import from_files
 from dmd.report.page.overlays import COLOURS, GAP, OPACITY, overlay, worst_cases, worst_plane
 from dmd.report.page.readings import readings
 from dmd.report.page.runs import cost_table, list_runs
-from dmd.report.page.scores import difference, score_table
-from dmd.report.page.table import Cell, Column, Table, number
-from dmd.report.page.training import training_curve
-from dmd.report.page.write import write_page
-from dmd.report.style import publish
-from dmd.report.terms import looks
+from dmd.report.page.scores import comparison_tables, difference, score_table
+from dmd.report.page.table import Grid, look, number
+from dmd.report.page.write import evaluated, write_page
+from dmd.report.picture import read_history, training_curve
+from dmd.report.scores import Scores, read, reader
+from dmd.report.tables import ABSENT
+from dmd.report.verdict import NOTHING
 from dmd.runs.folder import RunFolder
 from dmd.terminal import steps
-from dmd.testing.evaluation import POST_PROCESSING
 
-from .halfway import DICE, describe, evaluated_table
+from .halfway import evaluated_table
+from .made import describe, line, write_cases
 from .test_style import lightness
-from .test_tables import line, write_cases
 
 
 @pytest.fixture
@@ -51,73 +50,116 @@ def table3(planned):
     return planned.artefacts["smoke/table3"]
 
 
-def texts(table: Table, row: int) -> list[str]:
-    return [cell.text for cell in table.rows[row]]
+@pytest.fixture
+def published(table3):
+    """Table 3 with two numbers of the paper, as where the data are the paper's."""
+    numbers = ({"dice": 79.99}, {}, {"hd95_voxel": 9.36}, {}, {"dice": 89.7})
+    return replace(
+        table3, rows=tuple(replace(row, paper=paper) for row, paper in zip(table3.rows, numbers, strict=True))
+    )
 
 
-def test_scores_stand_beside_the_papers_with_signed_differences(results, table3):
-    table = score_table(table3, results / "runs")
-    assert [(group, len(columns)) for group, columns in table.groups][2:6] == [
-        ("Dice (%)", 3),
-        ("Jaccard (%)", 3),
-        ("HD95 (voxel)", 3),
-        ("ASD (voxel)", 3),
+def scored(artefact, results) -> Scores:
+    """Read the evaluated rows of an artefact."""
+    return read(evaluated(artefact, results), reader(results / "runs"))
+
+
+def grid_of(artefact, results) -> Grid:
+    scores = scored(artefact, results)
+    return score_table(artefact, scores, scores.summary())
+
+
+def test_scores_stand_beside_the_papers_with_signed_differences(results, published):
+    grid = grid_of(published, results)
+    assert [(group, names) for group, names in grid.groups if group] == [
+        ("Dice (%)", ["ours [paper]", "LC", "diff."]),
+        ("Jaccard (%)", ["ours", "LC"]),
+        ("HD95 (voxel)", ["ours [paper]", "LC", "diff."]),
+        ("ASD (voxel)", ["ours", "LC"]),
     ]
+    first, third = grid.frame.iloc[0], grid.frame.iloc[2]
     # Mean Dice of 50, 60 and 70 %; the paper's V-Net has 79.99.
-    assert texts(table, 0)[:5] == ["V-Net", "8 + 0", "60.00", "79.99", "−19.99 ▼"]  # noqa: RUF001
+    assert first["Dice (%)"].tolist() == ["60.00 [79.99]", "60.00", "−19.99 ▼"]  # noqa: RUF001
     # HD95 4.5 against the paper's 9.36 of MC-Net: lower is better.
-    assert texts(table, 2)[8:11] == ["4.50", "9.36", "−4.86 ▲"]  # noqa: RUF001
-    assert [table.rows[row][10].look for row in (0, 2)] == ["better", "better"]
-    assert table.rows[0][-1].links == ((table3.rows[0].runs[0][-8:], table3.rows[0].runs[0]),)
+    assert third["HD95 (voxel)"].tolist() == ["4.50 [9.36]", "4.50", "−4.86 ▲"]  # noqa: RUF001
+    assert first["", "Runs"] == published.rows[0].runs[0]
+    assert "▲ better" in grid.note
 
 
-def test_rows_without_an_evaluated_run_are_missing_and_counted(results, table3):
-    table = score_table(table3, results / "runs")
-    assert texts(table, 4)[2:5] == ["missing", "89.70", "–"]  # noqa: RUF001
-    assert texts(table, 4)[-3:-1] == ["0 of 1", "missing"]
-    assert score_table(table3, results / "nowhere") is None
+def test_without_numbers_of_the_paper_there_are_no_differences_and_no_marks(results, table3, tmp_path):
+    """Synthetic scans have none."""
+    grid = grid_of(table3, results)
+    assert {name for _, name in grid.cells} == {"Method", "Patients", "ours", "LC", "Seeds", "Empty", "Runs"}
+    assert "paper" not in grid.note
+    write_page([table3], results, tmp_path / "report.html")
+    section = (tmp_path / "report.html").read_text().partition('<section id="table3">')[2].partition("</section>")[0]
+    assert not re.search("▲|▼|[Pp]aper's numbers|The paper|class=.better|class=.worse", section)
+
+
+def test_rows_without_an_evaluated_run_are_missing_and_counted(results, published):
+    last = grid_of(published, results).frame.iloc[4]
+    assert last["Dice (%)"].tolist() == ["missing [89.70]", "missing", ABSENT]
+    assert (last["", "Seeds"], last["", "Empty"]) == ("0 of 1", ABSENT)
 
 
 @pytest.mark.parametrize(
-    ("value", "score", "text", "look"),
+    ("value", "score", "text", "seen"),
     [
         (1.5, "dice", "+1.50 ▲", "better"),
         (1.5, "asd_voxel", "+1.50 ▼", "worse"),
         (-1.5, "jaccard", "−1.50 ▼", "worse"),  # noqa: RUF001
         (-1.5, "hd95_mm", "−1.50 ▲", "better"),  # noqa: RUF001
-        (0.004, "dice", "0.00", ""),
-        (float("nan"), "dice", "–", "missing"),  # noqa: RUF001
+        (-0.004, "dice", "0.00", ""),
+        (float("nan"), "dice", ABSENT, "missing"),
     ],
 )
-def test_a_difference_is_signed_and_marked(value, score, text, look):
-    assert (difference(value, score).text, difference(value, score).look) == (text, look)
+def test_a_difference_is_signed_and_marked(value, score, text, seen):
+    assert (difference(value, score), look(text)) == (text, seen)
+
+
+def test_cells_look_like_what_they_say():
+    assert [
+        look(text) for text in ("better (0.008)", "worse (0.008)", "undecided (1.000)", "missing [1.5]", "1.5")
+    ] == [*("better", "worse", "", "missing", "")]
+
+
+def test_the_page_of_several_artefacts_reads_each_run_once(results, planned, tmp_path, monkeypatch):
+    read_files, whole = [], pd.read_csv
+    monkeypatch.setattr(pd, "read_csv", lambda path, **how: read_files.append(path) or whole(path, **how))
+    artefacts = planned.of_scale("smoke")
+    write_page(artefacts, results, tmp_path / "report.html")
+    cases = [path for path in read_files if path.name == "cases.csv"]
+    runs = {run for artefact in artefacts for run in artefact.runs}
+    assert sorted(cases) == sorted(path for run in runs if (path := results / "runs" / run / "cases.csv").exists())
+    assert len(cases) == 3
 
 
 def test_names_are_the_papers(planned):
     names = {name: title(artefact) for name, artefact in planned.artefacts.items() if "/" not in name}
     assert names["table1"] == "Table 1"
     assert (names["fig2"], names["fig3a"], names["entropy"]) == ("Fig. 2", "Fig. 3(a)", "Entropy")
-    assert point_name(planned.artefacts["fig4"].rows[1]) == "dice, weight 4, temperature 1.2"
 
 
 def test_neighbouring_columns_share_a_heading_and_single_ones_do_not():
-    table = Table("t", "", (Column("A"), Column("B"), Column("C", "G"), Column("D", "G"), Column("E")), ())
-    assert [(group, len(columns)) for group, columns in table.groups] == [("", 1), ("", 1), ("G", 2), ("", 1)]
-    assert number(-2.5, 1) == Cell("−2.5", -2.5)  # noqa: RUF001
+    cells = {("", "A"): ["x"], ("", "B"): ["−1"], ("G", "C"): ["2"], ("G", "D"): ["y"], ("", "E"): ["z"]}  # noqa: RUF001
+    grid = Grid("t", "", cells)
+    assert grid.groups == [("", ["A"]), ("", ["B"]), ("G", ["C", "D"]), ("", ["E"])]
+    assert grid.words == [True, False, False, True, True]
+    assert number(-2.5, 1) == "−2.5"  # noqa: RUF001
 
 
 def test_the_worst_cases_come_first_and_shared_rows_once(results, table3):
-    found = list(worst_cases([table3, table3], results / "runs", results / "data"))
+    scores = scored(table3, results)
+    found = list(worst_cases([scores, scores], results))
     assert [entry.name for entry in found] == [f"{name}, la with 8 labelled" for name in ("V-Net", "CPS*", "MC-Net")]
     assert [picture.caption.split(",")[0] for picture in found[1].pictures] == ["Dice 20.0 %: a", "Dice 80.0 %: b"]
-    scores = case_scores(table3.rows[1], results / "runs")
-    assert scores["dice"].tolist() == pytest.approx([100 * value for value in DICE["cps"]])
 
 
 def test_worst_cases_that_cannot_be_drawn_are_said(results, table3, tmp_path):
-    found = next(worst_cases([table3], results / "runs", tmp_path))
+    shutil.copytree(results / "runs", tmp_path / "runs")
+    found = next(worst_cases([scored(table3, results)], tmp_path))
     assert found.pictures == ()
-    assert found.missing == f"{tmp_path}/synthetic3d-1x1x1.h5 is missing"
+    assert found.missing == f"{tmp_path}/data/synthetic3d-1x1x1.h5 is missing"
 
 
 def test_the_plane_with_the_most_wrong_voxels_is_shown():
@@ -162,7 +204,7 @@ def test_slices_are_shown_as_they_are_stored_with_a_legend_of_their_classes(plan
         file["a"] = np.zeros_like(label)
     write_cases(run.cases, [line("a", value, 0, 0, "", "", empty_prediction=1) for value in (1, 2, 3)])
     artefact = replace(planned.artefacts["smoke/table2"], rows=(row,))
-    (found,) = worst_cases([artefact], tmp_path / "runs", tmp_path / "data")
+    (found,) = worst_cases([scored(artefact, tmp_path)], tmp_path)
     assert found.legend == tuple(zip(names[1:], COLOURS, strict=True))
     assert "a, plane 2 of 2" in found.pictures[0].caption
     pixels = np.array(Image.open(io.BytesIO(_content(found.pictures[0]))).convert("RGB"))
@@ -181,29 +223,30 @@ def test_classes_are_apart_in_grey():
 def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
     artefacts = [planned.artefacts[f"smoke/{name}"] for name in ("table1", "table3")]
     entries, missing = list_runs(artefacts, results)
-    by_name = {entry.id: entry for entry in entries}
+    by_name = {entry["id"]: entry for entry in entries}
     vnet = by_name[artefacts[1].rows[0].runs[0]]
-    assert (vnet.state, vnet.used_by) == ("evaluated", ("Table 1", "Table 3"))
-    assert vnet.by_workflow == f"snakemake --cores 2 -- results/runs/{vnet.id}/cases.csv"
-    assert vnet.by_hand[0] == f"dmd step train {results}/runs/{vnet.id} --store {results}/data/synthetic3d-1x1x1.h5"
-    called = [cli.app.parse_args(shlex.split(line)[1:])[0] for line in vnet.by_hand]
+    assert (vnet["state"], vnet["used_by"]) == ("evaluated", ["Table 1", "Table 3"])
+    assert vnet["by_workflow"] == f"snakemake --cores 2 -- results/runs/{vnet['id']}/cases.csv"
+    store = f"{results}/data/synthetic3d-1x1x1.h5"
+    assert vnet["by_hand"][0] == f"dmd step train {results}/runs/{vnet['id']} --store {store}"
+    called = [cli.app.parse_args(shlex.split(line)[1:])[0] for line in vnet["by_hand"]]
     assert called == [steps.train, steps.test]
-    assert [entry.state for entry in entries].count("started") == 1
+    assert [entry["state"] for entry in entries].count("started") == 1
     assert len(entries) + len(missing) == len({run for artefact in artefacts for run in artefact.runs})
-    cost = dict(zip((row[0].links[0][0] for row in cost_table(entries).rows), cost_table(entries).rows, strict=True))
-    assert [cell.text for cell in cost[vnet.id]][4:] == ["cpu", "1.5", "1.500", "700", "1"]
-    assert [cell.text for cell in next(row for row in cost.values() if row[3].text == "started")][4:6] == ["–", "–"]  # noqa: RUF001
+    cost = cost_table(entries).frame[""].set_index("Run")
+    assert cost.loc[vnet["id"]].tolist()[3:] == ["cpu", "1.5", "1.500", "700", "1"]
+    assert cost[cost["State"] == "started"].iloc[0, 3:].tolist() == [ABSENT] * 5
 
 
 def test_a_training_curve_says_where_it_starts_and_ends(results, table3):
-    picture = training_curve(RunFolder(results / "runs" / table3.rows[0].runs[0]))
-    assert "loss from 3.000 to 0.050 in 60 steps; terms: loss, supervised, x." in picture.alt
-    assert "validation" not in _svg(picture)
+    (entry, *_), _ = list_runs([table3], results)
+    assert "loss from 3.000 to 0.050 in 60 steps; terms: loss, supervised, x." in entry["curve"].alt
+    assert "validation" not in _svg(entry["curve"])
 
 
 @pytest.mark.parametrize("name", methods())
 def test_no_two_loss_terms_of_a_method_look_alike(name, content, tiny_store):
-    axes = max(dimensions(name))
+    axes = max(declaration(name).dimensions)
     stanza = content["methods"][name]
     params = stanza["params"] | stanza.get("adapted", {}).get("la" if axes == 3 else "acdc", {})
     spec, store = tiny_training(axes, name, params), load_store(tiny_store[axes])
@@ -211,7 +254,10 @@ def test_no_two_loss_terms_of_a_method_look_alike(name, content, tiny_store):
     method.start_training(spec["optimiser"])
     batches = Batches(store, spec, method.extras(store.labelled(spec["labelled"])))
     terms = ["loss", *method.train_step(batches[0], 0)]
-    assert len({(look["color"], str(look["linestyle"])) for look in looks(terms)}) == len(terms)
+    history = pd.DataFrame({"step": [1, 2]} | {term: [1.0, 0.5] for term in terms})
+    lines = [line for line in training_curve(history).axes[0].lines if line.get_label() in terms]
+    assert len({(to_hex(line.get_color()), str(line._dash_pattern)) for line in lines}) == len(terms)
+    assert to_hex(lines[0].get_color()) == "#000000"
 
 
 def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):
@@ -219,45 +265,27 @@ def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):
     run.path.mkdir()
     run.history_table.write_text("step,loss\n1,high\n")
     with pytest.raises(InputError, match=r"history\.csv.*high"):
-        training_curve(run)
+        read_history(run)
 
 
-def test_the_caption_in_an_svg_is_cut_off(tmp_path):
-    drawn = Figure(figsize=(5, 3), layout="constrained")
-    drawn.subplots().plot([0, 1])
-    publish(
-        drawn,
-        "A caption that is long enough for several lines. " * 6,
-        [],
-        tmp_path / "f.png",
-    )
-    text, width, height = cut((tmp_path / "f.svg").read_text())
-    assert width == 360
-    assert 120 < height < 216 - 3 * 6.5
-    assert f'viewBox="0 0 360 {height:g}"' in text
-    assert cut("<svg>") is None
-
-
-def test_a_figure_is_its_svg_however_large_with_one_caption(results, planned, tmp_path):
+def test_a_figure_is_its_svg_however_large_with_its_caption_beside(results, planned, tmp_path):
     shutil.copytree(results / "smoke", tmp_path / "smoke")
-    svg = tmp_path / "smoke" / "fig2.svg"
+    png = tmp_path / "smoke" / "fig2.png"
+    svg = png.with_suffix(".svg")
     svg.write_text(svg.read_text().replace("</svg>", f"<!-- {'large ' * 20_000} --></svg>"))
-    picture = figure(planned.artefacts["smoke/fig2"], tmp_path)
+    picture = from_files(png, "Fig. 2")
     assert picture.source.startswith("data:image/svg+xml")
-    assert picture.caption == "Scale 'smoke'. Pseudo labels. Runs: la-8-cps-00000000."
-    assert picture.height < 3 * 96  # cut off below
-    svg.write_text(re.sub('<g id="caption">', "<g>", svg.read_text()))
-    with pytest.raises(InputError, match=r"expected a figure with its caption at .*fig2\.svg"):
-        figure(planned.artefacts["smoke/fig2"], tmp_path)
+    assert picture.caption == "Scale 'smoke'. Pseudo labels. Runs: la-8-cps-0000000000."
+    assert (picture.width, picture.height) == (5 * 96, 3 * 96)
     svg.unlink()
-    assert figure(planned.artefacts["smoke/fig2"], tmp_path) is None
+    assert from_files(png, "Fig. 2") is None
 
 
 def test_the_readings_are_those_of_the_document(root, tmp_path):
     table = readings(root / "docs" / "deviations.md")
-    assert [column.heading for column in table.columns] == ["Topic", "The paper says", "Taken here"]
-    assert texts(table, 0)[0] == "lambda"
-    assert "`" not in " ".join(cell.text for row in table.rows for cell in row)
+    assert [name for _, name in table.cells] == ["Topic", "The paper says", "Taken here"]
+    assert table.frame.iloc[0, 0] == "lambda"
+    assert "`" not in " ".join(text for texts in table.cells.values() for text in texts)
     assert readings(tmp_path / "none.md") is None
     (tmp_path / "other.md").write_text("# Other\n\n| a |\n| - |\n| b |\n")
     with pytest.raises(InputError, match="expected a table under the heading 'Readings of the paper"):
@@ -266,24 +294,22 @@ def test_the_readings_are_those_of_the_document(root, tmp_path):
 
 def test_evaluated_rows_are_compared_with_dmd_with_and_without_post_processing(tmp_path, planned, table3):
     evaluated_table(tmp_path, planned)
-    found = comparison(table3, tmp_path / "runs")
-    assert list(found.tables) == list(POST_PROCESSING)
-    plain, component = found.tables.values()
+    scores = scored(table3, tmp_path)
+    plain, component = comparison_tables(scores, compare_rows(scores))
     # Row 0 has 50 % in every case, DMD 50 + 4 k for k = 1..8: Walsh averages of -4 k have the median -18.
-    assert texts(plain, 0)[0] == "V-Net"
-    assert texts(plain, 0)[2].startswith("−18.00 [")  # noqa: RUF001
-    assert texts(plain, 0)[3].startswith("worse (")
-    assert plain.rows[0][3].look == "worse"
-    assert found.order.startswith("Held (synthetic3d, 8 labelled): as in the paper for V-Net")
+    first = plain.frame.iloc[0]
+    assert first["", "Method"] == "V-Net"
+    assert first["Dice (%)", "diff."].startswith("−18.00 [")  # noqa: RUF001
+    assert first["Dice (%)", "verdict (p)"] == "worse (0.031)"
     assert plain.id != component.id
-    assert "largest component" in component.caption
+    assert component.caption.endswith("post-processing: largest component.")
 
 
 def test_without_dmd_nothing_is_compared_and_that_is_said(results, tmp_path, table3):
-    found = comparison(table3, results / "runs")
-    assert found.tables == {}
-    assert found.order.startswith("Not decided: no method here")
-    assert comparison(table3, tmp_path) is None
+    scores = scored(table3, results)
+    assert comparison_tables(scores, compare_rows(scores)) == []
+    write_page([table3], results, tmp_path / "report.html")
+    assert f"<strong>{NOTHING}</strong>" in (tmp_path / "report.html").read_text()
 
 
 def test_a_section_and_the_end_of_the_page_say_what_is_not_made_and_how(results, planned, tmp_path):
@@ -324,7 +350,7 @@ def test_the_command_makes_the_page_of_a_scale_or_of_descriptions(results, plann
     assert cli.main(["report", "--scale", "smoke", "--results", str(copied)]) == 0
     page = (copied / "smoke" / "report.html").read_text()
     assert all(f'<h2 id="{name}-title">' in page for name in ("table3", "fig2"))
-    only = [str(describe(copied, planned, "smoke/table3")), "--output", str(tmp_path / "one.html")]
+    only = [str(describe(copied, planned.artefacts["smoke/table3"])), "--output", str(tmp_path / "one.html")]
     assert cli.main(["report", "--results", str(copied), *only]) == 0
     assert 'id="table3"' in (tmp_path / "one.html").read_text()
     assert 'id="fig2"' not in (tmp_path / "one.html").read_text()

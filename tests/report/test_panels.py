@@ -4,13 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import tiny_training
+from conftest import tiny_testing, tiny_training
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from dmd.data.store import load_store
 from dmd.errors import InputError
-from dmd.planning import describe, identity, plan
+from dmd.planning import plan
+from dmd.planning.artefacts import Panel
+from dmd.planning.identity import Spec
 from dmd.report.panels import pseudo_labels
 from dmd.report.panels.entropy import means
 from dmd.report.panels.probes import Entropies
@@ -20,23 +22,31 @@ from dmd.report.style import VERMILION
 from dmd.runs.folder import RunFolder
 from dmd.training.loop import train
 
+from .made import describe
+
 METHODS = {
     "cps": {"weight": 1},
     "dmd": {"temperature": 2, "weight": 4, "divergence": "dice"},
     "mcnet": {"supervised": 1, "consistency": 0.1, "rampup": 40, "sharpening": 0.1, "prediction": "mean"},
 }
-LOSSES = (plan.Loss("dice", 4, 2), plan.Loss("kl", 1, 1))
+LOSSES = [
+    {"divergence": name, "weight": weight, "temperature": T} for name, weight, T in (("dice", 4, 2), ("kl", 1, 1))
+]
 
 
 @pytest.fixture(scope="module")
 def runs(tiny_store, tmp_path_factory) -> dict[str, RunFolder]:
     folder, made = tmp_path_factory.mktemp("panels"), {}
     for name, params in METHODS.items():
-        spec = tiny_training(3, name, params) | {"iterations": 8}
-        made[name] = RunFolder(folder / identity.run_id(spec))
+        spec = Spec(tiny_training(3, name, params) | {"iterations": 8}, tiny_testing(3))
+        made[name] = RunFolder(folder / spec.id)
         made[name].write_spec(spec)
         train(made[name], tiny_store[3], "cpu")
     return made
+
+
+def form(picture: str, **settings) -> Panel:
+    return Panel.model_validate({"kind": "panel", "caption": "A panel.", "picture": picture} | settings)
 
 
 @pytest.fixture
@@ -45,11 +55,12 @@ def drawn(runs, tiny_store, tmp_path):
 
     def draw(picture: str, *methods: str, **settings) -> tuple[pd.DataFrame, pd.DataFrame]:
         rows = tuple(plan.Row(name, name.upper(), False, "la", 2, 4, {}, (runs[name].id,), {}) for name in methods)
-        artefact = plan.Artefact("smoke/fig", "smoke", "panel", "A panel.", (), rows, picture=picture, **settings)
-        (tmp_path / "fig.json").write_text(json.dumps(describe.describe_artefact(artefact)))
-        write_panel(tmp_path / "fig.json", runs["dmd"].path.parent, tiny_store[3], tmp_path / "fig.png", "cpu")
+        artefact = plan.Artefact("smoke/fig", "smoke", form(picture, **settings), rows)
+        write_panel(describe(tmp_path, artefact), runs["dmd"].path.parent, tiny_store[3], tmp_path / "fig.png", "cpu")
         assert imread(tmp_path / "fig.png").shape[1] == 1440
-        assert b"A panel." in (tmp_path / "fig.png").read_bytes()
+        said = (tmp_path / "fig.caption.txt").read_text()
+        assert said.startswith("Not the paper's setting: scale 'smoke' (tiny3d, patch 16x16x16, 8 of 6000 iterations)")
+        assert "A panel. Shown: p2, plane" in said
         assert (tmp_path / "fig.svg").exists()
         return pd.read_csv(tmp_path / "fig.csv"), pd.read_csv(tmp_path / "fig.pixels.csv")
 
@@ -73,7 +84,7 @@ def test_pseudo_labels_over_training(drawn):
 def test_pseudo_labels_are_vermilion_over_white_and_the_curve_is_the_mean_of_the_csv(runs, tiny_store):
     """What is drawn, not what is written beside it."""
     rows = tuple(plan.Row(name, name.upper(), False, "la", 2, 4, {}, (runs[name].id,), {}) for name in ("cps", "dmd"))
-    artefact = plan.Artefact("smoke/fig", "smoke", "panel", "", (), rows, picture="pseudo_labels")
+    artefact = plan.Artefact("smoke/fig", "smoke", form("pseudo_labels"), rows)
     store = load_store(tiny_store[3], parts=["train"])
     drawn = pseudo_labels.panel(Scene(artefact, runs["dmd"].path.parent, store.unlabelled(2), torch.device("cpu")))
     *pictures, curves = (axes for part in drawn.figure.subfigs for axes in part.axes)
@@ -86,9 +97,9 @@ def test_pseudo_labels_are_vermilion_over_white_and_the_curve_is_the_mean_of_the
         expected[truth], expected[mask] = 1, to_rgb(VERMILION)
         assert np.array_equal(shown.get_array(), expected)
     means = drawn.numbers.groupby(["label", "step"])["dice"].mean()
-    for bars in curves.containers:
-        line = bars.lines[0]
-        assert line.get_ydata() == pytest.approx(means[bars.get_label()].to_numpy())
+    plotted = {line.get_label(): line.get_ydata() for line in curves.lines if len(line.get_ydata()) == 4}
+    names = {name: label for label, name in zip(plotted, ("CPS", "DMD"), strict=True)}
+    assert all(plotted[names[name]] == pytest.approx(means[name].to_numpy()) for name in ("CPS", "DMD"))
 
 
 def test_gradients_of_losses_of_one_pair(drawn):

@@ -6,13 +6,14 @@ import torch
 from conftest import tiny_cases, tiny_training
 
 from dmd.errors import InputError
-from dmd.methods.families.divergences import dice_distance, kl_released
 from dmd.methods.base import make
+from dmd.methods.families.divergences import dice_distance, kl_released
 from dmd.networks.build import Build
 from dmd.planning.artefacts import Loss
 from dmd.report.panels import probes
 
 CPU = torch.device("cpu")
+KL = Loss(divergence="kl", weight=3, temperature=1)
 
 
 def method_of(name: str, params: dict):
@@ -35,14 +36,14 @@ def test_gradients_of_single_voxels_by_hand():
     first, second = torch.zeros(1, 1, 1, 1, 1), torch.ones(1, 1, 1, 1, 1)
     r = 1 / (1 + math.exp(-1))
     expected = 3 * abs(0.25 * (math.log(0.5) - math.log(r)) + (0.5 - r) * 0.5)
-    assert probes._gradient(Loss("kl", 3, 1), first, second).item() == pytest.approx(expected, rel=1e-6)
+    assert probes._gradient(KL, first, second).item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(("loss", "function"), [("dice", dice_distance), ("kl", kl_released)])
 def test_gradients_are_finite_differences(loss, function):
     torch.manual_seed(0)
     first, second = torch.randn(2, 1, 1, 3, 2, 2).double().float()
-    found = probes._gradient(Loss(loss, 4, 2), first, second)
+    found = probes._gradient(Loss(divergence=loss, weight=4, temperature=2), first, second)
     step = torch.zeros_like(first)
     step[0, 0, 1, 1, 0] = 1e-2
     slope = 4 * (function(first + step, second, 2) - function(first - step, second, 2)) / 2e-2
@@ -52,7 +53,13 @@ def test_gradients_are_finite_differences(loss, function):
 def test_gradients_and_entropies_of_a_case_have_its_shape():
     method, spec = method_of("dmd", {"temperature": 2, "weight": 4, "divergence": "dice"})
     case = tiny_cases(3)[0]
-    found = probes.gradients(method, case, (Loss("dice", 4, 2), Loss("kl", 1, 1)), spec, CPU)
+    found = probes.gradients(
+        method,
+        case,
+        [Loss(divergence="dice", weight=4, temperature=2), KL],
+        spec,
+        CPU,
+    )
     assert found.predicted.shape == case.image.shape
     assert [size.shape for size in found.sizes] == [case.image.shape] * 2
     assert all(np.isfinite(size).all() and size.max() > 0 for size in found.sizes)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dmd.errors import InputError
 from dmd.report.statistics import MINIMUM, Comparison, compare, hodges_lehmann, holm, per_patient, verdict
+from dmd.testing.evaluation import SCORES
 
 # Hollander and Wolfe, Nonparametric Statistical Methods, 1973, Table 3.1: depression scores of nine patients before and
 # after a tranquilliser. Their text: estimate -0.46; R's wilcox.test: V = 5, p = 0.01953 one-sided.
@@ -164,7 +165,8 @@ def test_seeds_classes_and_the_cases_of_a_patient_are_averaged():
         *(("b", "b1", 1, 50, 4), ("b", "b1", 2, 0, math.nan)),
     )
     two = one.assign(dice=one["dice"] + 10, asd_voxel=1)
-    found = per_patient([one, two], ["dice", "asd_voxel"])
+    both = pd.concat([one, two]).assign(row=3).reindex(columns=["row", "patient", "case", "class", *SCORES])
+    found = per_patient(both, ["row"]).loc[3]
     assert found.index.tolist() == ["a", "b"]
     # a: (90 + 70 + 80 + 60) / 4 = 75 and 85; b: 25 and 35. ASD of a: 2 and 1; of b: one value is missing.
     assert found["dice"].tolist() == [80, 30]

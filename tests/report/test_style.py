@@ -2,8 +2,9 @@ import itertools
 
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
-from dmd.report.style import GREY, LINES, publish, run_names, style
+from dmd.report.style import DPI, GREY, LINES, publish, style
 
 
 def lightness(colour: str) -> float:
@@ -11,10 +12,6 @@ def lightness(colour: str) -> float:
     parts = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(colour))
     luminance = sum(part * weight for part, weight in zip(parts, (0.2126, 0.7152, 0.0722), strict=True))
     return 116 * luminance ** (1 / 3) - 16 if luminance > 0.008856 else 903.3 * luminance
-
-
-def test_run_ids_share_what_they_have_in_common():
-    assert run_names(["la-8-dmd-01ab", "la-8-cps-22c4", "la-8-dmd-9f00"]) == "la-8-dmd-{01ab, 9f00}, la-8-cps-22c4"
 
 
 def test_lines_differ_in_colour_dashes_and_marker():
@@ -29,13 +26,16 @@ def test_every_two_lines_and_the_papers_grey_differ_in_lightness():
     assert min(abs(lightness(a) - lightness(b)) for a, b in itertools.combinations(colours, 2)) > 3
 
 
-def test_a_figure_carries_caption_and_runs_in_the_picture_and_the_files(tmp_path):
+def test_a_figure_carries_caption_and_runs_in_its_files_and_not_in_the_picture(tmp_path):
     for folder in ("one", "two"):
         figure = Figure(figsize=(4, 3), layout="constrained")
         figure.subplots().plot([1, 2], [1, 2])
-        publish(figure, "What is seen.", ["la-8-dmd-01ab"], tmp_path / folder / "fig.png")
-    assert "What is seen. Runs: la-8-dmd-01ab." in figure.get_supxlabel().replace("\n", " ")
-    assert b"What is seen. Runs: la-8-dmd-01ab." in (tmp_path / "one/fig.png").read_bytes()
-    assert "What is seen. Runs: la-8-dmd-01ab." in (tmp_path / "one/fig.svg").read_text()
+        publish(figure, "What is {seen} in $_x.", ["la-8-dmd-01ab", "la-8-cps-22c4"], tmp_path / folder / "fig.png")
+    said = "What is {seen} in $_x. Runs: la-8-dmd-01ab, la-8-cps-22c4."
+    assert (tmp_path / "one/fig.caption.txt").read_text() == f"{said}\n"
+    assert said.encode() in (tmp_path / "one/fig.png").read_bytes()
+    assert (tmp_path / "one/fig.svg").read_text().count("What is") == 1
+    assert figure.texts == []
+    assert imread(tmp_path / "one/fig.png").shape[:2] == (3 * DPI, 4 * DPI)
     for ending in ("png", "svg"):
         assert (tmp_path / f"one/fig.{ending}").read_bytes() == (tmp_path / f"two/fig.{ending}").read_bytes()

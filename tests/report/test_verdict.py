@@ -1,93 +1,108 @@
+import dataclasses
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dmd.report.comparison import compare_table
-from dmd.report.scores import collect
-from dmd.report.verdict import say_order
+from dmd.report.comparison import compare_rows
+from dmd.report.naming import HEADINGS
+from dmd.report.scores import read, reader
+from dmd.report.verdict import NOTHING, SEEDS, TESTED, say_agreement, say_counts, say_verdict
 
-from .test_comparison import shifted, table
-from .test_tables import add_run, line, row
+from .made import add_run, line, row, shifted, table
 
 
 @pytest.fixture
 def said(tmp_path):
     """Return a function: what is said of a table whose methods have a shift against DMD and a Dice in the paper."""
 
-    def say(methods: dict[str, tuple[float, float | None]], patients: int = 8, **settings) -> str:
+    def say(methods: dict[str, tuple[float, float | None]], patients: int = 8, **form) -> list[str]:
         rows = []
         for seed, (label, (shift, paper)) in enumerate(methods.items()):
-            run = add_run(tmp_path, shifted(shift)[:patients], seed=seed, **settings)
+            run = add_run(tmp_path, shifted(shift, hd95=8 + shift)[:patients], seed=seed)
             rows.append(row(label, 8, [run], {"dice": paper} if paper else {}))
-        artefact = table(*rows)
-        return say_order(collect(artefact, tmp_path), compare_table(artefact, tmp_path))
+        scores = read(table(*rows, **form), reader(tmp_path))
+        return say_verdict(scores, compare_rows(scores))
 
     return say
-
-
-def test_the_verdict_leads_and_the_numbers_follow(said):
-    text = said({"A": (-5, 80.0), "B": (1, 85.0), "DMD": (0, 90.0)})
-    assert text == (
-        "Partly decided (la, 8 labelled): as in the paper for A; against the paper for B. "
-        "la, 8 labelled, 8 test cases, 1 seed: 1 of 2 methods (A) stand to DMD by mean Dice as in the paper; order "
-        "there: DMD > B > A, here: B > DMD > A; method minus DMD: A -5.00 [-5.00, -5.00] (p = 0.016), B +1.00 [+1.00, "
-        "+1.00] (p = 0.016). Differences are in percentage points: the Hodges-Lehmann estimate over test patients, its "
-        "95 % bootstrap interval and p of the Wilcoxon signed-rank test, Holm-corrected over this table. One seed per "
-        "method: the intervals hold the choice of test patients, not what another seed would change."
-    )
 
 
 @pytest.mark.parametrize(
     ("methods", "verdict"),
     [
-        ({"A": (-5, 80.0), "B": (-1, 85.0)}, "Held (la, 8 labelled): as in the paper for A, B."),
-        ({"A": (5, 80.0)}, "Did not hold (la, 8 labelled): against the paper for A."),
-        # In the paper DMD is below: it is taken at its word.
-        ({"A": (5, 95.0)}, "Held (la, 8 labelled): as in the paper for A."),
-        ({"A": (0, 80.0)}, "Not decided (la, 8 labelled): p is not below 0.05 for A."),
         (
-            {"A": (-5, 80.0), "B": (0, 80.0)},
-            "Partly decided (la, 8 labelled): as in the paper for A; p is not below 0.05 for B.",
+            {"A": (-5, 80.0), "B": (1, 85.0), "C": (0, 80.0), "D": (-2, 82.0)},
+            "DMD is better than 2 of 4 methods in Dice, worse than 1; 1 is undecided. "
+            "The paper agrees on 2, differs on 1.",
         ),
-        ({"Mine": (2, None)}, "Not decided (la, 8 labelled): the paper gives no Dice to compare with."),
+        ({"A": (-5, 80.0), "B": (-1, 85.0)}, "DMD is better than the other 2 methods in Dice. The paper agrees."),
+        ({"A": (5, 80.0)}, "DMD is worse than the other method in Dice. The paper differs."),
+        # In the paper DMD is below: it is taken at its word.
+        ({"A": (5, 95.0)}, "DMD is worse than the other method in Dice. The paper agrees."),
+        ({"A": (0, 80.0)}, "No difference in Dice between DMD and the other method is significant."),
+        # What the paper does not know, or has as equal, it neither confirms nor denies.
+        ({"A": (-5, 90.0), "Mine": (2, None)}, "DMD is better than 1 of 2 methods in Dice, worse than 1."),
     ],
 )
-def test_a_verdict_is_what_the_paired_tests_are_sure_of(said, methods, verdict):
-    assert said(methods | {"DMD": (0, 90.0)}).startswith(f"{verdict} la, 8 labelled, 8 test cases")
+def test_a_verdict_counts_what_the_paired_tests_are_sure_of(said, methods, verdict):
+    assert said(methods | {"DMD": (0, 90.0)}) == [verdict, f"{TESTED} {SEEDS[True]}"]
 
 
-def test_equal_scores_here_are_no_order(said):
-    text = said({"A": (0, 80.0), "DMD": (0, 90.0)})
-    assert "0 of 1 methods stand to DMD" in text
-    assert "A +0.00 [+0.00, +0.00] (p = 1.000)" in text
-
-
-def test_methods_that_the_paper_does_not_know_are_compared_all_the_same(said):
-    assert "1 seed: method minus DMD: Mine +2.00" in said({"Mine": (2, None), "DMD": (0, 90.0)})
+def test_without_numbers_of_the_paper_nothing_is_said_of_it(said):
+    found = said({"A": (-5, None), "B": (1, None), "DMD": (0, None)})
+    assert found[0] == "DMD is better than 1 of 2 methods in Dice, worse than 1."
+    assert "paper" not in " ".join(found)
 
 
 def test_too_few_patients_decide_nothing(said):
-    text = said({"A": (-5, 80.0), "DMD": (0, 90.0)}, patients=5)
-    assert text.startswith("Not decided (la, 8 labelled): p is not below 0.05 for A.")
-    assert "A -5.00 (too few patients for a test)" in text
+    found = said({"A": (-5, 80.0), "DMD": (0, 90.0)}, patients=5)
+    assert found[0] == "DMD and the other method: too few test patients to compare Dice."
 
 
 def test_a_table_without_dmd_says_so(said):
-    assert said({"A": (-5, 80.0)}).startswith("Not decided: no method here shares its data set and budget with a row")
+    assert said({"A": (-5, 80.0)}) == [NOTHING]
 
 
-def test_budgets_are_said_one_by_one_and_seeds_counted(tmp_path):
+def test_a_table_without_dice_is_judged_by_its_first_score(said):
+    found = said({"A": (2, 80.0), "DMD": (0, 90.0)}, columns=["hd95_voxel", "asd_voxel"])
+    assert found[0] == "DMD is better than the other method in HD95."
+
+
+def test_labels_from_outside_break_no_sentence(said):
+    assert said({"A {v2} {0} $_{x}$": (-5, 80.0), "DMD": (0, 90.0)})[0].startswith("DMD is better")
+
+
+def test_budgets_are_counted_together_and_seeds_said(tmp_path):
     rows = []
     for labelled, shift in ((8, -5), (16, 5)):
         ours = [add_run(tmp_path, shifted(0), labelled=labelled, seed=seed) for seed in (1, 2)]
         theirs = [add_run(tmp_path, shifted(shift), labelled=labelled, seed=seed) for seed in (3, 4)]
         rows += [row("A", labelled, theirs, {"dice": 80.0}), row("DMD", labelled, ours, {"dice": 90.0})]
-    rows.append(row("A", 80, [add_run(tmp_path, [line("a", 1, 1, 1, 0, 0)], labelled=80)], {"dice": 91.0}))
-    rows[-1] = type(rows[-1])(**vars(rows[-1]) | {"dataset": "other"})
-    text = say_order(collect(table(*rows), tmp_path), compare_table(table(*rows), tmp_path))
-    assert text.startswith(
-        "Held (la, 8 labelled): as in the paper for A. Did not hold (la, 16 labelled): against the paper for A. "
+    alone = row("A", 80, [add_run(tmp_path, [line("a", 1, 1, 1, 0, 0)], labelled=80)], {"dice": 91.0})
+    scores = read(table(*rows, dataclasses.replace(alone, dataset="other")), reader(tmp_path))
+    assert say_verdict(scores, compare_rows(scores)) == [
+        "DMD is better than 1 of 2 rows in Dice, worse than 1. The paper agrees on 1, differs on 1.",
+        f"{TESTED} {SEEDS[False]}",
+    ]
+
+
+verdicts = st.lists(st.sampled_from(["better", "worse", "undecided", "too few"]), min_size=1, max_size=40)
+
+
+@given(verdicts, st.sampled_from(sorted(HEADINGS)), st.sampled_from(["method", "row"]), st.data())
+def test_a_verdict_has_at_most_25_words_and_counts_every_row(found, score, noun, data):
+    decided = found.count("better") + found.count("worse")
+    known = data.draw(st.integers(0, decided))
+    text = say_counts(found, HEADINGS[score].partition(" ")[0], noun) + say_agreement(
+        data.draw(st.integers(0, known)), known
     )
-    assert "la, 16 labelled, 8 test cases, 2 seeds: 0 of 1 methods" in text
-    assert "80 labelled" not in text
-    assert text.endswith(
-        "Seeds are averaged first: the intervals hold the choice of test patients, not that of the seeds."
-    )
+    assert len(text.split()) <= 25
+    assert text.endswith(".")
+    assert ("undecided" in text) == (0 < decided < len(found))
+    assert (" better than " in text) == ("worse" in found)
+    assert (" worse than " in text) == ("better" in found)
+
+
+def test_the_notes_are_short_too():
+    assert all(len(f"{TESTED} {seeds}".split()) <= 25 for seeds in SEEDS.values())
+    assert len(NOTHING.split()) <= 25

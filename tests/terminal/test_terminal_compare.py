@@ -1,6 +1,5 @@
 import pytest
-from report.test_comparison import shifted
-from report.test_tables import SPEC, add_run, line
+from report.made import TRAINING, add_run, line, shifted
 
 from dmd import cli
 from dmd.errors import InputError
@@ -10,8 +9,8 @@ from dmd.terminal.compare import compare_pair, say_pair
 @pytest.fixture
 def runs(tmp_path):
     """Two runs; the first is two points of Dice above the second and a voxel of HD95 worse."""
-    cps = SPEC | {"method": {"implementation": "cps", "params": {"weight": 1}}}
-    dmd = SPEC | {"method": {"implementation": "dmd", "params": {"weight": 4}}}
+    cps = TRAINING | {"method": {"implementation": "cps", "params": {"weight": 1}}}
+    dmd = TRAINING | {"method": {"implementation": "dmd", "params": {"weight": 4}}}
     return add_run(tmp_path, shifted(2, hd95=9), **cps), add_run(tmp_path, shifted(0, hd95=8), **dmd)
 
 
@@ -58,7 +57,7 @@ def test_a_run_beside_itself_differs_in_nothing(runs):
 
 
 def test_runs_on_other_data_or_cases_are_refused(tmp_path, runs, capsys):
-    halved = add_run(tmp_path, shifted(0), dataset=SPEC["dataset"] | {"downsample": [2, 2, 2]})
+    halved = add_run(tmp_path, shifted(0), dataset=TRAINING["dataset"] | {"downsample": [2, 2, 2]})
     with pytest.raises(InputError, match=r"tested on the same data.*downsample 2x2x2.*one data set and scale"):
         compare_pair(runs[0], halved)
     fewer = add_run(tmp_path, shifted(0)[:7], seed=9)

@@ -13,7 +13,7 @@ from dmd.errors import InputError
 from dmd.methods.base import Predictor
 from dmd.networks.build import Build
 from dmd.planning import config, reading
-from dmd.testing.inference import _tiles, predict_case, slice_by_slice, sliding_window, tiled, window_starts
+from dmd.testing.inference import predict_case, slice_by_slice, sliding_window, window_starts
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
@@ -225,37 +225,3 @@ def test_a_predictor_can_be_trained_further_after_predicting():
     predict_case(predictor, volume(16, 16, 16).numpy(), settings, CPU)
     predictor.train()(volume(2, 1, 16, 16, 16)).square().sum().backward()
     assert all(parameter.grad is not None for parameter in predictor.parameters())
-
-
-def test_tiles_take_each_voxel_from_the_window_in_which_it_is_most_central():
-    seen = []
-
-    def network(images: Tensor) -> tuple[Tensor, Tensor]:
-        """The image, and the distance of a voxel to the middle of its window along x."""
-        seen.append(tuple(images.shape))
-        middle = torch.arange(16).sub(7.5).abs().reshape(1, 1, 16, 1, 1)
-        return images, torch.cat([images, torch.zeros_like(images) + middle], dim=1)
-
-    image = volume(27, 16, 5)
-    one, two = tiled(network, image.numpy(), [16, 16, 16], CPU)
-    assert sum(shape[0] for shape in seen) == 3
-    assert torch.equal(one, image[None])
-    # Windows start at 0, 8 and 11: their middles are 7.5, 15.5 and 18.5.
-    middles = torch.tensor([7.5, 15.5, 18.5])
-    expected = (torch.arange(27)[:, None] - middles).abs().min(dim=1).values
-    assert torch.equal(two[1, :, 0, 0], expected)
-
-
-@given(st.integers(16, 80))
-def test_tiles_cover_an_axis_once(size):
-    tiles = _tiles(size, 16)
-    assert [index for _, core, _ in tiles for index in range(size)[core]] == list(range(size))
-    for window, core, within in tiles:
-        assert range(size)[window][within] == range(size)[core]
-
-
-def test_one_tile_is_the_window():
-    made, image = Predictor(network("vnet")).eval(), volume(16, 32, 16)
-    (found,) = tiled(made, image.numpy(), [16, 32, 16], CPU)
-    assert torch.allclose(found, sliding_window(made, image, [16, 32, 16], [16, 32, 16], 1, CPU), atol=1e-6)
-    assert not found.requires_grad

@@ -14,7 +14,6 @@ from dmd.planning import config, plan, reading
 from dmd.terminal import cost
 from workflow.project import clone, jobs, snakemake
 
-
 RUN_FILES = ("weights.pt", "run.json")
 
 

@@ -69,6 +69,7 @@ rule curve:
             category="Figures",
         ),
         svg="results/{artefact}.svg",
+        text="results/{artefact}.caption.txt",
         csv="results/{artefact}.csv",
     log:
         "results/logs/curve/{artefact}.log",
@@ -94,6 +95,7 @@ rule panel:
             category="Figures",
         ),
         svg="results/{artefact}.svg",
+        text="results/{artefact}.caption.txt",
         csv="results/{artefact}.csv",
         pixels="results/{artefact}.pixels.csv",
     log:

@@ -3,15 +3,17 @@
 import base64
 import io
 from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dmd.report.style import SETTINGS
+from dmd.report.style import SETTINGS, caption_file
 
-POINTS_PER_INCH, PIXELS_PER_INCH = 72, 96
+PIXELS_PER_POINT = 96 / 72
 # Letters stay letters: half the bytes, and sharp at every size. What is left of Matplotlib's name says nothing.
 EMBEDDED = SETTINGS | {"svg.fonttype": "none", "font.family": "sans-serif"}
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -29,18 +31,20 @@ class Picture:
     caption: str = ""
 
 
-def from_figure(figure: Figure, alt: str, caption: str = "") -> Picture:
+def from_figure(figure: Figure, alt: str) -> Picture:
     """Return a Matplotlib figure as SVG; the same figure gives the same bytes."""
     file = io.StringIO()
     with mpl.rc_context(EMBEDDED):
         figure.savefig(file, format="svg", metadata=NO_METADATA)
-    return from_svg(file.getvalue(), *(size * PIXELS_PER_INCH for size in figure.get_size_inches()), alt, caption)
+    return _from_svg(file.getvalue(), alt)
 
 
-def from_svg(text: str, width: float, height: float, alt: str, caption: str = "") -> Picture:
-    """Return the text of an SVG file as a picture."""
-    drawing = text[text.index("<svg") :]  # what stands before it names a DTD on another host
-    return Picture(_uri("image/svg+xml", drawing.encode()), round(width), round(height), alt, caption)
+def from_files(png: Path, alt: str) -> Picture | None:
+    """Return what `dmd.report.style.publish` wrote; None where a file of it is missing."""
+    svg, caption = png.with_suffix(".svg"), caption_file(png)
+    if not all(path.exists() for path in (png, svg, caption)):
+        return None
+    return _from_svg(svg.read_text(encoding="utf-8"), alt, caption.read_text(encoding="utf-8").strip())
 
 
 def from_pixels(pixels: np.ndarray, alt: str, caption: str = "") -> Picture:
@@ -49,6 +53,13 @@ def from_pixels(pixels: np.ndarray, alt: str, caption: str = "") -> Picture:
     image = Image.fromarray(pixels).quantize(COLOURS, dither=Image.Dither.NONE)
     image.save(file, format="PNG", optimize=True)
     return Picture(_uri("image/png", file.getvalue()), *image.size, alt, caption)
+
+
+def _from_svg(text: str, alt: str, caption: str = "") -> Picture:
+    root = ElementTree.fromstring(text)
+    size = (round(float(root.attrib[side].removesuffix("pt")) * PIXELS_PER_POINT) for side in ("width", "height"))
+    drawing = text[text.index("<svg") :]  # what stands before it names a DTD on another host
+    return Picture(_uri("image/svg+xml", drawing.encode()), *size, alt, caption)
 
 
 def _uri(kind: str, content: bytes) -> str:

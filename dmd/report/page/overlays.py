@@ -3,20 +3,18 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 from matplotlib.colors import to_rgb
 
 from dmd.data.store import Case, Store, load_store
 from dmd.planning.identity import store_name
-from dmd.planning.plan import Artefact, Row
-from dmd.report.page.cases import case_scores
+from dmd.report.naming import setting_name
 from dmd.report.page.image import Picture, from_pixels
-from dmd.report.page.naming import setting_name
-from dmd.report.page.scores import evaluated
 from dmd.report.panels.regions import boundary, plane
+from dmd.report.scores import Scores
 from dmd.report.style import BLUE, ORANGE, YELLOW
 from dmd.runs.folder import RunFolder
 
@@ -24,10 +22,6 @@ COLOURS = (ORANGE, BLUE, YELLOW)  # of the foreground classes, apart in grey too
 OPACITY = 0.55
 SHOWN = 2  # cases of every row
 SIDE, GAP = 220, 6  # pixels
-CAPTION = (
-    "The cases with the lowest Dice of each method, in the plane with the most wrong voxels. Left: the scan; middle: "
-    "the ground truth; right: the prediction with the outline of the ground truth in white."
-)
 
 
 @dataclass(frozen=True)
@@ -43,32 +37,35 @@ class Worst:
     missing: str = ""
 
 
-def worst_cases(artefacts: Iterable[Artefact], runs: Path, data: Path) -> Iterator[Worst]:
+def worst_cases(tables: Iterable[Scores], results: Path) -> Iterator[Worst]:
     """Yield the worst cases of every evaluated row, once where several tables share it.
 
     Parameters
     ----------
-    artefacts : iterable of Artefact
-        The tables.
-    runs, data : Path
-        Folders of the runs and of the prepared data sets.
+    tables : iterable of Scores
+        Those of the tables.
+    results : Path
+        The folder that holds ``runs`` and ``data``.
     """
     stores: dict[Path, Store] = {}
-    rows = {row.runs: row for artefact in artefacts for row in evaluated(artefact, runs).rows}
-    for row in rows.values():
-        training = RunFolder(runs / row.runs[0]).read_spec().training
-        path = data / f"{store_name(training['dataset'])}.h5"
-        absent = [
-            file for file in (path, *(RunFolder(runs / run).predictions for run in row.runs)) if not file.exists()
-        ]
+    found = {row.runs: (row, number, scores) for scores in tables for number, row in enumerate(scores.artefact.rows)}
+    for names, (row, number, scores) in found.items():
+        if not names:
+            continue
+        training = scores.specs[names[0]].training
+        path = results / "data" / f"{store_name(training['dataset'])}.h5"
+        files = [path, *(RunFolder(results / "runs" / run).predictions for run in names)]
+        absent = [file for file in files if not file.exists()]
         if absent:
             yield Worst(setting_name(row), (), missing=f"{absent[0]} is missing")
             continue
         if path not in stores:
             stores[path] = load_store(path, training["dataset"], parts=["test"])
-        legend = tuple((name, colour(value)) for value, name in enumerate(stores[path].classes) if value)
-        pictures = tuple(_pictures(row, training, runs, stores[path]))
-        yield Worst(setting_name(row), pictures, legend if len(legend) > 1 else ())
+        classes = stores[path].classes
+        legend = tuple((name, colour(value)) for value, name in enumerate(classes) if value) if len(classes) > 2 else ()
+        worst = scores.by_case().loc[number].reset_index().sort_values("dice", kind="stable").drop_duplicates("case")
+        pictures = _pictures(setting_name(row), worst.head(SHOWN), training["dimensions"], results, stores[path])
+        yield Worst(setting_name(row), tuple(pictures), legend)
 
 
 def colour(value: int) -> str:
@@ -76,19 +73,18 @@ def colour(value: int) -> str:
     return COLOURS[(value - 1) % len(COLOURS)]
 
 
-def _pictures(row: Row, training: dict[str, Any], runs: Path, store: Store) -> Iterator[Picture]:
+def _pictures(of: str, worst: pd.DataFrame, dimensions: int, results: Path, store: Store) -> Iterator[Picture]:
     cases = {case.name: case for case in store.cases("test")}
-    worst = case_scores(row, runs).sort_values("dice", kind="stable").drop_duplicates("case").head(SHOWN)
+    axis = 2 if dimensions == 3 else 0
     for line in worst.to_dict("records"):
-        run, case = RunFolder(runs / line["run"]), cases[line["case"]]
-        with h5py.File(run.predictions, "r") as file:
+        case = cases[line["case"]]
+        with h5py.File(RunFolder(results / "runs" / line["run"]).predictions, "r") as file:
             prediction = file[case.name][()]
-        axis = 2 if training["dimensions"] == 3 else 0
         index = worst_plane(prediction, case.label, axis)
         place = f"{case.name}, plane {index + 1} of {case.label.shape[axis]}"
         score = f"Dice {line['dice']:.1f} %"
-        alt = f"{setting_name(row)}: scan, ground truth and prediction of test case {place}, {score}"
-        yield from_pixels(overlay(case, prediction, index, axis), alt, f"{score}: {place}, run {run.id}")
+        alt = f"{of}: scan, ground truth and prediction of test case {place}, {score}"
+        yield from_pixels(overlay(case, prediction, index, axis), alt, f"{score}: {place}, run {line['run']}")
 
 
 def worst_plane(prediction: np.ndarray, truth: np.ndarray, axis: int) -> int:
@@ -113,11 +109,8 @@ def overlay(case: Case, prediction: np.ndarray, index: int, axis: int) -> np.nda
 
 
 def _colour(scan: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    coloured = scan.copy()
-    for value in np.unique(labels[labels > 0]):
-        here = labels == value
-        coloured[here] = (1 - OPACITY) * coloured[here] + OPACITY * np.array(to_rgb(colour(int(value))))
-    return coloured
+    tints = np.array([to_rgb(colour(value)) for value in range(int(labels.max()) + 1)])[labels]
+    return np.where(labels[..., None] > 0, (1 - OPACITY) * scan + OPACITY * tints, scan)
 
 
 def _magnified(pixels: np.ndarray, factor: int) -> np.ndarray:

@@ -6,12 +6,12 @@ from typing import Any
 import mistune
 
 from dmd.errors import InputError
-from dmd.report.page.table import Cell, Column, Table
+from dmd.report.page.table import Grid
 
 HEADING = "Readings of the paper"
 
 
-def readings(document: Path) -> Table | None:
+def readings(document: Path) -> Grid | None:
     """Return the table under the heading that starts with "Readings of the paper"; None where there is no document.
 
     Raises
@@ -21,21 +21,18 @@ def readings(document: Path) -> Table | None:
     """
     if not document.exists():
         return None
-    blocks = mistune.create_markdown(renderer="ast", plugins=["table"])(document.read_text(encoding="utf-8"))
     here = False
-    for block in blocks:
+    for block in mistune.create_markdown(renderer="ast", plugins=["table"])(document.read_text(encoding="utf-8")):
         if block["type"] == "heading":
             here = _text(block).startswith(HEADING)
         elif here and block["type"] == "table":
-            head, body = block["children"]
-            rows = tuple(tuple(Cell(_text(cell)) for cell in row["children"]) for row in body["children"])
-            columns = tuple(Column(_text(cell).capitalize(), words=True) for cell in head["children"])
-            return Table("readings-table", f"From {document}, which has the others too.", columns, rows)
+            head, body = (part["children"] for part in block["children"])
+            columns = zip(*(map(_text, row["children"]) for row in body), strict=True)
+            cells = {("", _text(name).capitalize()): list(texts) for name, texts in zip(head, columns, strict=True)}
+            return Grid("readings-table", f"From {document}, which has the others too.", cells)
     raise InputError(f"expected a table under the heading '{HEADING} ...' in {document}, found none")
 
 
 def _text(block: dict[str, Any]) -> str:
     """Return the words of a block without their markup."""
-    if "children" in block:
-        return "".join(_text(child) for child in block["children"])
-    return block.get("raw", " ")
+    return "".join(map(_text, block["children"])) if "children" in block else str(block.get("raw", " "))

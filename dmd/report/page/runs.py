@@ -2,47 +2,29 @@
 
 import json
 import shlex
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from dmd.errors import InputError
 from dmd.planning.identity import store_name
 from dmd.planning.plan import Artefact
-from dmd.report.page.image import Picture
-from dmd.report.page.naming import setting_name, title
-from dmd.report.page.table import ABSENT, Cell, Column, Table, number
-from dmd.report.page.training import training_curve
+from dmd.report.naming import setting_name, title
+from dmd.report.page.image import Picture, from_figure
+from dmd.report.page.table import Grid, number
+from dmd.report.picture import read_history, training_curve
+from dmd.report.tables import ABSENT
 from dmd.runs.folder import RunFolder
+from dmd.runs.history import loss_terms
+
+Entry = dict[str, Any]  # id, names and used_by (each name once), state; of a run that started all that `_entry` adds
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A run that at least started; ``by_workflow``, in a fresh clone, and ``by_hand`` make its numbers again."""
-
-    id: str
-    names: tuple[str, ...]
-    used_by: tuple[str, ...]
-    state: str
-    seed: int
-    facts: dict[str, Any]
-    curve: Picture | None
-    spec: str
-    by_workflow: str
-    by_hand: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A run that an artefact asks for and that did not start."""
-
-    id: str
-    names: tuple[str, ...]
-    used_by: tuple[str, ...]
-
-
-def list_runs(artefacts: Iterable[Artefact], results: Path) -> tuple[list[Entry], list[Missing]]:
+def list_runs(artefacts: Iterable[Artefact[Any]], results: Path) -> tuple[list[Entry], list[Entry]]:
     """Return the runs behind artefacts, each once: those that exist and those that are missing.
 
     Raises
@@ -50,74 +32,72 @@ def list_runs(artefacts: Iterable[Artefact], results: Path) -> tuple[list[Entry]
     InputError
         A file of a run is not what it should be.
     """
-    names: dict[str, dict[str, None]] = {}
-    used_by: dict[str, dict[str, None]] = {}
+    uses = defaultdict(list)
     for artefact in artefacts:
         for row in artefact.rows:
             for run in row.runs:
-                names.setdefault(run, {})[setting_name(row)] = None
-                used_by.setdefault(run, {})[title(artefact)] = None
+                uses[run].append((setting_name(row), title(artefact)))
     entries, missing = [], []
-    for name in names:
-        run, place = RunFolder(results / "runs" / name), (name, tuple(names[name]), tuple(used_by[name]))
-        if run.stage == "missing":
-            missing.append(Missing(*place))
+    for name, pairs in uses.items():
+        run, (names, used_by) = RunFolder(results / "runs" / name), map(dict.fromkeys, zip(*pairs, strict=True))
+        entry = {"id": name, "names": list(names), "used_by": list(used_by), "state": run.stage}
+        if entry["state"] == "missing":
+            missing.append(entry)
         else:
-            entries.append(_entry(run, *place, results))
+            entries.append(entry | _entry(run, results))
     return entries, missing
 
 
-def cost_table(entries: Iterable[Entry]) -> Table:
+def cost_table(entries: Iterable[Entry]) -> Grid:
     """Return what every run cost, as far as its training has ended."""
-    columns = [Column("Run", words=True), Column("Method", words=True), Column("Seed"), Column("State", words=True)]
-    columns += [Column("Device", words=True), *(Column(name) for name in ("Wall time (min)", "s per step"))]
-    columns += [Column("Peak memory (MB)"), Column("Attempts")]
     note = "Memory: of the process, on a GPU of the device. Attempts: 1 for a training that was never interrupted."
-    return Table(
-        "cost-table", "Every run that has started.", tuple(columns), tuple(_cost(entry) for entry in entries), note
-    )
+    cells = pd.DataFrame(map(_cost, entries)).to_dict("list")
+    return Grid("cost-table", "Every run that has started.", {("", str(name)): of for name, of in cells.items()}, note)
 
 
-def _cost(entry: Entry) -> tuple[Cell, ...]:
-    facts = entry.facts
-    nan = float("nan")
-    return (
-        Cell("", links=((entry.id, entry.id),)),
-        Cell(entry.names[0]),
-        Cell(str(entry.seed), entry.seed),
-        Cell(entry.state),
-        Cell(facts["device"]) if "device" in facts else Cell(ABSENT, look="missing"),
-        number(facts.get("wall_seconds", nan) / 60, 1),
-        number(facts.get("seconds_per_step", nan), 3),
-        number(facts.get("peak_memory_mb", nan), 0),
-        number(len(facts["attempts"]) if "attempts" in facts else nan, 0),
-    )
+def _cost(entry: Entry) -> dict[str, str]:
+    facts, nan = entry["facts"], float("nan")
+    return {
+        "Run": entry["id"],
+        "Method": entry["names"][0],
+        "Seed": str(entry["seed"]),
+        "State": entry["state"],
+        "Device": facts.get("device", ABSENT),
+        "Wall time (min)": number(facts.get("wall_seconds", nan) / 60, 1),
+        "s per step": number(facts.get("seconds_per_step", nan), 3),
+        "Peak memory (MB)": number(facts.get("peak_memory_mb", nan), 0),
+        "Attempts": number(len(facts.get("attempts", ())) or nan, 0),
+    }
 
 
-def _entry(run: RunFolder, name: str, names: tuple[str, ...], used_by: tuple[str, ...], results: Path) -> Entry:
+def _entry(run: RunFolder, results: Path) -> Entry:
+    """Return settings and facts of a run, its curve, and how its numbers are made again: in a fresh clone, by hand."""
     spec = run.read_spec()
-    folder = shlex.quote(str(run.path))
-    store = shlex.quote(str(results / "data" / f"{store_name(spec.training['dataset'])}.h5"))
-    return Entry(
-        id=name,
-        names=names,
-        used_by=used_by,
-        state=run.stage,
-        seed=spec.training["seed"],
-        facts=_facts(run),
-        curve=training_curve(run),
-        spec=json.dumps(asdict(spec), indent=2),
-        by_workflow=f"snakemake --cores 2 -- results/runs/{name}/cases.csv",
-        by_hand=tuple(f"dmd step {step} {folder} --store {store}" for step in ("train", "test")),
-    )
+    store = results / "data" / f"{store_name(spec.training['dataset'])}.h5"
+    where = shlex.join([str(run.path), "--store", str(store)])
+    return {
+        "seed": spec.training["seed"],
+        "facts": _facts(run),
+        "curve": _curve(run),
+        "spec": json.dumps(asdict(spec), indent=2),
+        "by_workflow": f"snakemake --cores 2 -- results/runs/{run.id}/cases.csv",
+        "by_hand": [f"dmd step {step} {where}" for step in ("train", "test")],
+    }
+
+
+def _curve(run: RunFolder) -> Picture | None:
+    history = read_history(run)
+    if history.empty:
+        return None
+    loss, terms = history["loss"], ", ".join(loss_terms(history.columns))
+    values = f"loss from {loss.iloc[0]:.3f} to {loss.iloc[-1]:.3f} in {len(loss)} steps"
+    return from_figure(training_curve(history), f"Training of {run.id}: {values}; terms: {terms}.")
 
 
 def _facts(run: RunFolder) -> dict[str, Any]:
-    if not run.facts.exists():
-        return {}
     try:
-        return json.loads(run.facts.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        return dict(json.loads(run.facts.read_text(encoding="utf-8"))) if run.facts.exists() else {}
+    except ValueError as error:
         raise InputError(
             f"expected the facts of a trained run at {run.facts}: {error}; delete the file and train the run again"
         ) from None

@@ -1,57 +1,53 @@
-"""What a table of the page is: columns that may share a heading, cells with a text and a value to sort by."""
+"""What a table of the page is: a frame of texts whose neighbouring columns may share a heading."""
 
+import re
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
 
-ABSENT = "\N{EN DASH}"
+import pandas as pd
 
+from dmd.report.tables import ABSENT, MISSING, Cells
 
-@dataclass(frozen=True)
-class Column:
-    """A column; ``group`` is what it shares a heading with, ``words`` set to the left instead of the right."""
-
-    heading: str
-    group: str = ""
-    words: bool = False
+NUMBER = re.compile(r"[+\N{MINUS SIGN}]?\d")
+MARKS = {"better": "▲", "worse": "▼"}
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What stands in a table; sorted by ``value`` where it has one, last where it is ``missing``.
+class Grid:
+    """A table whose first column names its rows.
 
-    ``links`` are pairs of a text and the id of a place on the page, set after the text.
+    Columns named Run and Runs hold ids, each of which leads to its run.
     """
-
-    text: str
-    value: float | None = None
-    look: Literal["", "better", "worse", "missing"] = ""
-    links: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table whose first column names its rows."""
 
     id: str
     caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    cells: Cells
     note: str = ""
 
     @property
-    def groups(self) -> list[tuple[str, list[Column]]]:
-        """Neighbouring columns by the heading they share; a column without one stands alone."""
-        numbered = enumerate(self.columns)
-        found = groupby(numbered, lambda pair: (pair[1].group, None if pair[1].group else pair[0]))
-        return [(group, [column for _, column in columns]) for (group, _), columns in found]
+    def frame(self) -> pd.DataFrame:
+        """The table."""
+        return pd.DataFrame(self.cells)
+
+    @property
+    def groups(self) -> list[tuple[str, list[str]]]:
+        """Neighbouring headings by the one that they share; those that share none stand alone."""
+        found = groupby(enumerate(self.cells), lambda pair: (pair[1][0], None if pair[1][0] else pair[0]))
+        return [(group, [heading for _, (_, heading) in columns]) for (group, _), columns in found]
+
+    @property
+    def words(self) -> list[bool]:
+        """Which columns hold no numbers, and stand to the left."""
+        return [not any(map(NUMBER.match, texts)) for texts in self.cells.values()]
 
 
-def number(value: float, digits: int = 2, sign: str = "") -> Cell:
-    """Return a number as a cell, with a true minus sign, and with "+" for ``sign`` a plus; NaN is absent."""
-    if value != value:
-        return Cell(ABSENT, look="missing")
-    return Cell(f"{value:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}"), value)
+def look(text: str) -> str:
+    """Return how a cell looks: ``missing``, ``better``, ``worse`` or like any other."""
+    if text == ABSENT or text.startswith(MISSING):
+        return MISSING
+    return next((word for word, mark in MARKS.items() if mark in text or text.startswith(f"{word} (")), "")
 
 
-MISSING = Cell("missing", look="missing")
+def number(value: float, digits: int = 2, sign: str = "") -> str:
+    """Return a number with a true minus sign, and with "+" for ``sign`` a plus; NaN is absent."""
+    return ABSENT if pd.isna(value) else f"{value:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}")

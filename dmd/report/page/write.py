@@ -1,41 +1,32 @@
 """Make the page: collect its parts from what exists and fill the template."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 from dmd.files import write_text
-from dmd.planning.artefacts import Scored
+from dmd.planning.artefacts import Scored, Table
 from dmd.planning.plan import Artefact
 from dmd.progress import track
-from dmd.report.page import distributions, figures, naming, overlays, readings, runs, scores
-from dmd.report.page.comparison import Comparison, comparison
-from dmd.report.page.image import Picture
-from dmd.report.page.table import Table
-from dmd.report.scores import settings
+from dmd.report.comparison import compare_rows
+from dmd.report.naming import anchor, is_published, settings, title
+from dmd.report.page import overlays, readings, runs
+from dmd.report.page.distributions import distributions
+from dmd.report.page.image import from_files
+from dmd.report.page.scores import comparison_tables, score_table
+from dmd.report.page.table import look
+from dmd.report.scores import Reader, Scores, read, reader
+from dmd.report.verdict import say_verdict
+from dmd.runs.folder import RunFolder
 
 DEVIATIONS = Path("docs/deviations.md")
 
 
-@dataclass(frozen=True)
-class Section:
-    """A table or figure with all that is known of it, the ``command`` that makes it, and whether it is ``made``."""
-
-    id: str
-    title: str
-    command: str
-    made: bool
-    scores: Table | None
-    component: Table | None
-    comparison: Comparison | None
-    distributions: list[Picture]
-    figure: Picture | None
-
-
-def write_page(artefacts: Sequence[Artefact], results: Path, output: Path, deviations: Path = DEVIATIONS) -> None:
+def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, deviations: Path = DEVIATIONS) -> None:
     """Write one self-contained HTML page about the artefacts of a scale; what is missing is named.
 
     Parameters
@@ -54,59 +45,60 @@ def write_page(artefacts: Sequence[Artefact], results: Path, output: Path, devia
     InputError
         A file that exists is not what it should be.
     """
-    tables = [artefact for artefact in artefacts if artefact.form.kind == "table"]
-    made = (_section(artefact, results) for artefact in track("report", artefacts))
-    sections = [section for section in made if section]
+    load = reader(results / "runs")
+    scores = [_scores(evaluated(artefact, results), load) for artefact in artefacts]
+    work = track("report", list(zip(artefacts, scores, strict=True)))
+    sections = [_section(artefact, found, results) for artefact, found in work]
+    tables = [found for found in scores if found and isinstance(found.artefact.form, Table)]
     entries, missing = runs.list_runs(artefacts, results)
     page = _template().render(
         scale=artefacts[0].scale,
-        settings=_settings(artefacts, results / "runs"),
+        settings=settings({run: spec for found in scores if found for run, spec in found.specs.items()}),
+        published=any(map(is_published, artefacts)),
         sections=sections,
-        todo=[(naming.title(entry), naming.command(entry)) for entry in artefacts if not _made(entry, results)],
-        worst=list(overlays.worst_cases(tables, results / "runs", results / "data")),
-        worst_caption=overlays.CAPTION,
-        distribution_caption=distributions.CAPTION,
+        worst=list(overlays.worst_cases(tables, results)),
         cost=runs.cost_table(entries),
         runs=entries,
         missing=missing,
-        evaluated=sum(entry.state == "evaluated" for entry in entries),
         readings=readings.readings(deviations),
         deviations=deviations,
+        look=look,
     )
     write_text(output, page)
 
 
-def _section(artefact: Artefact, results: Path) -> Section | None:
-    """Return what there is of an artefact; None where there is nothing."""
-    is_table = artefact.form.kind == "table"
-    section = Section(
-        id=naming.anchor(artefact),
-        title=naming.title(artefact),
-        command=naming.command(artefact),
-        made=_made(artefact, results),
-        scores=scores.score_table(artefact, results / "runs") if isinstance(artefact.form, Scored) else None,
-        component=scores.component_table(artefact, results / "runs") if is_table else None,
-        comparison=comparison(artefact, results / "runs") if is_table else None,
-        distributions=distributions.distributions(artefact, results / "runs") if is_table else [],
-        figure=None if is_table else figures.figure(artefact, results),
-    )
-    return section if section.scores or section.figure else None
+def evaluated(artefact: Artefact[Any], results: Path) -> Artefact[Any]:
+    """Return an artefact whose rows have the runs that are evaluated."""
+    done = {run for run in artefact.runs if RunFolder(results / "runs" / run).cases.exists()}
+    rows = (replace(row, runs=tuple(run for run in row.runs if run in done)) for row in artefact.rows)
+    return replace(artefact, rows=tuple(rows))
 
 
-def _made(artefact: Artefact, results: Path) -> bool:
-    return (results / naming.file(artefact)).exists()
+def _scores(artefact: Artefact[Any], load: Reader) -> Scores | None:
+    return read(artefact, load) if isinstance(artefact.form, Scored) and artefact.runs else None
 
 
-def _settings(artefacts: Iterable[Artefact], folder: Path) -> list[str]:
-    """Say on what data, patch and number of iterations the evaluated runs were trained, each setting once."""
-    return list(
-        dict.fromkeys(said for entry in artefacts for said in settings(scores.evaluated(entry, folder), folder))
-    )
+def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> dict[str, Any]:
+    """Return what there is of an artefact, the command that makes it, and whether it is made."""
+    is_table, name = isinstance(artefact.form, Table), title(artefact)
+    file = f"{artefact.name}.{'csv' if is_table else 'png'}"
+    picture = None if is_table else from_files(results / file, f"{name}: {artefact.form.caption}")
+    section = {"id": anchor(artefact), "title": name, "command": f"snakemake --cores 2 -- results/{file}"}
+    section |= {"made": (results / file).exists(), "figure": picture, "scores": None, "parts": None}
+    if scores:
+        section["scores"] = score_table(artefact, scores, scores.summary())
+        section["parts"] = _parts(scores) if is_table else None
+    return section
+
+
+def _parts(scores: Scores) -> dict[str, Any]:
+    """Return what a table has besides its scores."""
+    compared = compare_rows(scores)
+    verdict, comparison = say_verdict(scores, compared), comparison_tables(scores, compared)
+    return {"verdict": verdict, "comparison": comparison, "distributions": distributions(scores)}
 
 
 def _template() -> jinja2.Template:
     text = resources.files("dmd.report.page").joinpath("page.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(text)
+    how = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    return jinja2.Environment(**how).from_string(text)

@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dmd.progress import Progress
 from dmd.report.panels import probes
+from dmd.report.panels.drawing import WHITE, Plane, grey_window, outline, show
 from dmd.report.panels.regions import fullest_plane, near_boundary
-from dmd.report.panels.scene import Panel, Scene, grey_window, outline, pixel_frame, plane_of, say_empty, show
+from dmd.report.panels.scene import Panel, Scene, at_the_end, pixel_frame, plane_of, say_empty
 from dmd.report.style import BLUE, HEAT, ORANGE
-from dmd.training import snapshots
 
 PLACES = {"boundary": "within 2 voxels of the predicted boundary", "elsewhere": "elsewhere"}
 KINDS = {"prediction": ("prediction (T = 1)", BLUE, ""), "guidance": ("guidance", ORANGE, "////")}
@@ -36,17 +36,10 @@ def panel(scene: Scene) -> Panel:
 def _measure(scene: Scene) -> tuple[pd.DataFrame, dict[str, probes.Entropies]]:
     """Return the means of every run, case and peer, and the maps of peer 1 for the first case in the first seed."""
     lines, first = [], {}
-    trained = list(scene.trained())
-    progress, done = Progress(scene.artefact.name, len(trained) * len(scene.cases)), 0
-    for row, run, training in trained:
-        method = snapshots.load_trained(run, training, scene.device)
-        for case in scene.cases:
-            for peer, found in enumerate(probes.entropies(method, case, training, scene.device), 1):
-                first.setdefault(row.label, found)
-                place = {"method": row.method, "label": row.label, "run": run.id, "seed": training["seed"]}
-                lines.append(place | {"case": case.name, "peer": peer} | means(found))
-            done += 1
-            progress.report(done)
+    for at in scene.visits(at_the_end):
+        found = probes.entropies(at.network, at.case, at.training, scene.device)
+        first.setdefault(at.place["label"], found[0])
+        lines += [at.place | {"peer": peer} | means(of) for peer, of in enumerate(found, 1)]
     return pd.DataFrame(lines), first
 
 
@@ -60,12 +53,10 @@ def means(found: probes.Entropies) -> dict[str, float]:
     }
 
 
-def _draw(
-    image: np.ndarray, maps: dict[str, tuple[np.ndarray, np.ndarray]], numbers: pd.DataFrame, largest: float
-) -> Figure:
+def _draw(image: Plane, maps: dict[str, tuple[Plane, Plane]], numbers: pd.DataFrame, largest: float) -> Figure:
     columns = 1 + len(maps)
     tall = 7.2 / columns * image.shape[1] / image.shape[0]
-    figure = Figure(figsize=(7.2, tall + 0.6 + 3.4), layout="constrained")
+    figure = Figure(figsize=(7.2, tall + 3.6), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[tall + 0.6, 2.4])
     pictures = upper.subplots(1, columns)
     show(pictures[0], image, **grey_window(image))
@@ -78,29 +69,23 @@ def _draw(
     bar.set_label("entropy of the guidance (nat)")
     plots = lower.subplots(1, 2, sharey=True)
     for axes, (place, said) in zip(plots, PLACES.items(), strict=True):
-        _bars(axes, numbers, place, list(maps))
-        axes.axhline(
-            largest, color="black", linewidth=0.8, ls="--", zorder=1, label=f"largest possible ({largest:.3f})"
-        )
-        axes.set_title(said)
-        axes.set_ylim(0, 1.12 * largest)
-    plots[0].set_ylabel("mean entropy (nat per voxel)")
-    handles, labels = plots[0].get_legend_handles_labels()
-    lower.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+        _bars(axes, numbers, place)
+        axes.axhline(largest, color="black", linewidth=0.8, ls="--", label=f"largest possible ({largest:.3f})")
+        axes.set(title=said, ylim=(0, 1.12 * largest), xlabel="", ylabel="mean entropy (nat per voxel)")
+    lower.legend(*plots[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
-def _bars(axes: Axes, numbers: pd.DataFrame, place: str, labels: list[str]) -> None:
-    for side, (kind, (said, colour, hatch)) in zip((-0.2, 0.2), KINDS.items(), strict=True):
-        scans = numbers.groupby(["label", "case"])[f"{place}_{kind}"].mean().groupby("label")
-        mean, deviation = scans.mean()[labels], scans.std()[labels]
-        x = np.arange(len(labels)) + side
-        axes.bar(x, mean, 0.38, label=said, color=colour, hatch=hatch, edgecolor="white", linewidth=0.5)
-        axes.errorbar(x, mean, yerr=deviation, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
-        for where, value, spread in zip(x, mean, deviation, strict=True):
-            top = value + (0 if np.isnan(spread) else spread)
-            at = {"xytext": (0, 2.5), "textcoords": "offset points", "ha": "center", "fontsize": 6.5}
-            axes.annotate(
-                f"{value:.3f}", (where, top), bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4}, **at
-            )
-    axes.set_xticks(range(len(labels)), labels)
+def _bars(axes: Axes, numbers: pd.DataFrame, place: str) -> None:
+    """Draw the mean over scans of every method and kind, and the standard deviation over scans."""
+    kinds = {f"{place}_{kind}": said for kind, (said, _, _) in KINDS.items()}
+    scans = numbers.groupby(["label", "case"], sort=False)[list(kinds)].mean().rename(columns=kinds)
+    scans = scans.melt(var_name="kind", value_name="nats", ignore_index=False).reset_index()
+    colours = [colour for _, colour, _ in KINDS.values()]
+    bars = {"capsize": 0.08, "err_kws": {"color": "black", "linewidth": 0.8}, "errorbar": "sd"}
+    sns.barplot(scans, x="label", y="nats", hue="kind", palette=colours, saturation=1, legend=False, ax=axes, **bars)
+    for drawn, (said, _, hatch) in zip(axes.containers, KINDS.values(), strict=True):
+        drawn.set_label(said)
+        for bar in drawn:
+            bar.set(hatch=hatch, edgecolor="white", linewidth=0.5)
+        axes.bar_label(drawn, fmt="%.3f", fontsize=6.5, label_type="center", bbox=WHITE)

@@ -1,5 +1,8 @@
 """Fig. 3(a): where the gradient of distillation losses lies, on one plane and over all unlabelled scans."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,13 +11,12 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from dmd.planning.artefacts import Loss
-from dmd.progress import Progress
 from dmd.report.curves import NAMES
 from dmd.report.panels import probes
+from dmd.report.panels.drawing import WHITE, Plane, grey_window, outline, show
 from dmd.report.panels.regions import ZONES, fullest_plane, outer_branch, shares, zones
-from dmd.report.panels.scene import Panel, Scene, grey_window, outline, pixel_frame, plane_of, say_empty, show
+from dmd.report.panels.scene import Panel, Scene, at_the_end, pixel_frame, plane_of, say_empty
 from dmd.report.style import BLUE, HEAT, ORANGE, VERMILION
-from dmd.training import snapshots
 
 BRIGHTEST = 99.8  # percentile of a plane from which its colours saturate
 
@@ -48,36 +50,26 @@ def loss_name(loss: Loss) -> str:
     return f"{NAMES[loss.divergence]}, λ = {loss.weight:g}, T = {loss.temperature:g}"
 
 
-def _measure(scene: Scene, losses: tuple[Loss, ...]) -> tuple[pd.DataFrame, probes.Gradients]:
+def _measure(scene: Scene, losses: list[Loss]) -> tuple[pd.DataFrame, probes.Gradients]:
     """Return the shares of every run, case and loss, and the gradients of the first case in the first run."""
-    lines, first = [], None
-    trained = list(scene.trained())
-    progress = Progress(scene.artefact.name, len(trained) * len(scene.cases))
-    for _, run, training in trained:
-        method = snapshots.load_trained(run, training, scene.device)
-        for case in scene.cases:
-            found = probes.gradients(method, case, losses, training, scene.device)
-            first = first or found
-            lines += _lines(found, losses, {"run": run.id, "seed": training["seed"], "case": case.name})
-            progress.report(len(lines) // len(losses))
-    return pd.DataFrame(lines), first
+    lines, first = [], []
+    for at in scene.visits(at_the_end):
+        found = probes.gradients(at.network, at.case, losses, at.training, scene.device)
+        first = first or [found]
+        lines += _lines(found, losses, at.place)
+    return pd.DataFrame(lines), first[0]
 
 
-def _lines(found: probes.Gradients, losses: tuple[Loss, ...], place: dict) -> list[dict]:
-    zone = zones(found.predicted)
-    count = int(np.count_nonzero(found.predicted))
+def _lines(found: probes.Gradients, losses: list[Loss], place: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    zone, count = zones(found.predicted), int(np.count_nonzero(found.predicted))
     volume = {f"voxels_{name}": share for name, share in shares(np.ones_like(zone), zone).items()}
-    lines = []
     for loss, size in zip(losses, found.sizes, strict=True):
         energy = shares(np.square(size, dtype=np.float64), zone) if count else dict.fromkeys(ZONES, np.nan)
         named = {f"energy_{name}": share for name, share in energy.items()}
-        lines.append(place | {"loss": loss_name(loss), "predicted_voxels": count} | named | volume)
-    return lines
+        yield place | {"loss": loss_name(loss), "predicted_voxels": count} | named | volume
 
 
-def _draw(
-    image: np.ndarray, predicted: np.ndarray, truth: np.ndarray, planes: dict[str, np.ndarray], numbers: pd.DataFrame
-) -> Figure:
+def _draw(image: Plane, predicted: Plane, truth: Plane, planes: dict[str, Plane], numbers: pd.DataFrame) -> Figure:
     box = outer_branch(truth)
     rows, columns = (2 if box else 1), 1 + len(planes)
     tall = 7.2 / columns * image.shape[1] / image.shape[0]
@@ -121,18 +113,17 @@ def _enlarge(rows: list[np.ndarray], box: tuple[slice, slice]) -> None:
 
 def _bars(axes: Axes, numbers: pd.DataFrame) -> None:
     """Draw one bar per loss, and one of the voxels themselves, divided into zones."""
-    energy = numbers.groupby("loss", sort=False)[[f"energy_{zone}" for zone in BARS]].mean()
+    shares = 100 * numbers.groupby("loss", sort=False)[[f"energy_{zone}" for zone in BARS]].mean()
     voxels = numbers[numbers["predicted_voxels"] > 0].drop_duplicates(["run", "case"])
-    names = [*energy.index, "share of the voxels"]
-    left = np.zeros(len(names))
-    for zone, (label, colour, hatch) in BARS.items():
-        width = 100 * np.append(energy[f"energy_{zone}"].to_numpy(), voxels[f"voxels_{zone}"].mean())
-        axes.barh(names, width, left=left, label=label, color=colour, hatch=hatch, edgecolor="white", linewidth=0.8)
-        for place, (start, share) in enumerate(zip(left, width, strict=True)):
-            if share >= 5:
-                box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
-                axes.text(start + share / 2, place, f"{share:.0f}", ha="center", va="center", fontsize=7, bbox=box)
-        left += width
+    shares.loc["share of the voxels"] = [100 * voxels[f"voxels_{zone}"].mean() for zone in BARS]
+    colours = [colour for _, colour, _ in BARS.values()]
+    shares.plot.barh(stacked=True, ax=axes, width=0.8, color=colours, edgecolor="white", linewidth=0.8, legend=False)
+    for drawn, (label, _, hatch) in zip(axes.containers, BARS.values(), strict=True):
+        drawn.set_label(label)
+        for bar in drawn:
+            bar.set_hatch(hatch)
+        names = [f"{share:.0f}" if share >= 5 else "" for share in drawn.datavalues]
+        axes.bar_label(drawn, names, label_type="center", fontsize=7, bbox=WHITE)
     axes.invert_yaxis()
-    axes.set(xlim=(0, 100), xlabel="share of the gradient energy (%)")
+    axes.set(xlim=(0, 100), ylabel="", xlabel="share of the gradient energy (%)")
     axes.figure.legend(loc="outside upper center", ncols=2, frameon=False)

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from dmd.data.store import Case
 from dmd.errors import InputError
-from dmd.methods.base import Method, class_probabilities
+from dmd.methods.base import Method, Teaching, class_probabilities
 from dmd.methods.dmd import DIVERGENCES
 from dmd.planning.artefacts import Loss
-from dmd.testing.inference import tiled
+from dmd.report.panels.tiling import tiled
 
 
 def pseudo_label(predictor: nn.Module, case: Case, training: dict[str, Any], device: torch.device) -> np.ndarray:
@@ -60,10 +60,10 @@ class Entropies:
 
 def entropies(method: Method, case: Case, training: dict[str, Any], device: torch.device) -> list[Entropies]:
     """Return the entropy in nats, per peer, of what it predicts (T = 1) and of what it teaches."""
-    found = []
+    teaching, found = _teaching(method, training), []
     for logits in _peers(method, case, training, device):
         probabilities = class_probabilities(logits)
-        pair = (entropy(tensor)[0].cpu().numpy() for tensor in (probabilities, method.guidance(logits)))
+        pair = (entropy(tensor)[0].cpu().numpy() for tensor in (probabilities, teaching.guidance(logits)))
         found.append(Entropies(_foreground(probabilities), *pair))
     return found
 
@@ -78,16 +78,19 @@ def entropy(probabilities: Tensor) -> Tensor:
 
 
 def _peers(method: Method, case: Case, training: dict[str, Any], device: torch.device) -> list[Tensor]:
-    """Return the logits ``(1, K, X, Y, Z)`` of the peers."""
-    peers = [
-        output[None] for output in tiled(method.peers, case.image, training["patch"], device, training["precision"])
-    ]
-    if len(peers) != 2:
+    """Return the logits ``(1, K, X, Y, Z)`` of the two peers."""
+    peers = tiled(_teaching(method, training).peers, case.image, training["patch"], device, training["precision"])
+    return [output[None] for output in peers]
+
+
+def _teaching(method: Method, training: dict[str, Any]) -> Teaching:
+    """Return a method as one whose networks teach each other, where they do."""
+    if not isinstance(method, Teaching):
         raise InputError(
-            f"method '{training['method']['implementation']}' has no two networks that teach each other, so that there is "
-            "no guidance to look at; leave it out of the panel"
+            f"method '{training['method']['implementation']}' has no two networks that teach each other, so that there "
+            "is no guidance to look at; leave it out of the panel"
         )
-    return peers
+    return method
 
 
 def _foreground(probabilities: Tensor) -> np.ndarray:

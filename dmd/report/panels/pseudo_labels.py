@@ -2,15 +2,16 @@
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from dmd.progress import Progress
+from dmd.report.panels.drawing import outline, show
 from dmd.report.panels.probes import pseudo_label
 from dmd.report.panels.regions import fullest_plane
-from dmd.report.panels.scene import Panel, Scene, outline, pixel_frame, plane_of, show
-from dmd.report.style import VERMILION, style
+from dmd.report.panels.scene import Panel, Scene, pixel_frame, plane_of
+from dmd.report.style import LINES, VERMILION
 from dmd.testing.metrics import mean_dice
 from dmd.training import snapshots
 
@@ -30,25 +31,12 @@ def panel(scene: Scene) -> Panel:
 
 def _measure(scene: Scene, index: int) -> tuple[pd.DataFrame, Masks]:
     lines, masks = [], {}
-    points = sum(len(_points(training)) for _, _, training in scene.trained())
-    progress, done = Progress(scene.artefact.name, points * len(scene.cases)), 0
-    for row, run, training in scene.trained():
-        for step in _points(training):
-            predictor = snapshots.load_snapshot(run, training, step, scene.device)
-            for case in scene.cases:
-                mask = pseudo_label(predictor, case, training, scene.device)
-                if case is scene.cases[0]:
-                    masks.setdefault((row.label, step), mask[..., index])
-                place = {"method": row.method, "label": row.label, "run": run.id, "seed": training["seed"]}
-                when = {"step": step, "fraction": step / training["iterations"], "case": case.name}
-                lines.append(place | when | {"dice": 100 * mean_dice(mask, case.label > 0, classes=2)})
-                done += 1
-                progress.report(done)
+    for at in scene.visits(snapshots.load_snapshot, lambda last: [*snapshots.steps(last), last]):
+        mask = pseudo_label(at.network, at.case, at.training, scene.device)
+        masks.setdefault((at.place["label"], at.place["step"]), mask[..., index])  # of the first case and seed
+        dice = 100 * mean_dice(mask, at.case.label > 0, classes=2)
+        lines.append(at.place | {"fraction": at.place["step"] / at.training["iterations"], "dice": dice})
     return pd.DataFrame(lines), masks
-
-
-def _points(training: dict) -> list[int]:
-    return [*snapshots.steps(training["iterations"]), training["iterations"]]
 
 
 def _draw(numbers: pd.DataFrame, masks: Masks, truth: np.ndarray) -> Figure:
@@ -81,15 +69,16 @@ def _overlay(axes: Axes, mask: np.ndarray, truth: np.ndarray) -> None:
 
 
 def _curves(axes: Axes, numbers: pd.DataFrame, labels: list[str]) -> None:
-    steps = sorted(set(numbers["step"]))
-    nudge = 0.004 * steps[-1]
-    for index, label in enumerate(reversed(labels)):  # the last one looks like DMD in the other figures
-        scans = numbers[numbers["label"] == label].groupby(["step", "case"])["dice"].mean().groupby("step")
-        x = scans.mean().index + nudge * (index - (len(labels) - 1) / 2)
-        axes.errorbar(x, scans.mean(), yerr=scans.std(), label=label, capsize=2, elinewidth=0.8, **style(index))
-    axes.set_xticks(steps)
+    """Draw the mean over scans, averaged over seeds, and the standard deviation over scans."""
+    scans = numbers.groupby(["label", "step", "case"], sort=False)["dice"].mean().reset_index()
+    looks = LINES[: len(labels)][::-1]  # the last method looks like DMD in the other figures
+    colours, dashes, markers = map(list, zip(*looks, strict=True))
+    look = {"palette": colours, "linestyles": dashes, "markers": markers, "markersize": 4.5, "linewidth": 1.5}
+    bars = {"errorbar": "sd", "capsize": 0.2, "err_kws": {"linewidth": 0.8}, "dodge": True, "native_scale": True}
+    sns.pointplot(scans, x="step", y="dice", hue="label", hue_order=labels, ax=axes, legend=True, **look, **bars)
+    axes.set_xticks(sorted(set(numbers["step"])))
     axes.set(xlabel="training step", ylabel="Dice of the pseudo labels (%)", xlim=(0, None))
-    axes.grid(axis="y", color="#dddddd", linewidth=0.5)
-    axes.set_axisbelow(True)
-    handles, names = (reversed(part) for part in axes.get_legend_handles_labels())
+    axes.grid(axis="y")
+    axes.get_legend().remove()
+    handles, names = axes.get_legend_handles_labels()
     axes.figure.legend(handles, names, loc="outside upper center", ncols=len(labels), frameon=False, handlelength=3.2)

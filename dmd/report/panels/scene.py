@@ -1,19 +1,33 @@
 """What the pictures of trained networks share: the scene they are drawn from and what they give back."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dmd.data.store import Case
+from dmd.methods.base import Method
 from dmd.planning.plan import Artefact, Row
-from dmd.report.style import bare
+from dmd.progress import Progress
 from dmd.runs.folder import RunFolder
+from dmd.training import snapshots
+
+Load = Callable[[RunFolder, dict[str, Any], int, Any], Any]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A case to be looked at with a network of a run; ``place`` is how its numbers are told from others."""
+
+    place: dict[str, Any]
+    training: dict[str, Any]
+    network: Any
+    case: Case
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,22 @@ class Scene:
             for name in row.runs:
                 run = RunFolder(self.runs / name)
                 yield row, run, run.read_spec().training
+
+    def visits(self, load: Load, steps: Callable[[int], list[int]] = lambda last: [last]) -> Iterator[Visit]:
+        """Yield every case with what is loaded of every run at each of the steps that a training of a length has."""
+        work = [(*found, step) for found in self.trained() for step in steps(found[2]["iterations"])]
+        progress, done = Progress(self.artefact.name, len(work) * len(self.cases)), itertools.count(1)
+        for row, run, training, step in work:
+            network = load(run, training, step, self.device)
+            place = {"method": row.method, "label": row.label, "run": run.id, "seed": training["seed"], "step": step}
+            for case in self.cases:
+                yield Visit(place | {"case": case.name}, training, network, case)
+                progress.report(next(done))
+
+
+def at_the_end(run: RunFolder, training: dict[str, Any], step: int, device: Any) -> Method:
+    """Load the method of a run with all its networks."""
+    return snapshots.load_trained(run, training, device)
 
 
 @dataclass(frozen=True)
@@ -61,21 +91,3 @@ def pixel_frame(**planes: np.ndarray) -> pd.DataFrame:
     """Return planes ``(X, Y)`` of one size as columns, after the voxel indices x and y."""
     x, y = np.indices(next(iter(planes.values())).shape)
     return pd.DataFrame({"x": x.ravel(), "y": y.ravel()} | {name: plane.ravel() for name, plane in planes.items()})
-
-
-def show(axes: Axes, plane: np.ndarray, **how: Any) -> Any:
-    """Draw a plane ``(X, Y)`` with x to the right and y downwards; return the image for a colour bar."""
-    bare(axes)
-    return axes.imshow(np.swapaxes(plane, 0, 1), interpolation="nearest", **how)
-
-
-def outline(axes: Axes, plane: np.ndarray, colour: str, **how: Any) -> None:
-    """Draw the outline of a boolean plane ``(X, Y)``; nothing for an empty or full one."""
-    if plane.any() and not plane.all():
-        axes.contour(plane.T, [0.5], colors=[colour], **how)
-
-
-def grey_window(image: np.ndarray) -> dict[str, Any]:
-    """Return how a scan is shown: grey, from its 1st to its 99th percentile."""
-    low, high = np.percentile(image, (1, 99))
-    return {"cmap": "gray", "vmin": low, "vmax": high}

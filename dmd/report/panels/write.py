@@ -11,18 +11,15 @@ from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.planning import artefacts
 from dmd.planning.describe import read_artefact
-from dmd.report.description import setting
+from dmd.report.naming import caption
 from dmd.report.panels import entropy, gradients, pseudo_labels
 from dmd.report.panels.scene import Panel, Scene
-from dmd.report.scores import settings
 from dmd.report.style import SETTINGS, publish
+from dmd.report.tables import csv
 from dmd.runs.folder import RunFolder
 
-PICTURES: dict[str, Callable[[Scene], Panel]] = {
-    "pseudo_labels": pseudo_labels.panel,
-    "gradients": gradients.panel,
-    "entropy": entropy.panel,
-}
+Draw = Callable[[Scene], Panel]
+PICTURES: dict[str, Draw] = {of.__name__.rpartition(".")[2]: of.panel for of in (pseudo_labels, gradients, entropy)}
 
 
 def write_panel(description: Path, runs: Path, store: Path, output: Path, device: str = "auto") -> None:
@@ -37,7 +34,8 @@ def write_panel(description: Path, runs: Path, store: Path, output: Path, device
     store : Path
         The prepared data set that the runs were trained on.
     output : Path
-        The PNG to write; beside it ``.svg``, ``.csv`` (the numbers) and ``.pixels.csv`` (the plane that is shown).
+        The PNG to write; beside it ``.svg``, ``.caption.txt``, ``.csv`` (the numbers) and
+        ``.pixels.csv`` (the plane that is shown).
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
@@ -49,13 +47,12 @@ def write_panel(description: Path, runs: Path, store: Path, output: Path, device
     if output.suffix != ".png":
         raise InputError(f"expected a file name that ends in .png for the figure, found {output}")
     artefact = read_artefact(description, artefacts.Panel)
-    training = RunFolder(runs / artefact.runs[0]).read_spec().training
+    specs = {run: RunFolder(runs / run).read_spec() for run in artefact.runs}
+    training = specs[artefact.runs[0]].training
     data = load_store(store, training["dataset"], parts=["train"])
     scene = Scene(artefact, runs, data.unlabelled(training["labelled"]), choose_device(device))
     with mpl.rc_context(SETTINGS):
         panel = PICTURES[artefact.form.picture](scene)
-    write_text(output.with_suffix(".csv"), panel.numbers.round(6).to_csv(index=False, lineterminator="\n"))
-    pixels = panel.pixels.to_csv(index=False, lineterminator="\n", float_format="%.6g")
-    write_text(output.with_suffix(".pixels.csv"), pixels)
-    caption = f"{setting(artefact, settings(artefact, runs))} {artefact.form.caption} {panel.note}"
-    publish(panel.figure, caption, artefact.runs, output)
+    write_text(output.with_suffix(".csv"), csv(panel.numbers.round(6)))
+    write_text(output.with_suffix(".pixels.csv"), csv(panel.pixels, "%.6g"))
+    publish(panel.figure, f"{caption(artefact, specs)} {panel.note}", artefact.runs, output)

@@ -1,0 +1,104 @@
+import math
+
+import pandas as pd
+import pytest
+
+from dmd.errors import InputError
+from dmd.report.scores import read, read_run, reader
+from dmd.report.statistics import average
+from dmd.testing.evaluation import COLUMNS
+
+from .made import NOTHING, TRAINING, add_run, line, row, table
+
+ONE_SEED = [line("a", 1, 0.9, 0.8, 6.0, 1.5), line("b", 1, 0.8, 0.7, 9.0, 2.5)]
+
+
+def plain(run) -> pd.Series:
+    """Return the mean scores of a run without post-processing."""
+    return average(read_run(run).lines, ["post_processing"]).loc["none"]
+
+
+def test_a_run_is_averaged_over_cases_and_then_over_classes(tmp_path):
+    lines = [
+        *(line("a", 1, 0.9, 0.8, 2.0, 1.0), line("a", 2, 0.6, 0.5, 4.0, 3.0)),
+        *(line("b", 1, 0.7, 0.6, 4.0, 2.0), line("b", 2, 0.0, 0.0, "", "", empty_prediction=1)),
+    ]
+    found = plain(add_run(tmp_path, lines, classes=3))
+    # Dice: ((0.9 + 0.7) / 2 + (0.6 + 0) / 2) / 2; HD95: ((2 + 4) / 2 + 4) / 2, without the empty prediction.
+    assert found[["dice", "jaccard", "hd95_voxel", "asd_voxel"]].tolist() == pytest.approx([55, 47.5, 3.5, 2.25])
+    assert math.isnan(found["hd95_mm"])
+
+
+def test_a_class_that_is_never_predicted_leaves_no_distance(tmp_path):
+    lines = [line("a", 1, 0.9, 0.8, 2.0, 1.0), line("a", 2, 0, 0, "", "", empty_prediction=1)]
+    found = plain(add_run(tmp_path, lines, classes=3))
+    assert found["dice"] == pytest.approx(45)
+    assert math.isnan(found["hd95_voxel"])
+
+
+def test_names_of_cases_stay_text(tmp_path):
+    names = ["NA", "1E5", "007", "nan"]
+    lines = read_run(add_run(tmp_path, [line(name, 1, 0.9, 0.8, 1.0, 1.0) for name in names])).lines
+    assert lines["case"].tolist() == names * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "No columns"),
+        ("case,dice\na,0.9\n", "columns expected but not found: .*patient"),
+        (",".join(COLUMNS) + "\n", "no case at all"),
+        (",".join(COLUMNS) + "\na,a,1,none,ninety,0,0,0,0,0,1,1,0,,\n", "ninety"),
+        (",".join(COLUMNS) + "\na,a,2,none,0.9,0,0,0,0,0,1,1,0,,\n", "each of the classes \\[1\\] once"),
+        (",".join(COLUMNS) + "\na,a,1,none,0.9,0,0,0,0,0,1,1,0,,\n", r"\[\('a', 1, 'largest_component'\)\]"),
+        (",".join(COLUMNS) + 2 * "\na,a,1,none,0.9,0,0,0,0,0,1,1,0,,", r"\('a', 1, 'none'\)"),
+    ],
+    ids=["empty", "columns", "no line", "word", "other class", "one post-processing", "twice"],
+)
+def test_test_scores_that_are_not_whole_are_refused(tmp_path, text, message):
+    run = add_run(tmp_path, ONE_SEED)
+    run.cases.write_text(text)
+    with pytest.raises(InputError, match=message) as refused:
+        read_run(run)
+    assert run.id in str(refused.value)
+
+
+def test_a_file_is_read_once_however_many_rows_and_artefacts_show_the_run(tmp_path, monkeypatch):
+    run, other = add_run(tmp_path, ONE_SEED), add_run(tmp_path, ONE_SEED, seed=2)
+    artefact = table(row("A", 8, [run, other], {}), row("B", 8, [run], {}))
+    read_files, whole = [], pd.read_csv
+    monkeypatch.setattr(pd, "read_csv", lambda path, **how: read_files.append(path) or whole(path, **how))
+    load = reader(tmp_path)
+    for scores in (read(artefact, load), read(artefact, load)):
+        scores.summary(), scores.by_patient(), scores.by_case()
+    assert read_files == [run.cases, other.cases]
+
+
+def test_the_frame_knows_row_run_and_how_empty_predictions_count(tmp_path):
+    run = add_run(tmp_path, [*ONE_SEED, line("c", 1, 0, 0, "", "") | NOTHING])
+    rows = row("A", 8, [], {}), row("B", 8, [run], {})
+    for empty, distance in (("no_distance", math.nan), ("as_published", 0), ("penalised", 50)):
+        lines = read(table(*rows, empty=empty), reader(tmp_path)).plain
+        assert lines[["row", "run"]].drop_duplicates().to_numpy().tolist() == [[1, run.id]]
+        assert lines["hd95_voxel"].tolist() == pytest.approx([6, 9, distance], nan_ok=True)
+    assert read_run(run).lines["hd95_voxel"].isna().any()
+
+
+def test_runs_tested_on_different_cases_are_refused(tmp_path):
+    whole, cut = add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, ONE_SEED[:1], seed=2)
+    artefact = table(row("Nothing yet", 8, [], {}), row("A", 8, [whole], {}), row("B", 8, [cut], {}))
+    with pytest.raises(InputError, match=f"{cut.id}/cases.csv: expected the 2 test cases of run '{whole.id}'"):
+        read(artefact, reader(tmp_path))
+
+
+@pytest.mark.parametrize("change", [{"iterations": 10}, {"selection": "oracle"}])
+def test_runs_of_a_row_that_differ_in_more_than_the_seed_are_refused(tmp_path, change):
+    runs = [add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, ONE_SEED, seed=2, **change)]
+    with pytest.raises(InputError, match="differ in the seed and nothing else"):
+        read(table(row("A", 8, runs, {})), reader(tmp_path))
+
+
+def test_a_run_does_not_count_as_two_seeds(tmp_path):
+    run = add_run(tmp_path, ONE_SEED, **TRAINING)
+    with pytest.raises(InputError, match="differ in the seed and nothing else"):
+        read(table(row("A", 8, [run, run], {})), reader(tmp_path))
