@@ -1,4 +1,4 @@
-"""The outputs of a trained network over a whole case, each voxel seen once, for pictures and what is measured in them."""
+"""Outputs of a trained network over a whole case, each voxel seen once: for pictures and what is measured in them."""
 
 import itertools
 from collections.abc import Callable, Sequence
