@@ -37,9 +37,8 @@ def mosaic(path: Path, out: Path) -> None:
     picks = np.unique(np.linspace(0, len(listed) - 1, COLUMNS * ROWS).round().astype(int))
     rows = -(-len(picks) // COLUMNS)
     figure = Figure(figsize=(COLUMNS * INCHES, rows * INCHES + 0.9), layout="constrained")
-    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for panel in panels:
-        panel.set_axis_off()
+    bare = {"frameon": False, "xticks": [], "yticks": []}
+    panels = figure.subplots(rows, COLUMNS, squeeze=False, subplot_kw=bare).ravel()
     for panel, pick in zip(panels, picks, strict=False):
         _draw(panel, *listed[pick], len(store.classes))
     _describe(figure, store, len(picks), len(listed))

@@ -100,10 +100,6 @@ class Scores:
         """The lines without post-processing."""
         return self.lines[self.lines["post_processing"] == "none"]
 
-    def by_run(self) -> pd.DataFrame:
-        """Return the scores of each run, by post_processing, row and run (`dmd.report.statistics.average`)."""
-        return average(self.lines, ["post_processing", "row", "run"])
-
     def by_patient(self) -> pd.DataFrame:
         """Return those of each patient, by post_processing, row and patient (`dmd.report.statistics.per_patient`)."""
         return per_patient(self.lines, ["post_processing", "row"])
@@ -121,7 +117,8 @@ class Scores:
         s_paper (NaN where there is none), without the paper s_largest_component_mean and s_largest_component_sd, and
         runs.
         """
-        seeds = self.by_run().groupby(level=["post_processing", "row"])
+        runs = average(self.lines, ["post_processing", "row", "run"])
+        seeds = runs.groupby(level=["post_processing", "row"])
         statistics = {"mean": seeds.mean(skipna=False), "sd": seeds.std(skipna=False)}
         numbers = self.lines["row"].unique()
         return pd.DataFrame([self._line(number, statistics) for number in numbers], index=numbers)
