@@ -14,8 +14,7 @@ from dmd.files import replacing
 from dmd.report.panels.drawing import grey_window
 from dmd.report.panels.regions import plane
 
-COLUMNS, ROWS = 6, 4
-INCHES = 2.3  # per panel
+COLUMNS, ROWS, INCHES = 6, 4, 2.3  # inches per panel
 OUTLINES = [mpl.colormaps["Set1"](index) for index in (0, 4, 2, 1, 3, 6, 7, 5)]
 
 

@@ -77,8 +77,8 @@ def settings(specs: dict[str, Spec]) -> list[str]:
 
 def selections(specs: dict[str, Spec]) -> list[str]:
     """Say which weights were tested on each data, each rule once."""
-    trained = [spec.training for spec in specs.values()]
-    return list(dict.fromkeys(f"{of['dataset']['name']}: {WEIGHTS[of['selection']]}" for of in trained))
+    told = ((spec.training["dataset"]["name"], WEIGHTS[spec.training["selection"]]) for spec in specs.values())
+    return list(dict.fromkeys(map(": ".join, told)))
 
 
 def _setting(training: dict[str, Any]) -> str:

@@ -18,8 +18,7 @@ from dmd.training import snapshots
 
 Visit = tuple[dict[str, Any], dict[str, Any], Any, Case]
 Load = Callable[[RunFolder, dict[str, Any], int, Any], Any]
-Steps = Callable[[int], list[int]]
-AT_THE_END: Load = lambda run, training, step, device: snapshots.load_trained(run, training, device)  # noqa: E731
+LAST: Load = lambda run, training, step, device: snapshots.load_trained(run, training, device)  # noqa: E731
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Scene:
                 run = RunFolder(self.runs / name)
                 yield row, run, run.read_spec().training
 
-    def visits(self, load: Load = AT_THE_END, steps: Steps = lambda last: [last]) -> Iterator[Visit]:
+    def visits(self, load: Load = LAST, steps: Callable[[int], list[int]] = lambda last: [last]) -> Iterator[Visit]:
         """Yield every case with what is loaded of every run at each of the steps that a training of a length has.
 
         First stands how its numbers are told from others, then the settings of the run, the network and the case.
