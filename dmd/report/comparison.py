@@ -40,8 +40,8 @@ def compare_rows(scores: Scores) -> pd.DataFrame:
     patients, lines = scores.by_patient(), []
     for number, reference in pairs(scores.artefact.rows):
         row = scores.artefact.rows[number]
-        texts = {"method": row.method, "params": params_text(row), "label": row.label}
-        named = texts | {"row": number, "dataset": row.dataset, "labelled": row.labelled, "seeds": len(row.runs)}
+        named = {name: getattr(row, name) for name in ("method", "label", "dataset", "labelled")}
+        named |= {"row": number, "params": params_text(row), "seeds": len(row.runs)}
         for name in POST_PROCESSING:
             ours, theirs = (patients.loc[(name, place)] for place in (number, reference))
             for score in scores.artefact.form.columns:

@@ -14,8 +14,7 @@ from dmd.files import replacing
 from dmd.report.panels.drawing import grey_window
 from dmd.report.panels.regions import plane
 
-COLUMNS, ROWS = 6, 4
-INCHES = 2.3  # per panel
+COLUMNS, ROWS, INCHES = 6, 4, 2.3  # inches per panel
 OUTLINES = [mpl.colormaps["Set1"](index) for index in (0, 4, 2, 1, 3, 6, 7, 5)]
 
 
@@ -37,9 +36,8 @@ def mosaic(path: Path, out: Path) -> None:
     picks = np.unique(np.linspace(0, len(listed) - 1, COLUMNS * ROWS).round().astype(int))
     rows = -(-len(picks) // COLUMNS)
     figure = Figure(figsize=(COLUMNS * INCHES, rows * INCHES + 0.9), layout="constrained")
-    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for panel in panels:
-        panel.set_axis_off()
+    bare = {"frameon": False, "xticks": [], "yticks": []}
+    panels = figure.subplots(rows, COLUMNS, squeeze=False, subplot_kw=bare).ravel()
     for panel, pick in zip(panels, picks, strict=False):
         _draw(panel, *listed[pick], len(store.classes))
     _describe(figure, store, len(picks), len(listed))

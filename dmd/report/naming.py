@@ -77,17 +77,12 @@ def settings(specs: dict[str, Spec]) -> list[str]:
 
 def selections(specs: dict[str, Spec]) -> list[str]:
     """Say which weights were tested on each data, each rule once."""
-    trained = [spec.training for spec in specs.values()]
-    return list(dict.fromkeys(f"{of['dataset']['name']}: {WEIGHTS[of['selection']]}" for of in trained))
+    told = ((spec.training["dataset"]["name"], WEIGHTS[spec.training["selection"]]) for spec in specs.values())
+    return list(dict.fromkeys(map(": ".join, told)))
 
 
 def _setting(training: dict[str, Any]) -> str:
     data, factors = training["dataset"]["name"], training["dataset"]["downsample"]
-    if any(factor != 1 for factor in factors):
-        data += f" downsampled by {_times(factors)}"
-    iterations = f"{training['iterations']} of {training['reference_iterations']} iterations"
-    return f"{data}, patch {_times(training['patch'])}, {iterations}"
-
-
-def _times(sizes: list[int]) -> str:
-    return "x".join(map(str, sizes))
+    factor, patch = ("x".join(map(str, sizes)) for sizes in (factors, training["patch"]))
+    data += f" downsampled by {factor}" if set(factors) != {1} else ""
+    return f"{data}, patch {patch}, {training['iterations']} of {training['reference_iterations']} iterations"

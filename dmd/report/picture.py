@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dmd.errors import InputError
-from dmd.report.scores import read_run
+from dmd.report.scores import PLAIN, read_run
 from dmd.report.style import SETTINGS, VERMILION
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
@@ -21,13 +21,12 @@ def picture(run: RunFolder) -> Figure:
     InputError
         Its history is no table of numbers, or its test scores are not complete.
     """
-    lines = read_run(run).lines
+    cases = read_run(run).lines.query(PLAIN)
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(7.2, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(3, 1))
         _draw_terms(left, read_history(run), 120)
         left.legend(frameon=False)
-        cases = lines[lines["post_processing"] == "none"]
         sns.swarmplot(cases, x="class", y="dice", size=3, color="#333333", warn_thresh=1, ax=right)
         for place, (_, values) in enumerate(cases.groupby("class")["dice"]):
             right.hlines(values.median(), place - 0.3, place + 0.3, color=VERMILION, linewidth=2)

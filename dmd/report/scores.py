@@ -20,6 +20,7 @@ from dmd.runs.folder import RunFolder
 from dmd.testing import metrics
 from dmd.testing.evaluation import COLUMNS, COUNTS, DIAGONALS, POST_PROCESSING, SCORES
 
+PLAIN = "post_processing == 'none'"
 PERCENT = ["dice", "jaccard"]  # fractions in cases.csv
 
 
@@ -64,10 +65,10 @@ def read_run(run: RunFolder) -> Tested:
 def _read(path: Path) -> pd.DataFrame:
     text = dict.fromkeys(("case", "patient", "post_processing"), str)
     numbers = {"class": int} | dict.fromkeys(SCORES + DIAGONALS, float) | dict.fromkeys(COUNTS, int)
-    missing_value = {name: [""] for name in SCORES + DIAGONALS}  # and nowhere else: a case may be called "NA"
+    missing = {name: [""] for name in SCORES + DIAGONALS}  # and nowhere else: a case may be called "NA"
+    types, wanted = text | numbers, list(COLUMNS)
     try:
-        dtypes, columns = text | numbers, list(COLUMNS)
-        return pd.read_csv(path, usecols=columns, dtype=dtypes, keep_default_na=False, na_values=missing_value)
+        return pd.read_csv(path, usecols=wanted, dtype=types, keep_default_na=False, na_values=missing)
     except FileNotFoundError:
         raise InputError(f"expected the test scores of a run at {path}, found no file; evaluate the run") from None
     except ValueError as error:
@@ -95,22 +96,13 @@ class Scores:
     specs: dict[str, Spec]
     lines: pd.DataFrame
 
-    @property
-    def plain(self) -> pd.DataFrame:
-        """The lines without post-processing."""
-        return self.lines[self.lines["post_processing"] == "none"]
-
-    def by_run(self) -> pd.DataFrame:
-        """Return the scores of each run, by post_processing, row and run (`dmd.report.statistics.average`)."""
-        return average(self.lines, ["post_processing", "row", "run"])
-
     def by_patient(self) -> pd.DataFrame:
         """Return those of each patient, by post_processing, row and patient (`dmd.report.statistics.per_patient`)."""
         return per_patient(self.lines, ["post_processing", "row"])
 
     def by_case(self) -> pd.DataFrame:
         """Return those of each case in each run, by row, run and case: the mean over classes, no post-processing."""
-        return self.plain.groupby(["row", "run", "case"], sort=False)[list(SCORES)].mean(skipna=False)
+        return self.lines.query(PLAIN).groupby(["row", "run", "case"], sort=False)[list(SCORES)].mean(skipna=False)
 
     def summary(self) -> pd.DataFrame:
         """Return the numbers of a table, one line per row that has runs, by its index.
@@ -121,13 +113,14 @@ class Scores:
         s_paper (NaN where there is none), without the paper s_largest_component_mean and s_largest_component_sd, and
         runs.
         """
-        seeds = self.by_run().groupby(level=["post_processing", "row"])
+        runs = average(self.lines, ["post_processing", "row", "run"])
+        seeds = runs.groupby(level=["post_processing", "row"])
         statistics = {"mean": seeds.mean(skipna=False), "sd": seeds.std(skipna=False)}
         numbers = self.lines["row"].unique()
         return pd.DataFrame([self._line(number, statistics) for number in numbers], index=numbers)
 
     def _line(self, number: int, statistics: dict[str, pd.DataFrame]) -> dict[str, Any]:
-        row, lines = self.artefact.rows[number], self.plain[self.plain["row"] == number]
+        row, lines = self.artefact.rows[number], self.lines.query(f"{PLAIN} and row == {number}")
         training = self.specs[row.runs[0]].training
         line = {name: value for name, value in vars(row).items() if name not in ("params", "runs", "paper")}
         line |= {"params": params_text(row), "data": training["dataset"]["name"], "selection": training["selection"]}

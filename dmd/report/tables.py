@@ -56,7 +56,7 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     scores = read(artefact, reader(runs))
     summary, comparison = scores.summary(), compare_rows(scores)
     said, cells = caption(artefact, scores.specs), _cells(scores, summary)
-    same = [f"{FACTS[name]} {summary[name].iloc[0]}" for name in FACTS if name not in _differing(summary)]
+    same = [f"{heading} {summary[name].iloc[0]}" for name, heading in FACTS.items() if ("", heading) not in cells]
     shared = [f"In every row: {', '.join(same).lower()}."] if same else []
     verdict, below = say_verdict(scores, comparison), [*shared, *notes(scores, summary), LABELLED, COMPONENT_NOTE]
     write_text(output, csv(summary.round(4)))
@@ -106,15 +106,12 @@ def _spread(seeds: float, mean: float, deviation: float) -> str:
     return f"{mean:.2f}" if pd.isna(deviation) else f"{mean:.2f} ± {deviation:.2f}"
 
 
-def _differing(summary: pd.DataFrame) -> list[str]:
-    return [name for name in FACTS if summary[name].nunique() > 1]
-
-
 def _cells(scores: Scores, summary: pd.DataFrame) -> pd.DataFrame:
     """Return the text of a table: method, what differs between rows, and the scores; columns (group, heading)."""
     rows = scores.artefact.rows
     cells: Cells = {("", "Method"): list(map(row_name, rows))}
-    cells |= {("", FACTS[name]): list(map(str, summary[name])) for name in _differing(summary)}
+    differing = [name for name in FACTS if summary[name].nunique() > 1]
+    cells |= {("", FACTS[name]): list(map(str, summary[name])) for name in differing}
     for score in scores.artefact.form.columns:
         cells |= score_cells(rows, summary, score)
     return pd.DataFrame(cells)

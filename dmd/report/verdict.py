@@ -35,8 +35,7 @@ def say_verdict(scores: Scores, comparison: pd.DataFrame) -> list[str]:
     decided = {number: word for number, word in verdicts.items() if word in ("better", "worse")}
     groups = {(rows[number].dataset, rows[number].labelled) for number in verdicts}
     is_plain = len(groups) == 1 and all(rows[number].method != REFERENCE for number in verdicts)
-    name = HEADINGS[score].partition(" ")[0]
-    said = say_counts(list(verdicts.values()), name, "method" if is_plain else "row")
+    said = say_counts(list(verdicts.values()), HEADINGS[score].split()[0], "method" if is_plain else "row")
     same = [orders[number] == word for number, word in decided.items() if number in orders]
     seeds = SEEDS[max(len(row.runs) for row in rows) == 1]
     return [said + say_agreement(sum(same), len(same)), f"{TESTED} {seeds}"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from dmd.errors import InputError
 from dmd.planning.identity import Spec, canonical
-from dmd.report.scores import read_run
+from dmd.report.scores import PLAIN, read_run
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import read_steps
 from dmd.testing.evaluation import SCORES
@@ -168,8 +168,7 @@ def _curves(run: RunFolder) -> dict[Point, tuple[float, int]]:
 
 
 def _scores(run: RunFolder, curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
-    lines = read_run(run).lines
-    lines = lines[lines["post_processing"] == "none"]
+    lines = read_run(run).lines.query(PLAIN)
     classes = lines.groupby("class")[list(SCORES)].mean()
     scores = classes.mean(skipna=False).to_dict() | {"empty_predictions": float(lines["empty_prediction"].sum())}
     if len(classes) > 1:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from dmd.errors import InputError
-from dmd.report.scores import read, read_run, reader
+from dmd.report.scores import PLAIN, read, read_run, reader
 from dmd.report.statistics import average
 from dmd.testing.evaluation import COLUMNS
 
@@ -78,7 +78,7 @@ def test_the_frame_knows_row_run_and_how_empty_predictions_count(tmp_path):
     run = add_run(tmp_path, [*ONE_SEED, line("c", 1, 0, 0, "", "") | NOTHING])
     rows = row("A", 8, [], {}), row("B", 8, [run], {})
     for empty, distance in (("no_distance", math.nan), ("as_published", 0), ("penalised", 50)):
-        lines = read(table(*rows, empty=empty), reader(tmp_path)).plain
+        lines = read(table(*rows, empty=empty), reader(tmp_path)).lines.query(PLAIN)
         assert lines[["row", "run"]].drop_duplicates().to_numpy().tolist() == [[1, run.id]]
         assert lines["hd95_voxel"].tolist() == pytest.approx([6, 9, distance], nan_ok=True)
     assert read_run(run).lines["hd95_voxel"].isna().any()

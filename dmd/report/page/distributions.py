@@ -25,8 +25,8 @@ def _picture(of: str, score: str, cases: pd.DataFrame, names: dict[int, str]) ->
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(4.4, 0.75 + 0.3 * len(names)), layout="constrained")
         axes = figure.subplots()
-        shared = {"x": score, "y": "row", "orient": "h", "order": list(names), "ax": axes}
         line = {"color": VERMILION, "linewidth": 2}
+        shared = {"x": score, "y": "row", "orient": "h", "order": list(names), "ax": axes}
         sns.boxplot(cases, **shared, fill=False, color=BLUE, width=0.7, fliersize=0, linewidth=1, medianprops=line)
         sns.swarmplot(cases, **shared, color="#333333", size=2.6, alpha=0.65, warn_thresh=1)
         axes.set_yticks(range(len(names)), list(names.values()))

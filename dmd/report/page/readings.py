@@ -21,16 +21,15 @@ def readings(document: Path) -> Grid | None:
     """
     if not document.exists():
         return None
-    here = False
-    for block in mistune.create_markdown(renderer="ast", plugins=["table"])(document.read_text(encoding="utf-8")):
-        if block["type"] == "heading":
-            here = _text(block).startswith(HEADING)
-        elif here and block["type"] == "table":
-            head, body = (part["children"] for part in block["children"])
-            columns = zip(*(map(_text, row["children"]) for row in body), strict=True)
-            cells = {("", _text(name).capitalize()): list(texts) for name, texts in zip(head, columns, strict=True)}
-            return Grid("readings-table", f"From {document}, which has the others too.", cells)
-    raise InputError(f"expected a table under the heading '{HEADING} ...' in {document}, found none")
+    blocks = iter(mistune.create_markdown(renderer="ast", plugins=["table"])(document.read_text(encoding="utf-8")))
+    any(block["type"] == "heading" and _text(block).startswith(HEADING) for block in blocks)  # goes on to the heading
+    table = next((block for block in blocks if block["type"] == "table"), None)
+    if table is None:
+        raise InputError(f"expected a table under the heading '{HEADING} ...' in {document}, found none")
+    head, body = (part["children"] for part in table["children"])
+    columns = zip(*(map(_text, row["children"]) for row in body), strict=True)
+    cells = {("", _text(name).capitalize()): list(texts) for name, texts in zip(head, columns, strict=True)}
+    return Grid("readings-table", f"From {document}, which has the others too.", cells)
 
 
 def _text(block: dict[str, Any]) -> str:

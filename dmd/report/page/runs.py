@@ -71,7 +71,7 @@ def _cost(entry: Entry) -> dict[str, str]:
 
 
 def _entry(run: RunFolder, results: Path) -> Entry:
-    """Return settings and facts of a run, its curve, and how its numbers are made again: in a fresh clone, by hand."""
+    """Return settings and facts of a run, its curve, and how its numbers are made again by hand."""
     spec = run.read_spec()
     store = results / "data" / f"{store_name(spec.training['dataset'])}.h5"
     where = shlex.join([str(run.path), "--store", str(store)])
@@ -80,7 +80,6 @@ def _entry(run: RunFolder, results: Path) -> Entry:
         "facts": _facts(run),
         "curve": _curve(run),
         "spec": json.dumps(asdict(spec), indent=2),
-        "by_workflow": f"snakemake --cores 2 -- results/runs/{run.id}/cases.csv",
         "by_hand": [f"dmd step {step} {where}" for step in ("train", "test")],
     }
 

@@ -26,10 +26,12 @@ def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) ->
     cells: Cells = {("", "Point" if is_curve else "Method"): list(map(params_text if is_curve else row_name, rows))}
     cells["", "Patients"] = [f"{row.labelled} + {row.unlabelled}" for row in rows]
     for score in wanted.form.columns:
-        cells |= score_cells(rows, lines, score)
+        ours, component = score_cells(rows, lines, score).items()
+        cells |= dict([ours])
         paper = pd.Series([row.paper.get(score) for row in rows], dtype=float)
         if paper.notna().any():
             cells[HEADINGS[score], "diff."] = [difference(of, score) for of in lines[f"{score}_mean"] - paper]
+        cells |= dict([component])
     counts = [(int(done), len(row.runs)) for done, row in zip(lines["seeds"].fillna(0), rows, strict=True)]
     cells["", "Seeds"] = [str(whole) if done == whole else f"{done} of {whole}" for done, whole in counts]
     cells["", "Empty"] = [number(count, 0) for count in lines["empty_predictions"]]

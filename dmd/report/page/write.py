@@ -19,7 +19,7 @@ from dmd.report.page.distributions import distributions
 from dmd.report.page.image import from_files
 from dmd.report.page.scores import comparison_tables, score_table
 from dmd.report.page.table import look
-from dmd.report.scores import Reader, Scores, read, reader
+from dmd.report.scores import Scores, read, reader
 from dmd.report.verdict import say_verdict
 from dmd.runs.folder import RunFolder
 
@@ -46,7 +46,8 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, 
         A file that exists is not what it should be.
     """
     load = reader(results / "runs")
-    scores = [_scores(evaluated(artefact, results), load) for artefact in artefacts]
+    done = [evaluated(artefact, results) for artefact in artefacts]
+    scores = [read(of, load) if isinstance(of.form, Scored) and of.runs else None for of in done]
     work = track("report", list(zip(artefacts, scores, strict=True)))
     sections = [_section(artefact, found, results) for artefact, found in work]
     tables = [found for found in scores if found and isinstance(found.artefact.form, Table)]
@@ -74,10 +75,6 @@ def evaluated(artefact: Artefact[Any], results: Path) -> Artefact[Any]:
     return replace(artefact, rows=tuple(rows))
 
 
-def _scores(artefact: Artefact[Any], load: Reader) -> Scores | None:
-    return read(artefact, load) if isinstance(artefact.form, Scored) and artefact.runs else None
-
-
 def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> dict[str, Any]:
     """Return what there is of an artefact, the command that makes it, and whether it is made."""
     is_table, name = isinstance(artefact.form, Table), title(artefact)
@@ -87,15 +84,11 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
     section |= {"made": (results / file).exists(), "figure": picture, "scores": None, "parts": None}
     if scores:
         section["scores"] = score_table(artefact, scores, scores.summary())
-        section["parts"] = _parts(scores) if is_table else None
+    if scores and is_table:
+        compared = compare_rows(scores)
+        parts = {"verdict": say_verdict(scores, compared), "comparison": comparison_tables(scores, compared)}
+        section["parts"] = parts | {"distributions": distributions(scores)}
     return section
-
-
-def _parts(scores: Scores) -> dict[str, Any]:
-    """Return what a table has besides its scores."""
-    compared = compare_rows(scores)
-    verdict, comparison = say_verdict(scores, compared), comparison_tables(scores, compared)
-    return {"verdict": verdict, "comparison": comparison, "distributions": distributions(scores)}
 
 
 def _template() -> jinja2.Template:

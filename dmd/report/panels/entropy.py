@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from dmd.report.panels import probes
 from dmd.report.panels.drawing import WHITE, Plane, grey_window, outline, show
 from dmd.report.panels.regions import fullest_plane, near_boundary
-from dmd.report.panels.scene import Panel, Scene, at_the_end, pixel_frame, plane_of, say_empty
+from dmd.report.panels.scene import Panel, Scene, pixel_frame, plane_of, say_empty
 from dmd.report.style import BLUE, HEAT, ORANGE
 
 PLACES = {"boundary": "within 2 voxels of the predicted boundary", "elsewhere": "elsewhere"}
@@ -26,8 +26,7 @@ def panel(scene: Scene) -> Panel:
     image = shown.image[..., index]
     maps = {label: (found.guidance[..., index], found.predicted[..., index]) for label, found in first.items()}
     largest = math.log(next(scene.trained())[2]["classes"])
-    columns = {f"guidance {label}": plane for label, (plane, _) in maps.items()}
-    frame = pixel_frame(image=image, **columns)
+    frame = pixel_frame(image=image, **{f"guidance {label}": plane for label, (plane, _) in maps.items()})
     empty = int(numbers["boundary_guidance"].isna().sum())
     note = f"{plane_of(shown, index)}{say_empty(empty, len(numbers), 'run, scan and network')}"
     return Panel(_draw(image, maps, numbers, largest), numbers, frame, note)
@@ -36,10 +35,10 @@ def panel(scene: Scene) -> Panel:
 def _measure(scene: Scene) -> tuple[pd.DataFrame, dict[str, probes.Entropies]]:
     """Return the means of every run, case and peer, and the maps of peer 1 for the first case in the first seed."""
     lines, first = [], {}
-    for at in scene.visits(at_the_end):
-        found = probes.entropies(at.network, at.case, at.training, scene.device)
-        first.setdefault(at.place["label"], found[0])
-        lines += [at.place | {"peer": peer} | means(of) for peer, of in enumerate(found, 1)]
+    for place, training, method, case in scene.visits():
+        found = probes.entropies(method, case, training, scene.device)
+        first.setdefault(place["label"], found[0])
+        lines += [place | {"peer": peer} | means(of) for peer, of in enumerate(found, 1)]
     return pd.DataFrame(lines), first
 
 

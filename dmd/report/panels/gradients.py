@@ -15,7 +15,7 @@ from dmd.report.curves import NAMES
 from dmd.report.panels import probes
 from dmd.report.panels.drawing import WHITE, Plane, grey_window, outline, show
 from dmd.report.panels.regions import ZONES, fullest_plane, outer_branch, shares, zones
-from dmd.report.panels.scene import Panel, Scene, at_the_end, pixel_frame, plane_of, say_empty
+from dmd.report.panels.scene import Panel, Scene, pixel_frame, plane_of, say_empty
 from dmd.report.style import BLUE, HEAT, ORANGE, VERMILION
 
 BRIGHTEST = 99.8  # percentile of a plane from which its colours saturate
@@ -53,10 +53,10 @@ def loss_name(loss: Loss) -> str:
 def _measure(scene: Scene, losses: list[Loss]) -> tuple[pd.DataFrame, probes.Gradients]:
     """Return the shares of every run, case and loss, and the gradients of the first case in the first run."""
     lines, first = [], []
-    for at in scene.visits(at_the_end):
-        found = probes.gradients(at.network, at.case, losses, at.training, scene.device)
+    for place, training, method, case in scene.visits():
+        found = probes.gradients(method, case, losses, training, scene.device)
         first = first or [found]
-        lines += _lines(found, losses, at.place)
+        lines += _lines(found, losses, place)
     return pd.DataFrame(lines), first[0]
 
 
@@ -88,9 +88,8 @@ def _draw(image: Plane, predicted: Plane, truth: Plane, planes: dict[str, Plane]
         for line in pictures:
             heat = show(line[column], plane, cmap=HEAT, vmin=0, vmax=np.percentile(plane, BRIGHTEST))
             outline(line[column], predicted, "white", linewidths=0.6)
-        bar = upper.colorbar(heat, cax=bars[column], orientation="horizontal", extend="max")
+        bar = upper.colorbar(heat, cax=bars[column], orientation="horizontal", extend="max", ticks=MaxNLocator(4))
         bar.formatter.set_powerlimits((-2, 2))
-        bar.locator = MaxNLocator(4)
         bar.ax.tick_params(labelsize=6.5)
     bars[0].text(0.5, 1, "|gradient| of a voxel's logit", ha="center", va="top", fontsize=7)
     if box:

@@ -31,11 +31,12 @@ def panel(scene: Scene) -> Panel:
 
 def _measure(scene: Scene, index: int) -> tuple[pd.DataFrame, Masks]:
     lines, masks = [], {}
-    for at in scene.visits(snapshots.load_snapshot, lambda last: [*snapshots.steps(last), last]):
-        mask = pseudo_label(at.network, at.case, at.training, scene.device)
-        masks.setdefault((at.place["label"], at.place["step"]), mask[..., index])  # of the first case and seed
-        dice = 100 * mean_dice(mask, at.case.label > 0, classes=2)
-        lines.append(at.place | {"fraction": at.place["step"] / at.training["iterations"], "dice": dice})
+    visits = scene.visits(snapshots.load_snapshot, lambda last: [*snapshots.steps(last), last])
+    for place, training, predictor, case in visits:
+        mask = pseudo_label(predictor, case, training, scene.device)
+        masks.setdefault((place["label"], place["step"]), mask[..., index])  # of the first case and seed
+        dice = 100 * mean_dice(mask, case.label > 0, classes=2)
+        lines.append(place | {"fraction": place["step"] / training["iterations"], "dice": dice})
     return pd.DataFrame(lines), masks
 
 
@@ -48,13 +49,13 @@ def _draw(numbers: pd.DataFrame, masks: Masks, truth: np.ndarray) -> Figure:
     upper, lower = figure.subfigures(2, 1, height_ratios=[len(labels) * (tall + 0.25), 2.2])
     pictures = upper.subplots(len(labels), columns, squeeze=False)
     shown = numbers[numbers["case"] == numbers["case"].iloc[0]].drop_duplicates(["label", "step"])
+    dice = shown.set_index(["label", "step"])["dice"]
     for line, label in zip(pictures, labels, strict=True):
         line[0].set_ylabel(label, fontsize=9, fontweight="bold")
         steps = [step for of, step in masks if of == label]
         for axes, step in zip(line, steps, strict=True):
             _overlay(axes, masks[label, step], truth)
-            (found,) = shown[(shown["label"] == label) & (shown["step"] == step)].to_dict("records")
-            axes.set_title(f"step {step}, Dice {found['dice']:.1f} %", fontsize=7.5)
+            axes.set_title(f"step {step}, Dice {dice[label, step]:.1f} %", fontsize=7.5)
     _curves(lower.subplots(), numbers, labels)
     return figure
 

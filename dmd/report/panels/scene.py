@@ -11,23 +11,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dmd.data.store import Case
-from dmd.methods.base import Method
 from dmd.planning.plan import Artefact, Row
 from dmd.progress import Progress
 from dmd.runs.folder import RunFolder
 from dmd.training import snapshots
 
+Visit = tuple[dict[str, Any], dict[str, Any], Any, Case]
 Load = Callable[[RunFolder, dict[str, Any], int, Any], Any]
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A case to be looked at with a network of a run; ``place`` is how its numbers are told from others."""
-
-    place: dict[str, Any]
-    training: dict[str, Any]
-    network: Any
-    case: Case
+LAST: Load = lambda run, training, step, device: snapshots.load_trained(run, training, device)  # noqa: E731
 
 
 @dataclass(frozen=True)
@@ -46,21 +37,19 @@ class Scene:
                 run = RunFolder(self.runs / name)
                 yield row, run, run.read_spec().training
 
-    def visits(self, load: Load, steps: Callable[[int], list[int]] = lambda last: [last]) -> Iterator[Visit]:
-        """Yield every case with what is loaded of every run at each of the steps that a training of a length has."""
+    def visits(self, load: Load = LAST, steps: Callable[[int], list[int]] = lambda last: [last]) -> Iterator[Visit]:
+        """Yield every case with what is loaded of every run at each of the steps that a training of a length has.
+
+        First stands how its numbers are told from others, then the settings of the run, the network and the case.
+        """
         work = [(*found, step) for found in self.trained() for step in steps(found[2]["iterations"])]
         progress, done = Progress(self.artefact.name, len(work) * len(self.cases)), itertools.count(1)
         for row, run, training, step in work:
             network = load(run, training, step, self.device)
             place = {"method": row.method, "label": row.label, "run": run.id, "seed": training["seed"], "step": step}
             for case in self.cases:
-                yield Visit(place | {"case": case.name}, training, network, case)
+                yield place | {"case": case.name}, training, network, case
                 progress.report(next(done))
-
-
-def at_the_end(run: RunFolder, training: dict[str, Any], step: int, device: Any) -> Method:
-    """Load the method of a run with all its networks."""
-    return snapshots.load_trained(run, training, device)
 
 
 @dataclass(frozen=True)

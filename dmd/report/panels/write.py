@@ -1,6 +1,5 @@
 """Figures that look into trained networks: finds who draws a picture and writes what it drew and from what numbers."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,13 +12,12 @@ from dmd.planning import artefacts
 from dmd.planning.describe import read_artefact
 from dmd.report.naming import caption
 from dmd.report.panels import entropy, gradients, pseudo_labels
-from dmd.report.panels.scene import Panel, Scene
+from dmd.report.panels.scene import Scene
 from dmd.report.style import SETTINGS, publish
 from dmd.report.tables import csv
 from dmd.runs.folder import RunFolder
 
-Draw = Callable[[Scene], Panel]
-PICTURES: dict[str, Draw] = {of.__name__.rpartition(".")[2]: of.panel for of in (pseudo_labels, gradients, entropy)}
+PICTURES = {of.__name__.rpartition(".")[2]: of.panel for of in (pseudo_labels, gradients, entropy)}
 
 
 def write_panel(description: Path, runs: Path, store: Path, output: Path, device: str = "auto") -> None:
