@@ -306,6 +306,13 @@ def test_a_killed_snakemake_leaves_jobs_that_nobody_trains_beside(cluster, local
     assert {gpus for _, gpus, _ in cluster.asked(project)} == {"N/A"}
 
 
+def test_trainings_submitted_as_an_array_make_the_same_table(cluster, local, project):
+    edit(project, "executor: slurm", "executor: slurm\nslurm-array-jobs: train")
+    cluster.finish(cluster.start(project, *THIN), project)
+    require_the_same(project, local)
+    assert len([comment for comment in cluster.comments(project) if comment.startswith("rule_train")]) == 1
+
+
 def test_an_unknown_partition_is_said_before_anything_is_submitted(cluster, tmp_path):
     project = clone(tmp_path)
     edit(project, "slurm_partition: gpu ", "slurm_partition: gpus ")
