@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dmd.planning.config import Config
+from dmd.planning.config import Config, Jobs
 from dmd.planning.identity import Spec
 from dmd.planning.plan import Plan, Run
 from dmd.runs.folder import RunFolder
@@ -70,10 +70,8 @@ def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path
         scales[_scale(run, plan)].append(run)
     for scale, of_scale in scales.items():
         paces = {run.id: pace(run.spec, times, known) for run in of_scale}
-        limits = config.scales[scale].jobs
-        minutes = limits.train_minutes + limits.test_minutes
         print(f"{scale}:")
-        for line in _lines(of_scale, results, paces, minutes):
+        for line in _lines(of_scale, results, paces, config.scales[scale].jobs):
             print(f"  {line}")
 
 
@@ -137,7 +135,7 @@ def _scale(run: Run, plan: Plan) -> str:
     return plan.artefacts[run.wanted_by[0]].scale
 
 
-def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limit_minutes: int) -> Iterable[str]:
+def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limits: Jobs) -> Iterable[str]:
     folders = {run.id: RunFolder(results / "runs" / run.id) for run in runs}
     left = [run for run in runs if not folders[run.id].cases.exists()]
     train = [run for run in left if not folders[run.id].weights.exists()]
@@ -154,9 +152,9 @@ def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limit_
             unknown[key(run.spec).implementation] += 1
         else:
             hours[found.device, found.scale].append(found.seconds * iterations(run.spec) / 3600)
-    longest = f" with {max(map(max, hours.values())):.2f} h of training" if hours else ""
-    limit = f"the time limit of a run is {limit_minutes / 60:.1f} h"
-    yield f"longest chain: {'data, ' if stores else ''}a run{longest}; {limit}"
+    longest = f" of {max(map(max, hours.values())):.2f} h" if hours else ""
+    training = f"a training{longest} (limit {limits.train_minutes / 60:.1f} h), " if train else ""
+    yield f"longest chain: {'data, ' if stores else ''}{training}a test (limit {limits.test_minutes / 60:.1f} h)"
     for (device, scale), each in hours.items():
         about, kind = "about " if scale else "", "CPU" if device == "cpu" else "GPU"
         origin = f"estimated from steps at scale {scale}" if scale else "at the step times measured"

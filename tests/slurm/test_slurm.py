@@ -66,6 +66,11 @@ class Cluster:
         jobs = [line.split() for line in self.call("squeue", "-h", "--states=all", "-O", columns).splitlines()]
         return sorted(tuple(asked) for *asked, folder in jobs if folder == str(project))
 
+    def comments(self, project: Path) -> set[str]:
+        """Return what `squeue -o %k` says about the jobs that a project has submitted."""
+        lines = self.call("squeue", "-h", "--states=all", "-o", "%k %Z").splitlines()
+        return {comment for comment, folder in map(str.split, lines) if folder == str(project)}
+
 
 def free_ports(count: int) -> int:
     """Return the first of so many neighbouring ports that nobody listens on."""
@@ -216,8 +221,11 @@ def test_the_table_made_by_jobs_is_the_one_made_here(cluster, local, tmp_path):
     project = clone(tmp_path)
     cluster.finish(cluster.start(project, *THIN), project)
     require_the_same(project, local)
-    data, run = ("cpu", "N/A", "1:00:00"), ("gpu", "gres:gpu:1", "20:00")
-    assert cluster.asked(project) == [data, run, run], "one job of data and one per run"
+    data, run = ("cpu", "N/A", "30:00"), ("gpu", "gres:gpu:1", "10:00")
+    assert cluster.asked(project) == 2 * [data] + 4 * [run], "prepare and check; train and test, of two runs each"
+    runs = [folder.name for folder in (project / "results/runs").iterdir()]
+    named = [f"rule_{rule}_wildcards_{run}" for rule in ("train", "test") for run in runs]
+    assert set(named) < cluster.comments(project)
 
 
 def test_a_time_limit_and_a_requeue_save_and_go_on(cluster, local, interrupted):
@@ -298,6 +306,13 @@ def test_a_killed_snakemake_leaves_jobs_that_nobody_trains_beside(cluster, local
     assert {gpus for _, gpus, _ in cluster.asked(project)} == {"N/A"}
 
 
+def test_trainings_submitted_as_an_array_make_the_same_table(cluster, local, project):
+    edit(project, "executor: slurm", "executor: slurm\nslurm-array-jobs: train")
+    cluster.finish(cluster.start(project, *THIN), project)
+    require_the_same(project, local)
+    assert len([comment for comment in cluster.comments(project) if comment.startswith("rule_train")]) == 1
+
+
 def test_an_unknown_partition_is_said_before_anything_is_submitted(cluster, tmp_path):
     project = clone(tmp_path)
     edit(project, "slurm_partition: gpu ", "slurm_partition: gpus ")
@@ -305,3 +320,11 @@ def test_an_unknown_partition_is_said_before_anything_is_submitted(cluster, tmp_
     log = (project / "snakemake.log").read_text()
     assert "profiles/slurm/config.yaml: the cluster has no partition 'gpus'; did you mean 'gpu'?" in log
     assert "submitted" not in log
+
+
+@pytest.mark.parametrize("filled_in", ["gpu_model: h100", "mem_mb: 900000"])
+def test_what_slurm_refuses_is_said_with_its_reason(cluster, project, filled_in):
+    edit(project, "# gpu_model: h100", filled_in)
+    assert cluster.start(project, "--retries", "0", *THIN).wait(PATIENCE) != 0
+    log = (project / "snakemake.log").read_text()
+    assert log.count("Requested node configuration is not available") == 2, "once for each training"

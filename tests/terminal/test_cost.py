@@ -55,7 +55,7 @@ def test_hours_are_steps_times_the_median_measured_step_of_the_same_method(made,
     assert lines == [
         "paper:",
         "  26 jobs: 2 of data, 24 of runs, 12 of these train",
-        "  longest chain: data, a run with 0.67 h of training; the time limit of a run is 24.0 h",
+        "  longest chain: data, a training of 0.67 h (limit 21.5 h), a test (limit 2.5 h)",
         "  6 of 12 trainings: 3.50 GPU-hours, the longest 0.67 h, at the step times measured on Some GPU",
         "  6 of 12 trainings: hours unknown, no step in fp32 was measured: supervised (3), mcnet (3)",
     ]
@@ -79,7 +79,7 @@ def test_a_trained_run_is_only_scored(made, checked, facts, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "half:",
         "  1 jobs: 0 of data, 1 of runs, 0 of these train",
-        "  longest chain: a run; the time limit of a run is 5.5 h",
+        "  longest chain: a test (limit 1.5 h)",
     ]
 
 

@@ -1,0 +1,30 @@
+"""Tested runs sent to MLflow: a test never fails for the view's sake, and the sweep makes up for what was not sent."""
+
+from mlflow import MlflowClient
+
+from dmd.planning import config, plan, reading
+from dmd.runs.folder import read_json
+from dmd.tracking.sweep import send, sweep
+
+
+def test_a_database_that_cannot_be_opened_fails_no_test(run, tmp_path, capsys):
+    broken = tmp_path / "mlflow.db"
+    broken.write_bytes(b"no database")
+    send(run, f"sqlite:///{broken}", ["smoke/table3"], ["dmd"])
+    assert read_json(run.tracked)["status"] == "pending"
+    assert "file is not a database" in capsys.readouterr().err
+    assert run.is_untracked
+
+
+def test_a_job_beside_a_sqlite_file_sends_nothing_and_the_sweep_does(run, tmp_path, root, monkeypatch):
+    uri = f"sqlite:///{tmp_path}/own.db"
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    send(run, uri, ["smoke/table3"], ["dmd"])
+    assert not run.tracked.exists()
+    monkeypatch.delenv("SLURM_JOB_ID")
+    made = plan.make(config.check(reading.read(root / "config")), root)
+    assert sweep([run.path], uri, made) == 1
+    assert sweep([run.path], uri, made) == 0
+    client = MlflowClient(uri)
+    (experiment,) = client.search_experiments(filter_string="name LIKE 'dmd-%'")
+    assert len(client.search_runs([experiment.experiment_id])) == 1
