@@ -27,7 +27,7 @@ def test_the_artefact_of_another_treatment_shares_the_runs_of_its_table(root, tm
     (tmp_path / "mine.yaml").write_text(mine)
     planned = plan.make(config.check(reading.read(root / "config", tmp_path / "mine.yaml")), root)
     theirs, ours = (planned.artefacts[f"half/{name}"] for name in ("table3", "table3_penalised"))
-    assert ours.empty == "penalised"
+    assert ours.form.empty == "penalised"
     assert ours.runs == theirs.runs
 
 
@@ -60,6 +60,16 @@ def test_what_is_committed_is_made_again_from_the_cases_beside_it(root, tmp_path
     assert cli.main(call) == 0
     for ending in (".csv", ".md", ".tex", ".comparison.csv") if command == "table" else (".csv",):
         assert (tmp_path / f"a{ending}").read_bytes() == (folder / f"{name}{ending}").read_bytes()
+
+
+def test_a_temperatures_way_has_at_most_eight_stops_and_each_is_there(root):
+    way = (root / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("### From YAML to loss")[2]
+    stops = re.findall(r"^\| (\d+) \| `([^`]+)`(?: `(\w+)`)? \|", way, flags=re.MULTILINE)
+    assert [int(number) for number, *_ in stops] == list(range(1, len(stops) + 1))
+    assert 1 < len(stops) <= 8
+    for _, file, function in stops:
+        text = (root / file).read_text(encoding="utf-8")
+        assert f"def {function}(" in text if function else "temperature: 2.0" in text
 
 
 def commands() -> list[str]:
