@@ -19,10 +19,10 @@ demo: .venv/complete ## run the whole pipeline on synthetic scans and print its 
 	@cat results/smoke/table3.md
 	@echo
 	@echo 'Files of each run    results/runs/<run>/   (.venv/bin/dmd plan --scale smoke names them)'
-	@echo 'The same in MLflow   .venv/bin/dmd ui smoke/table3   (its store is results/mlflow.db)'
+	@echo 'The same in MLflow   .venv/bin/dmd ui smoke/table3   (kept in results/mlflow.db)'
 	@echo 'Next, on real scans  .venv/bin/snakemake --cores 2 --config data="{la: /your/copy}" -- results/half/table3.csv'
 
-test: .venv/complete ## run every test but those of the next line
+test: .venv/complete ## run every test but those on SLURM
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist worksteal --ignore tests/slurm
 
 coverage: .venv/complete ## measure how much of dmd/planning and dmd/runs the tests go through, branches included

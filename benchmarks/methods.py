@@ -2,7 +2,7 @@
 
     python benchmarks/methods.py --data la --labelled 8 --store results/data/la-2x2x2.h5 --folder costs dtc uamt
 
-Each method trains in a process of its own with `dmd train`, so a second call goes on where the first was stopped.
+Each method trains in a process of its own with `dmd step train`, so a second call goes on where the first was stopped.
 Seconds and memory are those of `run.json`; the Dice is the mean over the first test cases and the foreground classes,
 of the network before and after training.
 """
@@ -18,7 +18,8 @@ import torch
 from dmd.data.store import Case, load_store
 from dmd.methods.base import make
 from dmd.networks.build import Build
-from dmd.planning import config, identity, plan, reading
+from dmd.planning import config, plan, reading
+from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder
 from dmd.testing.inference import predict_case
 from dmd.testing.metrics import evaluate
@@ -27,7 +28,7 @@ from dmd.testing.prediction import load_predictor
 CPU = torch.device("cpu")
 
 
-def settings(dataset: str, labelled: int, method: str, steps: int) -> dict:
+def settings(dataset: str, labelled: int, method: str, steps: int) -> Spec:
     """Return the settings of a run at scale `half` that may be in no table, with another number of steps."""
     content = reading.read()
     block = {"dataset": dataset, "labelled": labelled, "method": method}
@@ -35,29 +36,31 @@ def settings(dataset: str, labelled: int, method: str, steps: int) -> dict:
     content["build"] = ["cost"]
     made = plan.make(config.check(content))
     (row,) = made.artefacts["half/cost"].rows
-    return made.runs[row.runs[0]].spec | {"iterations": steps}
+    spec = made.runs[row.runs[0]].spec
+    return Spec(spec.training | {"iterations": steps}, spec.testing)
 
 
-def dice(predictor: torch.nn.Module, cases: list[Case], spec: dict) -> float:
+def dice(predictor: torch.nn.Module, cases: list[Case], spec: Spec) -> float:
     """Return the mean Dice in percent over cases and foreground classes."""
     scores = []
     for case in cases:
-        labels = predict_case(predictor, case.image, spec, CPU)
-        scores += [evaluate(labels == index, case.label == index).dice for index in range(1, spec["classes"])]
+        labels = predict_case(predictor, case.image, spec.inference, CPU)
+        foreground = range(1, spec.training["classes"])
+        scores += [evaluate(labels == index, case.label == index).dice for index in foreground]
     return 100 * sum(scores) / len(scores)
 
 
-def line(spec: dict, name: str, store: Path, folder: Path, cases: int) -> str:
+def line(spec: Spec, name: str, store: Path, folder: Path, cases: int) -> str:
     """Train one method and return its line of the table."""
-    run = RunFolder(folder / identity.run_id(spec))
+    run, training = RunFolder(folder / spec.id), spec.training
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_spec(spec)
     subprocess.run([sys.executable, "-m", "dmd", "step", "train", str(run.path), "--store", str(store)], check=True)
     facts = json.loads(run.facts.read_text())
-    test = load_store(store, spec["dataset"], parts=["test"]).cases("test")[:cases]
-    torch.manual_seed(spec["seed"])
-    untrained = make(spec["method"], Build.from_spec(spec)).predictor
-    before, after = (dice(predictor, test, spec) for predictor in (untrained, load_predictor(run, spec, CPU)))
+    test = load_store(store, training["dataset"], parts=["test"]).cases("test")[:cases]
+    torch.manual_seed(training["seed"])
+    untrained = make(training["method"], Build.from_settings(training)).predictor
+    before, after = (dice(predictor, test, spec) for predictor in (untrained, load_predictor(run, training, CPU)))
     cells = (name, f"{facts['seconds_per_step']:.2f}", f"{facts['peak_memory_mb']}", f"{before:.1f}", f"{after:.1f}")
     return f"| {' | '.join(cells)} |"
 

@@ -24,19 +24,19 @@ from dmd.training.loop import noise_seed
 WINDOW = 20
 
 
-def curve(spec: dict, store: Store, seed: int, precision: str) -> np.ndarray:
+def curve(training: dict, store: Store, seed: int, precision: str) -> np.ndarray:
     """Return the loss of every step."""
-    spec = spec | {"seed": seed}
-    build, batches = Build.from_spec(spec), Batches(store, spec)
+    training = training | {"seed": seed}
+    build, batches = Build.from_settings(training), Batches(store, training)
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
     torch.manual_seed(seed)
-    method = make(spec["method"], build).to(memory_format=channels_last(spec["dimensions"])).train()
-    method.start_training(spec["optimiser"])
+    method = make(training["method"], build).to(memory_format=channels_last(training["dimensions"])).train()
+    method.start_training(training["optimiser"])
     losses = []
-    for step, batch in batches.stream(0, spec["iterations"], torch.device("cpu")):
-        method.set_learning_rate(learning_rate(spec["schedule"], spec["optimiser"]["lr"], build.clock(step)))
+    for step, batch in batches.stream(0, training["iterations"], torch.device("cpu")):
+        method.set_learning_rate(learning_rate(training, build.clock(step)))
         torch.manual_seed(noise_seed(seed, step))
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            losses.append(sum(term.item() for term in method.train_step(batch, step).values()))
+        losses.append(sum(term.item() for term in method.train_step(batch, step, autocast).values()))
     return np.array(losses)
 
 
@@ -56,17 +56,17 @@ def main() -> None:
     made = plan.make(config.check(reading.read()))
     table = made.artefacts[identity.artefact_name("table3", options.scale)]
     (row,) = [row for row in table.rows if row.method == "supervised"]
-    spec = made.runs[row.runs[0]].spec | {"iterations": options.steps}
-    spec["patch"] = options.patch or spec["patch"]
+    training = made.runs[row.runs[0]].spec.training | {"iterations": options.steps}
+    training["patch"] = options.patch or training["patch"]
     store = load_store(options.store, parts=["train"])
     seeds = range(1337, 1337 + options.seeds)
-    exact = np.stack([smooth(curve(spec, store, seed, "fp32")) for seed in seeds])
-    rounded = np.stack([smooth(curve(spec, store, seed, "bf16")) for seed in seeds])
+    exact = np.stack([smooth(curve(training, store, seed, "fp32")) for seed in seeds])
+    rounded = np.stack([smooth(curve(training, store, seed, "bf16")) for seed in seeds])
 
     spread = exact.max(axis=0) - exact.min(axis=0)
     difference = np.abs(rounded - exact)
     outside = (rounded.mean(axis=0) < exact.min(axis=0)) | (rounded.mean(axis=0) > exact.max(axis=0))
-    print(f"scale {options.scale}, patch {spec['patch']}")
+    print(f"scale {options.scale}, patch {training['patch']}")
     print(f"{options.steps} steps, {options.seeds} seeds, windows of {WINDOW} steps\n")
     print("| | mean over windows | last window |\n| :-- | --: | --: |")
     print(f"| loss in fp32 | {exact.mean():.4f} | {exact[:, -1].mean():.4f} |")

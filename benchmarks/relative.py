@@ -22,18 +22,18 @@ from dmd.methods.base import make
 from dmd.networks.build import Build
 
 
-def stepper(spec: dict, store: Store) -> Callable[[int], float]:
+def stepper(training: dict, store: Store) -> Callable[[int], float]:
     """Return a function that makes one step of the method and says how many seconds that took."""
-    torch.manual_seed(spec["seed"])
-    method = make(spec["method"], Build.from_spec(spec)).to(memory_format=channels_last(spec["dimensions"])).train()
-    method.start_training(spec["optimiser"])
-    batches = Batches(store, spec, method.companions(store.labelled(spec["labelled"])), method.targets)
+    torch.manual_seed(training["seed"])
+    method = make(training["method"], Build.from_settings(training)).train()
+    method.to(memory_format=channels_last(training["dimensions"])).start_training(training["optimiser"])
+    batches = Batches(store, training, method.extras(store.labelled(training["labelled"])))
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=training["precision"] == "bf16")
 
     def step(number: int) -> float:
         started = time.perf_counter()
         for _, batch in batches.stream(number, number + 1, CPU):
-            with torch.autocast("cpu", torch.bfloat16, enabled=spec["precision"] == "bf16"):
-                method.train_step(batch, number)
+            method.train_step(batch, number, autocast)
         return time.perf_counter() - started
 
     return step
@@ -51,7 +51,8 @@ def main() -> None:
 
     torch.set_num_threads(options.threads)
     store = load_store(options.store, parts=["train"])
-    steps = {name: stepper(settings(options.data, options.labelled, name, 300), store) for name in options.methods}
+    specs = {name: settings(options.data, options.labelled, name, 300) for name in options.methods}
+    steps = {name: stepper(spec.training, store) for name, spec in specs.items()}
     seconds = [{name: step(number) for name, step in steps.items()} for number in range(options.repeats + 1)]
     medians = {name: statistics.median(line[name] for line in seconds[1:]) for name in steps}
     reference = medians.get("dmd", medians[options.methods[0]])

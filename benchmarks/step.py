@@ -34,36 +34,36 @@ Step = Callable[[int], None]
 
 
 def settings() -> dict:
-    """Return the settings of the DMD run of Table 3 at scale `half`."""
+    """Return the training settings of the DMD run of Table 3 at scale `half`."""
     made = plan.make(config.check(reading.read()))
     (row,) = [row for row in made.artefacts["half/table3"].rows if row.method == "dmd"]
-    return made.runs[row.runs[0]].spec
+    return made.runs[row.runs[0]].spec.training
 
 
-def method(spec: dict) -> Method:
-    torch.manual_seed(spec["seed"])
-    built = make(spec["method"], Build.from_spec(spec)).train()
-    built.start_training(spec["optimiser"])
+def method(training: dict) -> Method:
+    torch.manual_seed(training["seed"])
+    built = make(training["method"], Build.from_settings(training)).train()
+    built.start_training(training["optimiser"])
     return built
 
 
-def ours(spec: dict, store: Store, precision: str) -> tuple[Step, Step]:
+def ours(training: dict, store: Store, precision: str) -> tuple[Step, Step]:
     """Return our step and its batch preparation alone."""
-    batches = Batches(store, spec)
-    built = method(spec).to(memory_format=channels_last(spec["dimensions"]))
+    batches = Batches(store, training)
+    built = method(training).to(memory_format=channels_last(training["dimensions"]))
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
 
     def train(step: int) -> None:
         for _, batch in batches.stream(step, step + 1, CPU):
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-                built.train_step(batch, step)
+            built.train_step(batch, step, autocast)
 
     return train, lambda step: batches[step]
 
 
-def plain(spec: dict, store: Store, folder: Path) -> tuple[Step, Step]:
+def plain(training: dict, store: Store, folder: Path) -> tuple[Step, Step]:
     """Return the step of a plain script and its batch preparation alone."""
-    built, random = method(spec), np.random.default_rng(0)
-    labelled, unlabelled = store.labelled(spec["labelled"]), store.unlabelled(spec["labelled"])
+    built, random = method(training), np.random.default_rng(0)
+    labelled, unlabelled = store.labelled(training["labelled"]), store.unlabelled(training["labelled"])
     for case in labelled + unlabelled:
         with h5py.File(folder / f"{case.name}.h5", "w") as file:
             file.create_dataset("image", data=case.image, compression="gzip")
@@ -74,12 +74,12 @@ def plain(spec: dict, store: Store, folder: Path) -> tuple[Step, Step]:
             image, label = file["image"][:], file["label"][:]
         turns, axis = random.integers(4), random.integers(2)
         image, label = (np.flip(np.rot90(a, turns), axis).copy() for a in (image, label))
-        start = [random.integers(size - edge) for size, edge in zip(image.shape, spec["patch"], strict=True)]
-        window = tuple(slice(s, s + edge) for s, edge in zip(start, spec["patch"], strict=True))
+        start = [random.integers(size - edge) for size, edge in zip(image.shape, training["patch"], strict=True)]
+        window = tuple(slice(s, s + edge) for s, edge in zip(start, training["patch"], strict=True))
         return image[window], label[window]
 
     def prepare(step: int) -> Batch:
-        half = spec["batch"]["labelled"]
+        half = training["batch"]["labelled"]
         chosen = [random.choice(cases).name for cases in [labelled] * half + [unlabelled] * half]
         images, labels = zip(*(sample(name) for name in chosen), strict=True)
         seen = np.stack(labels[:half]).astype(np.int64)
@@ -97,16 +97,16 @@ def timed(step: Step, number: int) -> float:
     return time.perf_counter() - started
 
 
-def make_side(side: str, spec: dict, store: Store, folder: str) -> tuple[Step, Step]:
+def make_side(side: str, training: dict, store: Store, folder: str) -> tuple[Step, Step]:
     """Return step and batch preparation of ``plain``, or of ours in the precision called ``bf16`` or ``fp32``."""
-    return plain(spec, store, Path(folder)) if side == "plain" else ours(spec, store, side)
+    return plain(training, store, Path(folder)) if side == "plain" else ours(training, store, side)
 
 
 def peak_mb(side: str, path: Path, connection) -> None:
     """Send the peak memory of a process that makes two steps of one side."""
-    spec, store = settings(), load_store(path, parts=["train"])
+    training, store = settings(), load_store(path, parts=["train"])
     with tempfile.TemporaryDirectory() as folder:
-        step = make_side(side, spec, store, folder)[0]
+        step = make_side(side, training, store, folder)[0]
         step(0)
         step(1)
     connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
@@ -135,9 +135,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     # First, while this process is small: a child's peak starts from what its parent held when it was made.
     peaks = {side: peak_in_own_process(side, options.store) for side in SIDES}
-    spec, store = settings(), load_store(options.store, parts=["train"])
+    training, store = settings(), load_store(options.store, parts=["train"])
     with tempfile.TemporaryDirectory() as folder:
-        sides = {side: make_side(side, spec, store, folder) for side in SIDES}
+        sides = {side: make_side(side, training, store, folder) for side in SIDES}
         seconds: dict[str, list[float]] = {side: [] for side in sides}
         preparing: dict[str, list[float]] = {side: [] for side in sides}
         for number in range(options.repeats + 1):

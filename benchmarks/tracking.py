@@ -3,9 +3,9 @@
     python benchmarks/tracking.py --store results/data/la-2x2x2.h5 [--steps 500] [--repeats 5] [--beside 2]
 
 Trains DMD as scale `half` does, ``--beside`` trainings side by side so that no core is idle, in turn without and with
-tracking on SQLite, each from its start and every other time in the other order. Wall time is that of `dmd train`. The
-processor time of the following process is read while it runs: the most that it can take from the training where every
-core is busy. Prints a Markdown table.
+tracking on SQLite, each from its start and every other time in the other order. Wall time is that of `dmd step train`.
+The processor time of the following process is read while it runs: the most that it can take from the training where
+every core is busy. Prints a Markdown table.
 """
 
 import argparse
@@ -19,29 +19,29 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from dmd.planning import config, identity, plan, reading
+from dmd.planning import config, plan, reading
+from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder
 from dmd.tracking.server import make_server
 
 
-def half(steps: int, seed: int) -> dict:
+def half(steps: int, seed: int) -> Spec:
     """Return the settings of a DMD run of Table 3 at scale `half`, cut to some steps."""
     runs = plan.make(config.check(reading.read())).runs.values()
     specs = (run.spec for run in runs if "half/table3" in run.wanted_by)
-    return next(spec for spec in specs if spec["method"]["implementation"] == "dmd") | {
-        "iterations": steps,
-        "seed": seed,
-    }
+    spec = next(spec for spec in specs if spec.training["method"]["implementation"] == "dmd")
+    return Spec(spec.training | {"iterations": steps, "seed": seed}, spec.testing)
 
 
-def measure(folder: Path, spec: dict, store: Path, beside: int, uri: str | None) -> tuple[float, float]:
+def measure(folder: Path, spec: Spec, store: Path, beside: int, uri: str | None) -> tuple[float, float]:
     """Train ``beside`` runs at once; return the mean wall time of one and the processor time of its follower."""
     jobs = []
     for seed in range(beside):
-        run = RunFolder(folder / str(seed) / identity.run_id(spec | {"seed": seed}))
-        run.write_spec(spec | {"seed": seed})
+        seeded = Spec(spec.training | {"seed": seed}, spec.testing)
+        run = RunFolder(folder / str(seed) / seeded.id)
+        run.write_spec(seeded)
         command = [sys.executable, "-m", "dmd", "step", "train", str(run.path), "--store", str(store)]
-        command += ["--track", uri, "--artefacts", "half/table3"] if uri else []
+        command += ["--track", f"--config=tracking={{uri: '{uri}'}}"] if uri else []
         jobs.append(psutil.Popen(command, stderr=subprocess.DEVNULL))
     started, walls = time.perf_counter(), {}
     followers = {_child(job): 0.0 for job in jobs} if uri else {}

@@ -111,7 +111,7 @@ def plan(
     return show(made, words, scale, RUNS, times)
 
 
-@verb("dmd show 08a39383")
+@verb("dmd show b8031fc709")
 def show(run: RunName, /, *, runs: Runs = RUNS, configuration: Configuration = PROJECT) -> None:
     """Print settings, loss, test scores and cost of a run, also while it trains."""
     from dmd.runs.folder import find_run
@@ -122,7 +122,7 @@ def show(run: RunName, /, *, runs: Runs = RUNS, configuration: Configuration = P
     show(find_run(run, runs), cost.step_times(runs, cost.MEASURED), classes)
 
 
-@verb("dmd compare la-8-cps-606e3192 la-8-dmd-fe199d99")
+@verb("dmd compare la-8-cps-10038f1b64 la-8-dmd-b8031fc709")
 def compare(first: RunName, second: RunName, /, *, runs: Runs = RUNS) -> None:
     """Print how two runs differ on the same test patients, first minus second."""
     from dmd.runs.folder import find_run
@@ -131,7 +131,7 @@ def compare(first: RunName, second: RunName, /, *, runs: Runs = RUNS) -> None:
     print(say_pair(find_run(first, runs), find_run(second, runs)))
 
 
-@verb("dmd predict --run la-8-dmd-08a39383 scan.nii.gz --out mask.nii.gz")
+@verb("dmd predict --run la-8-dmd-b8031fc709 scan.nii.gz --out mask.nii.gz")
 def predict(
     scan: Path,
     /,

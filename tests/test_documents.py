@@ -52,6 +52,16 @@ def test_what_is_committed_is_made_again_from_the_cases_beside_it(root, tmp_path
         assert (tmp_path / f"quick/{name}{ending}").read_bytes() == (folder / f"{name}{ending}").read_bytes()
 
 
+def test_a_temperatures_way_has_at_most_eight_stops_and_each_is_there(root):
+    way = (root / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("### From YAML to loss")[2]
+    stops = re.findall(r"^\| (\d+) \| `([^`]+)`(?: `(\w+)`)? \|", way, flags=re.MULTILINE)
+    assert [int(number) for number, *_ in stops] == list(range(1, len(stops) + 1))
+    assert 1 < len(stops) <= 8
+    for _, file, function in stops:
+        text = (root / file).read_text(encoding="utf-8")
+        assert f"def {function}(" in text if function else "temperature: 2.0" in text
+
+
 def commands() -> list[str]:
     """Return the `dmd` commands of the README and the guide that stand in blocks of code."""
     blocks = [
@@ -60,7 +70,8 @@ def commands() -> list[str]:
         for block in re.findall(r"^```\n(.*?)^```|((?:^    .*\n)+)", (ROOT / page).read_text("utf-8"), re.M | re.S)
     ]
     lines = [line.strip().removeprefix("$ ") for block in blocks for line in "".join(block).splitlines()]
-    return sorted({line.partition("  #")[0] for line in lines if line.startswith("dmd ")})
+    # `dmd plan: ...` is what a command said.
+    return sorted({line.partition("  #")[0] for line in lines if re.match(r"dmd [\w-]+(?![\w:-])", line)})
 
 
 @pytest.mark.parametrize("command", commands())

@@ -162,7 +162,8 @@ def _cost(run: RunFolder) -> list[str]:
     if not run.facts.exists():
         return []
     facts = json.loads(run.facts.read_text(encoding="utf-8"))
-    wall = f"{clock(facts['wall_seconds'])}, {facts['seconds_per_step']} s per step, in {facts['attempts']} attempt(s)"
+    attempts = f"in {len(facts['attempts'])} attempt(s)"
+    wall = f"{clock(facts['wall_seconds'])}, {facts['seconds_per_step']} s per step, {attempts}"
     device = f"{facts['device']} of {facts['host']}, {facts['threads']} thread(s), at most {facts['peak_memory_mb']} MB"
     return [
         f"training  {wall}",

@@ -37,7 +37,7 @@ def describe(name: str, /, *, results: Results = RESULTS, configuration: Configu
     Parameters
     ----------
     name : str
-        A run (la-8-dmd-08a3938455), a store (la-2x2x2) or an artefact (half/table3).
+        A run (la-8-dmd-b8031fc709), a store (la-2x2x2) or an artefact (half/table3).
     """
     print(write(name, *configuration.plan(), results))
 
@@ -88,7 +88,7 @@ def check(store: StoreName, /, *, results: Results = RESULTS, configuration: Con
     mosaic(description.with_suffix(".h5"), description.with_suffix(".png"))
 
 
-@step("train la-8-dmd-08a3938455")
+@step("train la-8-dmd-b8031fc709")
 def train(
     run: RunOrFolder,
     /,
@@ -130,7 +130,7 @@ def train(
         raise SystemExit(3) from None
 
 
-@step("test la-8-dmd-08a3938455")
+@step("test la-8-dmd-b8031fc709")
 def test(
     run: RunOrFolder,
     /,
@@ -191,7 +191,7 @@ def panel(
     write_panel(description, results / "runs", store, description.with_suffix(".png"), device)
 
 
-@step("follow results/runs/la-8-dmd-08a3938455 --uri sqlite:///results/mlflow.db <<< 4711")
+@step("follow results/runs/la-8-dmd-b8031fc709 --uri sqlite:///results/mlflow.db <<< 4711")
 def follow(
     run: Folder,
     /,

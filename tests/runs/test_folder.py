@@ -81,7 +81,7 @@ def test_every_file_has_its_place_in_the_folder_and_in_the_design(run, root):
     names = [name for name, value in vars(RunFolder).items() if isinstance(value, property)]
     paths = [path for path in (getattr(run, name) for name in names) if isinstance(path, Path)]
     assert {path.parent for path in paths} == {run.path}
-    shown = [path.name for path in [*paths, run.snapshot(750).parent] if not path.name.startswith(".")]
+    shown = [path.name for path in [*paths, run.changes(1), run.snapshot(750).parent] if not path.name.startswith(".")]
     assert len(set(shown)) == len(shown)
     drawn = (
         (root / "docs/design.md").read_text(encoding="utf-8").partition("results/runs/<id>/\n")[2].partition("```")[0]

@@ -24,7 +24,7 @@ a,a,2,none,0.25,0.2,4.0,2.0,,,5,7,0
 FACTS = {
     "steps": 10,
     "selected_step": 8,
-    "attempts": 2,
+    "attempts": [{"first_step": 1}, {"first_step": 5}],
     "wall_seconds": 3723.4,
     "seconds_per_step": 2.5,
     "peak_memory_mb": 1383,
