@@ -41,7 +41,8 @@ def mosaic(path: Path, out: Path) -> None:
     for panel in panels:
         panel.set_axis_off()
     for panel, pick in zip(panels, picks, strict=False):
-        _draw(panel, *listed[pick], len(store.classes))
+        part, case = listed[pick]
+        _draw(panel, part, case, len(store.classes))
     _describe(figure, store, len(picks), len(listed))
     with replacing(out) as aside:
         figure.savefig(aside, format="png", dpi=100)

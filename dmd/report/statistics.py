@@ -150,8 +150,9 @@ def compare(method: pd.Series, other: pd.Series) -> Comparison:
         return Comparison(len(found), left_out, estimate, np.nan, np.nan, np.nan)
     if not found.any():
         return Comparison(len(found), left_out, 0.0, 0.0, 0.0, 1.0)
-    how = {"n_resamples": RESAMPLES, "batch": 500, "method": "percentile", "rng": np.random.default_rng(0)}
-    interval = stats.bootstrap((found,), hodges_lehmann, **how).confidence_interval
+    interval = stats.bootstrap(
+        (found,), hodges_lehmann, n_resamples=RESAMPLES, batch=500, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
     p = float(stats.wilcoxon(found).pvalue)
     return Comparison(len(found), left_out, estimate, float(interval.low), float(interval.high), p)
 

@@ -140,8 +140,8 @@ def _latex(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str])
     names = pd.MultiIndex.from_tuples([tuple(part.translate(LATEX) for part in place) for place in cells])
     texts = cells.map(lambda text: text.translate(LATEX)).set_axis(names, axis=1)
     aligned = "l" + "r" * (cells.shape[1] - 1)
-    how = {"column_format": aligned, "multicolumn_format": "c", "caption": said.translate(LATEX)}
-    text = texts.to_latex(index=False, escape=False, **how)
+    caption = said.translate(LATEX)
+    text = texts.to_latex(index=False, escape=False, column_format=aligned, multicolumn_format="c", caption=caption)
     notes = [rf"\par\smallskip\raggedright\footnotesize {' '.join(of).translate(LATEX)}" for of in (verdict, below)]
     text = text.replace(r"\begin{tabular}", "\\resizebox{\\textwidth}{!}{%\n\\begin{tabular}")
     text = text.replace(r"\end{tabular}", "\n".join([r"\end{tabular}}", *notes]))

@@ -9,6 +9,9 @@ import time
 import urllib.parse
 import urllib.request
 import webbrowser
+from pathlib import Path
+
+from mlflow import MlflowClient
 
 from dmd.errors import InputError
 from dmd.planning.address import database, public
@@ -41,12 +44,13 @@ def view(uri: str, artefact: str = "", host: str = "127.0.0.1", port: int = 5000
         page = _page(client, artefact)
     except FAULTS as error:
         raise InputError(f"no runs to show at {public(uri)}: {brief(error)}") from None
-    if database(uri) is None:
+    file = database(uri)
+    if file is None:
         _open(f"{uri.rstrip('/')}/{page}", browser)
         return
     address = f"http://{host}:{port}"
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server must not stay behind
-    server = subprocess.Popen(_command(uri, host, port), env=os.environ | ENVIRONMENT, stdout=sys.stderr)
+    server = subprocess.Popen(_command(uri, file, host, port), env=os.environ | ENVIRONMENT, stdout=sys.stderr)
     try:
         _wait(server, address)
         _open(f"{address}/{page}", browser)
@@ -62,13 +66,13 @@ def view(uri: str, artefact: str = "", host: str = "127.0.0.1", port: int = 5000
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
-def _command(uri: str, host: str, port: int) -> list[str]:
-    files = database(uri).resolve().parent / "mlartifacts"
+def _command(uri: str, file: Path, host: str, port: int) -> list[str]:
+    files = file.resolve().parent / "mlartifacts"
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", host, "--port", str(port)]
     return [*command, "--backend-store-uri", uri, "--artifacts-destination", str(files)]
 
 
-def _page(client, artefact: str) -> str:
+def _page(client: MlflowClient, artefact: str) -> str:
     if not artefact:
         return ""
     scale = artefact.split("/")[0] if "/" in artefact else "paper"

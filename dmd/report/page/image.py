@@ -57,9 +57,11 @@ def from_pixels(pixels: np.ndarray, alt: str, caption: str = "") -> Picture:
 
 def _from_svg(text: str, alt: str, caption: str = "") -> Picture:
     root = ElementTree.fromstring(text)
-    size = (round(float(root.attrib[side].removesuffix("pt")) * PIXELS_PER_POINT) for side in ("width", "height"))
+    width, height = (
+        round(float(root.attrib[side].removesuffix("pt")) * PIXELS_PER_POINT) for side in ("width", "height")
+    )
     drawing = text[text.index("<svg") :]  # what stands before it names a DTD on another host
-    return Picture(_uri("image/svg+xml", drawing.encode()), *size, alt, caption)
+    return Picture(_uri("image/svg+xml", drawing.encode()), width, height, alt, caption)
 
 
 def _uri(kind: str, content: bytes) -> str:

@@ -52,7 +52,8 @@ def loss_name(loss: Loss) -> str:
 
 def _measure(scene: Scene, losses: list[Loss]) -> tuple[pd.DataFrame, probes.Gradients]:
     """Return the shares of every run, case and loss, and the gradients of the first case in the first run."""
-    lines, first = [], []
+    lines: list[dict[str, Any]] = []
+    first: list[probes.Gradients] = []
     for at in scene.visits(at_the_end):
         found = probes.gradients(at.network, at.case, losses, at.training, scene.device)
         first = first or [found]
@@ -75,7 +76,7 @@ def _draw(image: Plane, predicted: Plane, truth: Plane, planes: dict[str, Plane]
     tall = 7.2 / columns * image.shape[1] / image.shape[0]
     upper_height = rows * tall + 0.7
     figure = Figure(figsize=(7.2, upper_height + 2.6), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[upper_height, 1.9])
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[upper_height, 1.9]).ravel()
     *pictures, bars = upper.subplots(rows + 1, columns, squeeze=False, height_ratios=[tall] * rows + [0.08])
     pictures[0][0].set_title("scan")
     bars[0].set_axis_off()

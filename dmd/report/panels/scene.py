@@ -34,7 +34,7 @@ class Visit:
 class Scene:
     """An artefact, the folder of its runs, the unlabelled cases they share and the device to compute on."""
 
-    artefact: Artefact
+    artefact: Artefact[Any]
     runs: Path
     cases: list[Case]
     device: Any
