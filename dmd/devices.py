@@ -75,7 +75,7 @@ def channels_last(dimensions: int) -> torch.memory_format:
 def placed(module: Module, device: torch.device, dimensions: int) -> Module:
     """Return a network on a device, its weights in the order of axes of `channels_last`."""
     # torch's own types leave the order out of this call.
-    return module.to(device, memory_format=channels_last(dimensions))  # type: ignore[call-overload, no-any-return]
+    return module.to(device, memory_format=channels_last(dimensions))  # type: ignore[call-overload]
 
 
 def peak_memory_mb(device: torch.device) -> float:

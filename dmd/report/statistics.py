@@ -99,7 +99,7 @@ def hodges_lehmann(differences: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.median((differences[..., first] + differences[..., second]) / 2, axis=-1)
 
 
-def holm(p: Sequence[float]) -> np.ndarray:
+def holm(p: Sequence[float] | pd.Series, /) -> np.ndarray:
     r"""Adjust p-values for their number.
 
     .. math:: \tilde p_{(k)} = \max_{l \le k} \min(1, (m - l + 1) \, p_{(l)})

@@ -10,12 +10,14 @@ import urllib.parse
 import urllib.request
 import webbrowser
 from pathlib import Path
-
-from mlflow import MlflowClient
+from typing import TYPE_CHECKING
 
 from dmd.errors import InputError
 from dmd.planning.address import database, public
 from dmd.tracking.server import FAULTS, brief, open_server
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 STARTED = 120  # seconds that the server may take to answer; 11 on two cores
 
@@ -72,7 +74,7 @@ def _command(uri: str, file: Path, host: str, port: int) -> list[str]:
     return [*command, "--backend-store-uri", uri, "--artifacts-destination", str(files)]
 
 
-def _page(client: MlflowClient, artefact: str) -> str:
+def _page(client: "MlflowClient", artefact: str) -> str:
     if not artefact:
         return ""
     scale = artefact.split("/")[0] if "/" in artefact else "paper"
@@ -83,7 +85,7 @@ def _page(client: MlflowClient, artefact: str) -> str:
     return f"#/experiments/{experiment.experiment_id}/runs?searchFilter={search}"
 
 
-def _wait(server: subprocess.Popen, address: str) -> None:
+def _wait(server: subprocess.Popen[bytes], address: str) -> None:
     for _ in range(2 * STARTED):
         if server.poll() is not None:
             raise InputError(f"the server at {address} did not start; is the port taken? `dmd ui --port 5001`")

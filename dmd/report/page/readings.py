@@ -1,7 +1,7 @@
 """How the paper's contradictions are read: a table of docs/deviations.md, which is its only home."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import mistune
 
@@ -22,7 +22,8 @@ def readings(document: Path) -> Grid | None:
     if not document.exists():
         return None
     here = False
-    for block in mistune.create_markdown(renderer="ast", plugins=["table"])(document.read_text(encoding="utf-8")):
+    parse = mistune.create_markdown(renderer="ast", plugins=["table"])
+    for block in cast(list[dict[str, Any]], parse(document.read_text(encoding="utf-8"))):
         if block["type"] == "heading":
             here = _text(block).startswith(HEADING)
         elif here and block["type"] == "table":

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dmd.report.panels import probes
-from dmd.report.panels.drawing import WHITE, Plane, grey_window, outline, show
+from dmd.report.panels.drawing import WHITE, Look, Plane, bars, grey_window, outline, show
 from dmd.report.panels.regions import fullest_plane, near_boundary
 from dmd.report.panels.scene import Panel, Scene, at_the_end, pixel_frame, plane_of, say_empty
 from dmd.report.style import BLUE, HEAT, ORANGE
@@ -84,9 +84,9 @@ def _bars(axes: Axes, numbers: pd.DataFrame, place: str) -> None:
     scans = numbers.groupby(["label", "case"], sort=False)[list(kinds)].mean().rename(columns=kinds)
     scans = scans.melt(var_name="kind", value_name="nats", ignore_index=False).reset_index()
     colours = [colour for _, colour, _ in KINDS.values()]
-    bars: dict[str, Any] = {"capsize": 0.08, "err_kws": {"color": "black", "linewidth": 0.8}, "errorbar": "sd"}
-    sns.barplot(scans, x="label", y="nats", hue="kind", palette=colours, saturation=1, legend=False, ax=axes, **bars)
-    for drawn, (said, _, hatch) in zip(axes.containers, KINDS.values(), strict=True):
+    look: Look = {"capsize": 0.08, "err_kws": {"color": "black", "linewidth": 0.8}, "errorbar": "sd"}
+    sns.barplot(scans, x="label", y="nats", hue="kind", palette=colours, saturation=1, legend=False, ax=axes, **look)
+    for drawn, (said, _, hatch) in zip(bars(axes), KINDS.values(), strict=True):
         drawn.set_label(said)
         for bar in drawn:
             bar.set(hatch=hatch, edgecolor="white", linewidth=0.5)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from dmd.report.panels.drawing import outline, show
+from dmd.report.panels.drawing import Look, outline, show
 from dmd.report.panels.probes import pseudo_label
 from dmd.report.panels.regions import fullest_plane
 from dmd.report.panels.scene import Panel, Scene, pixel_frame, plane_of
@@ -76,20 +76,8 @@ def _curves(axes: Axes, numbers: pd.DataFrame, labels: list[str]) -> None:
     scans = numbers.groupby(["label", "step", "case"], sort=False)["dice"].mean().reset_index()
     looks = LINES[: len(labels)][::-1]  # the last method looks like DMD in the other figures
     colours, dashes, markers = map(list, zip(*looks, strict=True))
-    look: dict[str, Any] = {
-        "palette": colours,
-        "linestyles": dashes,
-        "markers": markers,
-        "markersize": 4.5,
-        "linewidth": 1.5,
-    }
-    bars: dict[str, Any] = {
-        "errorbar": "sd",
-        "capsize": 0.2,
-        "err_kws": {"linewidth": 0.8},
-        "dodge": True,
-        "native_scale": True,
-    }
+    look: Look = {"palette": colours, "linestyles": dashes, "markers": markers, "markersize": 4.5, "linewidth": 1.5}
+    bars: Look = {"errorbar": "sd", "capsize": 0.2, "err_kws": {"linewidth": 0.8}, "dodge": True, "native_scale": True}
     sns.pointplot(scans, x="step", y="dice", hue="label", hue_order=labels, ax=axes, legend=True, **look, **bars)
     axes.set_xticks(sorted(set(numbers["step"])))
     axes.set(xlabel="training step", ylabel="Dice of the pseudo labels (%)", xlim=(0, None))
