@@ -3,7 +3,7 @@ PYTHON ?= python3
 SHELL := bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test coverage slurm lint types clean
+.PHONY: help demo test coverage slurm lint clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -32,13 +32,11 @@ coverage: .venv/complete ## measure how much of dmd/planning and dmd/runs the te
 slurm: .venv/complete ## run the tests on a private SLURM, where slurm-wlm and munge are installed
 	.venv/bin/python -m pytest tests/slurm
 
-lint: .venv/complete ## check style
+lint: .venv/complete ## check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check Snakefile workflow
 	.venv/bin/snakemake --lint
-
-types: .venv/complete ## check types
 	.venv/bin/mypy
 
 clean: ## delete the environment, keep results

@@ -3,10 +3,14 @@
 import resource
 import sys
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from dmd.errors import InputError
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def choose_device(name: str) -> torch.device:
@@ -66,6 +70,12 @@ def check_precision(device: torch.device, precision: str, patch: Sequence[int]) 
 def channels_last(dimensions: int) -> torch.memory_format:
     """Return the order of axes in which convolutions are fastest on a CPU."""
     return torch.channels_last if dimensions == 2 else torch.channels_last_3d
+
+
+def placed(module: Module, device: torch.device, dimensions: int) -> Module:
+    """Return a network on a device, its weights in the order of axes of `channels_last`."""
+    # torch's own types leave the order out of this call.
+    return module.to(device, memory_format=channels_last(dimensions))  # type: ignore[call-overload]
 
 
 def peak_memory_mb(device: torch.device) -> float:

@@ -16,7 +16,7 @@ ON_TERMINAL = f"|{{bar:12}}|  {FACTS}  {{desc}}{{postfix}}"
 IN_FILE = f"{{desc}}  {FACTS}{{postfix}}"
 
 
-class _Bar(tqdm):
+class _Bar(tqdm):  # type: ignore[type-arg]  # generic in its stubs alone
     monitor_interval = 0  # no thread beside the work
     disable: bool
 
@@ -27,9 +27,8 @@ _Bar.set_lock(threading.RLock())  # tqdm's own is shared between processes
 class _Lines(_Bar):
     """Writes a line below the last one, of any length."""
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
-        print(self.format_meter(**self.format_dict | {"ncols": None}), file=self.fp, flush=True)
-        return True
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        print(self.format_meter(**{**self.format_dict, "ncols": None}), file=self.fp, flush=True)
 
     def close(self) -> None:
         if not self.disable:

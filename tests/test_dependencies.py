@@ -18,17 +18,18 @@ RUNTIME = {
 }
 TOOLS = {
     "coverage": "make coverage",
-    "mypy": "make types",
-    "pandas-stubs": "make types",
+    "mypy": "make lint",
+    "pandas-stubs": "make lint",
     "psycopg2-binary": "the database behind the MLflow server of a test",
     "pytest-xdist": "make test",
     "ruff": "make lint",
-    "scipy-stubs": "make types",
+    "scipy-stubs": "make lint",
     "snakefmt": "make lint",
-    "types-psutil": "make types",
-    "types-pyyaml": "make types",
-    "types-requests": "make types",
-    "types-seaborn": "make types",
+    "types-psutil": "make lint",
+    "types-pyyaml": "make lint",
+    "types-requests": "make lint",
+    "types-seaborn": "make lint",
+    "types-tqdm": "make lint",
 }
 
 

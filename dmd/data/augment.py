@@ -59,4 +59,4 @@ def augment_slice(arrays: Arrays, patch: Sequence[int], random: np.random.Genera
     elif random.random() < 0.5:
         angle = int(random.integers(-20, 20))
         arrays = [ndimage.rotate(array, angle, order=0, reshape=False) for array in arrays]
-    return [zoom_nearest(array, tuple(patch)) for array in arrays]
+    return [zoom_nearest(array, patch) for array in arrays]

@@ -97,7 +97,7 @@ class Batches:
         seen = zip([(case.image, case.label) for case in labelled], *shared.values(), strict=True)
         self.labelled = _items([(*arrays, *more) for arrays, *more in seen], slices)
         self.unlabelled = _items([(case.image,) for case in unlabelled], slices)
-        self.augment: Callable = augment_slice if slices else augment_volume
+        self.augment = augment_slice if slices else augment_volume
         if len(self.labelled) < self.from_labelled and self.size > self.from_labelled:
             raise InputError(
                 f"expected at least {self.from_labelled} labelled {'slices' if slices else 'volumes'} to fill a batch, "

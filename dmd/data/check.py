@@ -131,7 +131,7 @@ def _summary(cases: list[Case], store: Store, wanted: Description) -> dict[str, 
     if wanted.dataset.dimensions == 2:
         summary["slices"] = sum(len(case.image) for case in cases)
     shapes = np.array([case.image.shape for case in cases])
-    counts = sum(np.bincount(case.label.ravel(), minlength=len(store.classes)) for case in cases)
+    counts = np.sum([np.bincount(case.label.ravel(), minlength=len(store.classes)) for case in cases], axis=0)
     moments = [(case.image.mean(dtype=float), case.image.var(dtype=float), case.image.size) for case in cases]
     means, variances, sizes = np.array(moments).T
     mean = np.average(means, weights=sizes)

@@ -1,7 +1,5 @@
 """Signed distance maps of label maps: what level-set heads learn."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy import ndimage
 
@@ -63,7 +61,7 @@ def signed_distance(mask: np.ndarray) -> np.ndarray:
     return phi
 
 
-def _box(mask: np.ndarray, margin: int) -> Sequence[slice]:
+def _box(mask: np.ndarray, margin: int) -> tuple[slice, ...]:
     (box,) = ndimage.find_objects(mask.astype(np.uint8))
     return tuple(slice(max(side.start - margin, 0), side.stop + margin) for side in box)
 

@@ -4,11 +4,15 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 
 from dmd.errors import InputError
 from dmd.files import replacing
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 @contextmanager
@@ -40,12 +44,12 @@ class _Disk(io.FileIO):
 
     error: OSError | None = None
 
-    def write(self, content: bytes) -> int:
-        rest = memoryview(content)
+    def write(self, content: "ReadableBuffer", /) -> int:
+        rest = whole = memoryview(content)
         while rest and not self.error:
             with self._remembering():
                 rest = rest[super().write(rest) :]
-        return len(content)
+        return len(whole)
 
     def truncate(self, size: int | None = None) -> int:
         with self._remembering():

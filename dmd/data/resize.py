@@ -1,5 +1,6 @@
 """Nearest-neighbour resizing of planes, equal to ``scipy.ndimage.zoom`` with order 0."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import Tensor
 Array = TypeVar("Array", np.ndarray, Tensor)
 
 
-def zoom_nearest(array: Array, shape: tuple[int, int]) -> Array:
+def zoom_nearest(array: Array, shape: Sequence[int]) -> Array:
     """Resize the last two axes of ``(..., X, Y)`` to ``shape``.
 
     The centres of the first and the last pixel keep their places: pixel i of m takes its value from pixel

@@ -11,12 +11,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import h5py
 import nibabel
 import numpy as np
 import SimpleITK as sitk  # noqa: N813, the name its own documentation uses
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import SpatialImage
 
 from dmd.errors import InputError
 from dmd.files import replacing
@@ -62,8 +64,8 @@ def read_scan(path: Path, dataset: Dataset) -> sitk.Image:
         raise InputError(f"expected a scan at {path}, found no file")
     try:
         scan = _read_array(path, dataset) if ending == ".h5" else sitk.ReadImage(path)
-        # SimpleITK reads a NaN in a NIfTI file as 0.
-        values = nibabel.load(path).dataobj if ending in NIFTI else sitk.GetArrayViewFromImage(scan).T
+        nifti = ending in NIFTI  # of which SimpleITK reads a NaN as 0
+        values = cast(SpatialImage, nibabel.load(path)).dataobj if nifti else sitk.GetArrayViewFromImage(scan).T
     except (RuntimeError, OSError, KeyError, ValueError, TypeError, ImageFileError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise InputError(f"{path} cannot be read as a scan: {reason}") from None

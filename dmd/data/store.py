@@ -7,7 +7,7 @@ root attributes, in JSON: ``identity`` (what it was made of), ``parts`` (patient
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +113,7 @@ def write_store(
     path: Path,
     identity: dict[str, Any],
     classes: Sequence[str],
-    parts: dict[str, Sequence[str]],
+    parts: Mapping[str, Sequence[str]],
     cases: Iterable[Case],
 ) -> None:
     """Write a store, holding one case at a time; the previous file stays until the new one is complete.

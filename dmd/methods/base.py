@@ -6,7 +6,7 @@ Four words are to be learnt: `Method.losses`, `Method.predictor`, and where a me
 
 import importlib
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypedDict, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,14 @@ from dmd.networks.build import Build
 from dmd.planning.declarations import declaration, require_dimensions, require_params
 
 Autocast = AbstractContextManager[Any]
+
+
+class Descent(TypedDict):
+    """Settings of stochastic gradient descent."""
+
+    lr: float
+    momentum: float
+    weight_decay: float
 
 
 class Method(nn.Module):
@@ -57,7 +65,7 @@ class Method(nn.Module):
     def after_step(self, step: int) -> None:
         """Do what follows the optimiser's step, such as moving a teacher; by default nothing."""
 
-    def start_training(self, settings: dict[str, float]) -> None:
+    def start_training(self, settings: Descent) -> None:
         """Make the optimiser over every parameter that asks for a gradient."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         self.optimiser = torch.optim.SGD(trained, **settings)
@@ -162,5 +170,5 @@ def make(settings: dict[str, Any], build: Build) -> Method:
     params = require_params(name, settings["params"], where)
     method = load(name)
     module = importlib.import_module(method.__module__)
-    made: Method = method(module.Params(**params), build)  # type: ignore[call-arg]
+    made: Method = method(module.Params(**params), build)
     return made

@@ -1,5 +1,6 @@
 """DMD: two networks teach each other with temperature-softened probabilities (Xie et al., MICCAI 2023)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -15,7 +16,7 @@ from dmd.planning.bounds import NonNegative, Positive, Share
 # Which distance between the softened predictions: the paper's Dice, or the KL of its ablation. `kl` is what the authors
 # released (SilenceMonk/Dual-Mutual-Distillation:train_dmd.py at a5609d2): the foreground half of the two-way
 # divergence; `kl_bernoulli` is the whole of it. `dice_foreground` leaves out the background of several classes.
-DIVERGENCES = {
+DIVERGENCES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "dice": dice_distance,
     "dice_foreground": partial(dice_distance, background=False),
     "kl": kl_released,

@@ -109,7 +109,7 @@ def draw_cubes(size: torch.Size, edge: int, count: int) -> list[tuple[slice, ...
 
 def cut(values: Tensor, cubes: list[tuple[slice, ...]]) -> Tensor:
     """Return the voxels of every cube of ``values (B, C, *S)`` as ``(cubes * B, C, N)``."""
-    return torch.cat([values[(..., *cube)].flatten(2) for cube in cubes])
+    return torch.cat([values[:, :, *cube].flatten(2) for cube in cubes])
 
 
 def local_structure(first: Tensor, second: Tensor, smoothing: float = 1e-8) -> Tensor:

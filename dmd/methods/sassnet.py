@@ -42,6 +42,7 @@ class SASSNet(Adversarial):
     """
 
     params: Params
+    segmenter: LevelSetNetwork
 
     def __init__(self, params: Params, build: Build) -> None:
         super().__init__()

@@ -42,6 +42,9 @@ class Params:
 class Memory(nn.Module):
     """Prototypes per class: ``features (C, N, F)``, of which the first ``counts[c]`` are filled; part of the state."""
 
+    features: Tensor
+    counts: Tensor
+
     def __init__(self, classes: int, size: int) -> None:
         super().__init__()
         self.register_buffer("features", torch.zeros(classes, size, FEATURES))

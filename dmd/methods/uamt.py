@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 
+import torch
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
@@ -74,8 +76,8 @@ class UAMT(Method):
         """Return the entropy ``(B, *S)`` in nats of the mean of the teacher's passes; in [0, ln C]."""
         forwards, copies = self.params.forwards, self.params.copies
         passes = self.teacher.passes(images, forwards, copies)
-        mean = sum(probabilities(logits).unflatten(0, (copies, -1)).mean(dim=0) for logits in passes) / forwards
-        return information(mean).sum(dim=1)
+        means = (probabilities(logits).unflatten(0, (copies, -1)).mean(dim=0) for logits in passes)
+        return information(reduce(torch.add, means) / forwards).sum(dim=1)
 
     def threshold(self, step: int) -> float:
         """Return the entropy below which a voxel counts, ``(c + (1 - c) * ramp(iteration, length)) * last``.

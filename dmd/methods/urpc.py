@@ -11,6 +11,7 @@ from dmd.data.batches import Batch
 from dmd.losses import cross_entropy, supervised_dice
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
+from dmd.networks.unet import UNetDecoder
 from dmd.planning.bounds import NonNegative, Positive
 from dmd.schedules import warmup
 
@@ -37,7 +38,7 @@ class Pyramid(nn.Module):
 
     def __init__(self, build: Build) -> None:
         super().__init__()
-        self.encoder, self.decoder, self.head = build.encoder(), build.decoder(), build.head(build.classes)
+        self.encoder, self.decoder, self.head = build.encoder(), UNetDecoder(build.width), build.head(build.classes)
         self.sides = nn.ModuleList(build.head(build.classes, level) for level in (3, 2, 1))
         self.dropout = nn.Dropout(DROPOUT)
 

@@ -1,6 +1,7 @@
 """The mean teacher: a network whose weights are the average of a student's, asked with noise on its input."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ class Teacher(nn.Module):
         noise = torch.clamp(self.noise * torch.randn_like(images), -2 * self.noise, 2 * self.noise)
         return self.network(images + noise)
 
-    def passes(self, images: Tensor, forwards: int, copies: int) -> Iterator[Tensor | tuple[Tensor, ...]]:
+    def passes(self, images: Tensor, forwards: int, copies: int) -> Iterator[Any]:
         """Yield the outputs of ``forwards * copies`` stochastic passes, ``copies`` of them at a time.
 
         Parameters

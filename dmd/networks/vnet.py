@@ -12,7 +12,7 @@ CONVOLUTIONS = (1, 2, 3, 3, 3)  # per level, from full resolution to the bottlen
 UPSAMPLINGS = ("transposed", "trilinear", "nearest")
 
 
-def _normalised(convolution: nn.Module) -> list[nn.Module]:
+def _normalised(convolution: nn.Conv3d | nn.ConvTranspose3d) -> list[nn.Module]:
     return [convolution, nn.BatchNorm3d(convolution.out_channels), nn.ReLU(inplace=True)]
 
 

@@ -1,6 +1,6 @@
 """Whether the parts of a configuration fit together, those that no planned run reads included."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dmd.errors import InputError, lookup
 from dmd.planning.config import Config, Dataset, Method, ScaledDataset
@@ -64,7 +64,7 @@ def _require_method(config: Config, name: str, method: Method, patients: Mapping
     where = f"config: methods.{name}"
     implementation = method.implementation or name
     source = lookup(config.methods, implementation, "method", where)
-    places = [method.labels, method.adapted, method.tuned, method.reconstructed, method.training]
+    places: list[Iterable[str]] = [method.labels, method.adapted, method.tuned, method.reconstructed, method.training]
     for dataset in (dataset for place in places for dataset in place):
         lookup(config.protocols, dataset, "data set", where)
     tuned = [(dataset, budget, params) for dataset, of in method.tuned.items() for budget, params in of.items()]

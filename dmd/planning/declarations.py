@@ -127,9 +127,10 @@ def _params(method: str, tree: ast.Module) -> type:
     found = [node for node in _classes(tree) if node.name == "Params"]
     if not found:
         raise InputError(f"{where}: expected a frozen dataclass Params with the hyper-parameters, found none")
-    known = {"dataclass": dataclass, "Literal": Literal, "__name__": f"dmd.methods.{method}"} | vars(bounds)
+    known: dict[str, Any] = {"dataclass": dataclass, "Literal": Literal, "__name__": f"dmd.methods.{method}"}
+    known |= vars(bounds)
     try:
-        exec(compile(ast.Module(found[:1], []), where, "exec"), known)
+        exec(compile(ast.Module([found[0]], []), where, "exec"), known)
     except NameError as error:
         raise InputError(f"{where}: Params may use Literal and the types of dmd/planning/bounds.py: {error}") from None
     made: type = known["Params"]

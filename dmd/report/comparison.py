@@ -43,9 +43,8 @@ def compare_rows(scores: Scores) -> pd.DataFrame:
         named = {name: getattr(row, name) for name in ("method", "label", "dataset", "labelled")}
         named |= {"row": number, "params": params_text(row), "seeds": len(row.runs)}
         for name in POST_PROCESSING:
-            ours, theirs = (patients.loc[(name, place)] for place in (number, reference))
             for score in scores.artefact.form.columns:
-                found = compare(ours[score], theirs[score])
+                found = compare(*(patients[score].xs((name, place)) for place in (number, reference)))
                 lines.append(named | {"post_processing": name, "metric": score} | asdict(found))
     frame = pd.DataFrame(lines, columns=["row", *COLUMNS[:-2]]).set_index("row")
     frame["p_holm"] = frame.groupby(["post_processing", "metric"])["p"].transform(holm)

@@ -62,13 +62,13 @@ def draw(artefact: Artefact[Curve], frame: pd.DataFrame) -> Figure:
     points = {_label(artefact, value): frame[frame[line] == value] if line else frame for value in lines}
     named = [(label, found.sort_values(x)) for label, found in points.items()]
     for plot, score in zip(plots, columns, strict=False):
-        for index, (label, points) in enumerate(named):
-            bars = points[f"{score}_sd"] if points[f"{score}_sd"].notna().any() else None
+        for index, (label, found) in enumerate(named):
+            bars = found[f"{score}_sd"] if found[f"{score}_sd"].notna().any() else None
             look = {"label": label, "capsize": 2, "elinewidth": 0.8} | style(index)
-            plot.errorbar(points[x], points[f"{score}_mean"], yerr=bars, **look)
-        for index, (label, points) in enumerate(named):
-            if points[f"{score}_paper"].notna().any():
-                plot.plot(points[x], points[f"{score}_paper"], label=f"{label} (paper)", **grey(index))
+            plot.errorbar(found[x], found[f"{score}_mean"], yerr=bars, **look)
+        for index, (label, found) in enumerate(named):
+            if found[f"{score}_paper"].notna().any():
+                plot.plot(found[x], found[f"{score}_paper"], label=f"{label} (paper)", **grey(index))
         plot.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         plot.set(xlabel=f"{x} {SYMBOLS[x]}" if x in SYMBOLS else x, ylabel=HEADINGS[score])
         plot.grid(axis="y")
@@ -84,5 +84,5 @@ def _label(artefact: Artefact[Curve], value: Any) -> str:
     x, line = artefact.form.x, artefact.form.line
     params = [row.params for row in artefact.rows if not line or row.params[line] == value]
     shared = {name: of for name, of in params[0].items() if name != x and all(one.get(name) == of for one in params)}
-    said = [NAMES.get(of) or f"{SYMBOLS.get(name, name)} = {of}" for name, of in shared.items()]
+    said = [NAMES.get(str(of)) or f"{SYMBOLS.get(name, name)} = {of}" for name, of in shared.items()]
     return ", ".join(said) or row_name(artefact.rows[0])

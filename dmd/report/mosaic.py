@@ -39,7 +39,8 @@ def mosaic(path: Path, out: Path) -> None:
     bare = {"frameon": False, "xticks": [], "yticks": []}
     panels = figure.subplots(rows, COLUMNS, squeeze=False, subplot_kw=bare).ravel()
     for panel, pick in zip(panels, picks, strict=False):
-        _draw(panel, *listed[pick], len(store.classes))
+        part, case = listed[pick]
+        _draw(panel, part, case, len(store.classes))
     _describe(figure, store, len(picks), len(listed))
     with replacing(out) as aside:
         figure.savefig(aside, format="png", dpi=100)

@@ -79,6 +79,6 @@ def _draw_terms(axes: Axes, history: pd.DataFrame, points: int) -> None:
     means = history.groupby((history["step"] - 1) // window)[["step", *terms]].mean().set_index("step")
     colours = dict(zip(terms, sns.color_palette("colorblind", len(terms)), strict=True)) | {"loss": "black"}
     sns.lineplot(means, palette=colours, linewidth=1, ax=axes)
-    axes.get_legend().remove()  # each picture has it elsewhere
+    axes.legend().remove()  # each picture has it elsewhere
     axes.set(xlabel="step" if window == 1 else f"step (means of {window})", ylabel="loss term")
     axes.grid(axis="y")

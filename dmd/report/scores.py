@@ -141,7 +141,8 @@ def read(artefact: Artefact[Any], load: Reader) -> Scores:
         As `read_run`; the runs of a row differ in more than the seed, or two runs on one data set were tested on
         different cases.
     """
-    tested, first = {run: load(run) for run in artefact.runs}, {}
+    tested = {run: load(run) for run in artefact.runs}
+    first: dict[str, str] = {}
     for row in artefact.rows:
         _require_seeds(row, tested)
         for run in row.runs:

@@ -99,7 +99,7 @@ def hodges_lehmann(differences: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.median((differences[..., first] + differences[..., second]) / 2, axis=-1)
 
 
-def holm(p: Sequence[float]) -> np.ndarray:
+def holm(p: Sequence[float] | pd.Series, /) -> np.ndarray:
     r"""Adjust p-values for their number.
 
     .. math:: \tilde p_{(k)} = \max_{l \le k} \min(1, (m - l + 1) \, p_{(l)})
@@ -150,8 +150,9 @@ def compare(method: pd.Series, other: pd.Series) -> Comparison:
         return Comparison(len(found), left_out, estimate, np.nan, np.nan, np.nan)
     if not found.any():
         return Comparison(len(found), left_out, 0.0, 0.0, 0.0, 1.0)
-    how = {"n_resamples": RESAMPLES, "batch": 500, "method": "percentile", "rng": np.random.default_rng(0)}
-    interval = stats.bootstrap((found,), hodges_lehmann, **how).confidence_interval
+    interval = stats.bootstrap(
+        (found,), hodges_lehmann, n_resamples=RESAMPLES, batch=500, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
     p = float(stats.wilcoxon(found).pvalue)
     return Comparison(len(found), left_out, estimate, float(interval.low), float(interval.high), p)
 

@@ -15,7 +15,7 @@ GREY = "#A3A3A3"  # no colour of a line is as light
 # One row per line of a figure: colour, dashes and marker all differ.
 LINES = ((BLUE, "-", "o"), (VERMILION, ":", "s"), (GREEN, "--", "^"), (PURPLE, "-.", "D"), (ORANGE, (0, (5, 1)), "v"))
 HEAT = "cividis"  # grows in lightness, and alike for all eyes
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {  # Matplotlib's own type lists every key there is
     **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
     **dict.fromkeys(("legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 7.5),
     **{"axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True},

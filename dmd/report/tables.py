@@ -118,7 +118,8 @@ def _cells(scores: Scores, summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def _markdown(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str]) -> str:
-    names = [f"{group}, {name}".replace(", ours", "") if group else name for group, name in cells]
+    places = zip(*map(cells.columns.get_level_values, (0, 1)), strict=True)
+    names = [f"{group}, {name}".replace(", ours", "") if group else name for group, name in places]
     flat = cells.set_axis(names, axis=1)
     flat["Method"] = flat["Method"].map(_escaped)
     aligned = ["left", *["right"] * (flat.shape[1] - 1)]
@@ -134,11 +135,13 @@ def _escaped(text: str) -> str:
 
 
 def _latex(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str]) -> str:
-    names = pd.MultiIndex.from_tuples([tuple(part.translate(LATEX) for part in place) for place in cells])
+    names = pd.MultiIndex.from_tuples(
+        [tuple(part.translate(LATEX) for part in place) for place in cells.columns.tolist()]
+    )
     texts = cells.map(lambda text: text.translate(LATEX)).set_axis(names, axis=1)
     aligned = "l" + "r" * (cells.shape[1] - 1)
-    how = {"column_format": aligned, "multicolumn_format": "c", "caption": said.translate(LATEX)}
-    text = texts.to_latex(index=False, escape=False, **how)
+    caption = said.translate(LATEX)
+    text = texts.to_latex(index=False, escape=False, column_format=aligned, multicolumn_format="c", caption=caption)
     notes = [rf"\par\smallskip\raggedright\footnotesize {' '.join(of).translate(LATEX)}" for of in (verdict, below)]
     text = text.replace(r"\begin{tabular}", "\\resizebox{\\textwidth}{!}{%\n\\begin{tabular}")
     text = text.replace(r"\end{tabular}", "\n".join([r"\end{tabular}}", *notes]))

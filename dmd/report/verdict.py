@@ -31,7 +31,7 @@ def say_verdict(scores: Scores, comparison: pd.DataFrame) -> list[str]:
     asked = comparison[(comparison["metric"] == score) & (comparison["post_processing"] == "none")]
     if asked.empty:
         return [NOTHING]
-    verdicts, orders = asked["verdict"].to_dict(), _orders(rows, score)
+    verdicts, orders = dict(zip(asked.index.tolist(), asked["verdict"], strict=True)), _orders(rows, score)
     decided = {number: word for number, word in verdicts.items() if word in ("better", "worse")}
     groups = {(rows[number].dataset, rows[number].labelled) for number in verdicts}
     is_plain = len(groups) == 1 and all(rows[number].method != REFERENCE for number in verdicts)

@@ -48,10 +48,10 @@ def compare_pair(first: RunFolder, second: RunFolder) -> list[dict[str, Any]]:
     means, patients = average(both, ["post_processing", "place"]), per_patient(both, ["post_processing", "place"])
     lines = []
     for name, score in itertools.product(POST_PROCESSING, SCORES):
-        ours, theirs = (patients.loc[(name, place), score] for place in (0, 1))
+        ours, theirs = (patients[score].xs((name, place)) for place in (0, 1))
         if ours.notna().any() or theirs.notna().any():
             found = compare(ours, theirs)
-            line = {"post_processing": name, "metric": score}
+            line: dict[str, Any] = {"post_processing": name, "metric": score}
             line |= {"first": means.at[(name, 0), score], "second": means.at[(name, 1), score]}
             lines.append(line | asdict(found) | {"verdict": verdict(score, found.difference, found.p)})
     return lines

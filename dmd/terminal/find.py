@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from dmd.errors import InputError, lookup, nearest, require_known
 from dmd.planning.plan import Artefact, Plan, Run
@@ -39,7 +40,7 @@ def find(plan: Plan, words: Sequence[str], scale: str | None = None) -> list[Run
     return [plan.runs[run] for run in behind if run in meant]
 
 
-def asked(plan: Plan, words: Sequence[str], scale: str | None = None) -> list[Artefact]:
+def asked(plan: Plan, words: Sequence[str], scale: str | None = None) -> list[Artefact[Any]]:
     """Return the artefacts among ``words``, or all where there is none among them; of one ``scale`` only, if given."""
     names = [word for word in words if "=" not in word]
     artefacts = [lookup(plan.artefacts, name, "artefact", WHERE) for name in names or plan.artefacts]
@@ -48,7 +49,7 @@ def asked(plan: Plan, words: Sequence[str], scale: str | None = None) -> list[Ar
     return [artefact for artefact in artefacts if scale in (None, artefact.scale)]
 
 
-def tell_apart(plan: Plan, runs: Iterable[Run], artefacts: Iterable[Artefact]) -> dict[str, str]:
+def tell_apart(plan: Plan, runs: Iterable[Run], artefacts: Iterable[Artefact[Any]]) -> dict[str, str]:
     """Return, by id, what artefacts call the method of a run, and the settings that it has not in common with its like.
 
     Alike are runs of one scale whose ids differ only in their end and whose methods are called the same.

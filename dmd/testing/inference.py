@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dmd.data.resize import zoom_nearest
-from dmd.devices import channels_last
+from dmd.devices import placed
 from dmd.errors import InputError
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]  # goes through the batches of a case and may say how far it is
@@ -46,7 +46,7 @@ def predict_case(
     """
     volume = torch.tensor(image, dtype=torch.float32)
     patch, precision = settings["patch"], settings["precision"]
-    predictor.to(memory_format=channels_last(settings["dimensions"]))
+    placed(predictor, device, settings["dimensions"])
     if settings["dimensions"] == 2:
         labels = slice_by_slice(predictor, volume, patch, BATCH, device, precision, watch)
     else:
@@ -119,6 +119,7 @@ def sliding_window(
         for window, seen in zip(batch, probabilities, strict=True):
             total[:, *window] += seen
             visits[window] += 1
+    assert total is not None  # an image has at least one window
     return total.div_(visits)[:, *inside]
 
 
@@ -158,9 +159,9 @@ def slice_by_slice(
             f"expected an image (slices, Y, X) and a plane of two sizes, found {tuple(image.shape)} and {list(plane)}"
         )
     predictor.eval()
-    planes = zoom_nearest(image.to(device, torch.float32), tuple(plane))
+    planes = zoom_nearest(image.to(device, torch.float32), plane)
     labels = [_predict(predictor, batch, precision).argmax(dim=1) for batch in watch(planes.split(batch_size))]
-    return zoom_nearest(torch.cat(labels).to(torch.uint8), tuple(image.shape[1:]))
+    return zoom_nearest(torch.cat(labels).to(torch.uint8), image.shape[1:])
 
 
 def window_starts(size: int, patch: int, stride: int) -> list[int]:

@@ -34,6 +34,7 @@ def followed(run: Path, uri: str, *options: str) -> Iterator[Callable[[int], Non
         yield lambda size: None
         return
     pipe = process.stdin
+    assert pipe is not None  # asked for above
     os.set_blocking(pipe.fileno(), False)
 
     def tell(size: int) -> None:

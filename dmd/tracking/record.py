@@ -170,9 +170,11 @@ def _curves(run: RunFolder) -> dict[Point, tuple[float, int]]:
 def _scores(run: RunFolder, curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
     lines = read_run(run).lines.query(PLAIN)
     classes = lines.groupby("class")[list(SCORES)].mean()
-    scores = classes.mean(skipna=False).to_dict() | {"empty_predictions": float(lines["empty_prediction"].sum())}
+    means = classes.mean(skipna=False)
+    scores = {name: float(means[name]) for name in SCORES}
+    scores["empty_predictions"] = float(lines["empty_prediction"].sum())
     if len(classes) > 1:
-        scores |= {f"{name}/class{number}": value for (number, name), value in classes.stack().items()}
+        scores |= {f"{name}/class{number}": value for name in SCORES for number, value in classes[name].items()}
     end = _end(curves)
     return {(name, ONCE): (value, end) for name, value in scores.items() if math.isfinite(value)}
 

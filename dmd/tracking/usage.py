@@ -49,7 +49,7 @@ def _gpus() -> dict[str, float]:
         said = subprocess.run([*QUERY, *chosen], capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return {}  # no GPU, or none that the training may see
-    values = {}
+    values: dict[str, float] = {}
     for number, line in enumerate(csv.reader(said.splitlines(), skipinitialspace=True)):
         try:
             load, memory = map(float, line)

@@ -9,10 +9,15 @@ import time
 import urllib.parse
 import urllib.request
 import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dmd.errors import InputError
 from dmd.planning.address import database, public
 from dmd.tracking.server import FAULTS, brief, open_server
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 STARTED = 120  # seconds that the server may take to answer; 11 on two cores
 
@@ -41,12 +46,13 @@ def view(uri: str, artefact: str = "", host: str = "127.0.0.1", port: int = 5000
         page = _page(client, artefact)
     except FAULTS as error:
         raise InputError(f"no runs to show at {public(uri)}: {brief(error)}") from None
-    if database(uri) is None:
+    file = database(uri)
+    if file is None:
         _open(f"{uri.rstrip('/')}/{page}", browser)
         return
     address = f"http://{host}:{port}"
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server must not stay behind
-    server = subprocess.Popen(_command(uri, host, port), env=os.environ | ENVIRONMENT, stdout=sys.stderr)
+    server = subprocess.Popen(_command(uri, file, host, port), env=os.environ | ENVIRONMENT, stdout=sys.stderr)
     try:
         _wait(server, address)
         _open(f"{address}/{page}", browser)
@@ -62,13 +68,13 @@ def view(uri: str, artefact: str = "", host: str = "127.0.0.1", port: int = 5000
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
-def _command(uri: str, host: str, port: int) -> list[str]:
-    files = database(uri).resolve().parent / "mlartifacts"
+def _command(uri: str, file: Path, host: str, port: int) -> list[str]:
+    files = file.resolve().parent / "mlartifacts"
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", host, "--port", str(port)]
     return [*command, "--backend-store-uri", uri, "--artifacts-destination", str(files)]
 
 
-def _page(client, artefact: str) -> str:
+def _page(client: "MlflowClient", artefact: str) -> str:
     if not artefact:
         return ""
     scale = artefact.split("/")[0] if "/" in artefact else "paper"
@@ -79,7 +85,7 @@ def _page(client, artefact: str) -> str:
     return f"#/experiments/{experiment.experiment_id}/runs?searchFilter={search}"
 
 
-def _wait(server: subprocess.Popen, address: str) -> None:
+def _wait(server: subprocess.Popen[bytes], address: str) -> None:
     for _ in range(2 * STARTED):
         if server.poll() is not None:
             raise InputError(f"the server at {address} did not start; is the port taken? `dmd ui --port 5001`")

@@ -8,7 +8,7 @@ import torch
 
 from dmd.data.batches import Batches
 from dmd.data.store import digest, load_store
-from dmd.devices import channels_last, check_precision, choose_device
+from dmd.devices import check_precision, choose_device, placed
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.runs.folder import RunFolder
@@ -57,7 +57,7 @@ def train(
     with Attempt(run, save_every, saved) as attempt:
         torch.manual_seed(training["seed"])
         build = Build.from_settings(training)
-        method = make(training["method"], build).to(chosen, memory_format=channels_last(training["dimensions"]))
+        method = placed(make(training["method"], build), chosen, training["dimensions"])
         method.start_training(training["optimiser"])
         data = load_store(store, training["dataset"], parts=["train", *parts(training)])
         batches = Batches(data, training, method.extras(data.labelled(training["labelled"])))

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dmd.devices import channels_last
+from dmd.devices import placed
 from dmd.errors import InputError
 from dmd.methods.base import Method, make
 from dmd.networks.build import Build
@@ -74,8 +74,7 @@ def load_trained(run: RunFolder, training: dict[str, Any], device: torch.device)
 
 
 def _build(training: dict[str, Any], device: torch.device) -> Method:
-    method = make(training["method"], Build.from_settings(training))
-    return method.to(device, memory_format=channels_last(training["dimensions"]))
+    return placed(make(training["method"], Build.from_settings(training)), device, training["dimensions"])
 
 
 def _fill(path: Path, device: torch.device, take: Callable[[dict[str, Any]], Any]) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dmd.data.batches import Batch
-from dmd.methods.base import Autocast, Method, minimise
+from dmd.methods.base import Autocast, Descent, Method, minimise
 
 
 class AdversarialParams(Protocol):
@@ -39,7 +39,7 @@ class Adversarial(Method):
         """Return what the discriminator minimises."""
         raise NotImplementedError
 
-    def start_training(self, settings: dict[str, float]) -> None:
+    def start_training(self, settings: Descent) -> None:
         """Make both optimisers; ``settings`` are the segmenter's."""
         self.optimiser = torch.optim.SGD(self.segmenter.parameters(), **settings)
         self.discriminator_optimiser = torch.optim.Adam(

@@ -1,5 +1,7 @@
 """How the test cases of a table scatter: one box and one point per case for every row and score."""
 
+from typing import Any
+
 import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
@@ -26,12 +28,12 @@ def _picture(of: str, score: str, cases: pd.DataFrame, names: dict[int, str]) ->
         figure = Figure(figsize=(4.4, 0.75 + 0.3 * len(names)), layout="constrained")
         axes = figure.subplots()
         line = {"color": VERMILION, "linewidth": 2}
-        shared = {"x": score, "y": "row", "orient": "h", "order": list(names), "ax": axes}
+        shared: dict[str, Any] = {"x": score, "y": "row", "orient": "h", "order": list(names), "ax": axes}
         sns.boxplot(cases, **shared, fill=False, color=BLUE, width=0.7, fliersize=0, linewidth=1, medianprops=line)
         sns.swarmplot(cases, **shared, color="#333333", size=2.6, alpha=0.65, warn_thresh=1)
         axes.set_yticks(range(len(names)), list(names.values()))
         axes.set(xlabel=HEADINGS[score], ylabel="")
         axes.grid(axis="x")
     medians = cases.groupby("row")[score].median().dropna()
-    said = ", ".join(f"{names[number]} {median:.2f}" for number, median in medians.items()) or "none"
+    said = ", ".join(f"{name} {medians[number]:.2f}" for number, name in names.items() if number in medians) or "none"
     return from_figure(figure, f"{of}: {HEADINGS[score]} of every test case as boxes with points. Medians: {said}.")

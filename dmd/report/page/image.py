@@ -57,9 +57,10 @@ def from_pixels(pixels: np.ndarray, alt: str, caption: str = "") -> Picture:
 
 def _from_svg(text: str, alt: str, caption: str = "") -> Picture:
     root = ElementTree.fromstring(text)
-    size = (round(float(root.attrib[side].removesuffix("pt")) * PIXELS_PER_POINT) for side in ("width", "height"))
+    sides = (float(root.attrib[side].removesuffix("pt")) for side in ("width", "height"))
+    width, height = (round(side * PIXELS_PER_POINT) for side in sides)
     # What stands before the drawing names a DTD on another host.
-    return Picture(_uri("image/svg+xml", text[text.index("<svg") :].encode()), *size, alt, caption)
+    return Picture(_uri("image/svg+xml", text[text.index("<svg") :].encode()), width, height, alt, caption)
 
 
 def _uri(kind: str, content: bytes) -> str:

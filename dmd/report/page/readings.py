@@ -1,7 +1,7 @@
 """How the paper's contradictions are read: a table of docs/deviations.md, which is its only home."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import mistune
 
@@ -21,7 +21,8 @@ def readings(document: Path) -> Grid | None:
     """
     if not document.exists():
         return None
-    blocks = iter(mistune.create_markdown(renderer="ast", plugins=["table"])(document.read_text(encoding="utf-8")))
+    parse = mistune.create_markdown(renderer="ast", plugins=["table"])
+    blocks = iter(cast(list[dict[str, Any]], parse(document.read_text(encoding="utf-8"))))
     any(block["type"] == "heading" and _text(block).startswith(HEADING) for block in blocks)  # goes on to the heading
     table = next((block for block in blocks if block["type"] == "table"), None)
     if table is None:

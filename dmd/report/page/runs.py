@@ -35,8 +35,8 @@ def list_runs(artefacts: Iterable[Artefact[Any]], results: Path) -> tuple[list[E
     uses = defaultdict(list)
     for artefact in artefacts:
         for row in artefact.rows:
-            for run in row.runs:
-                uses[run].append((setting_name(row), title(artefact)))
+            for name in row.runs:
+                uses[name].append((setting_name(row), title(artefact)))
     entries, missing = [], []
     for name, pairs in uses.items():
         run, (names, used_by) = RunFolder(results / "runs" / name), map(dict.fromkeys, zip(*pairs, strict=True))

@@ -1,5 +1,6 @@
 """The tables of the page about scores: beside the paper's, and against DMD."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
@@ -49,19 +50,19 @@ def comparison_tables(scores: Scores, comparison: pd.DataFrame) -> list[Grid]:
         cells["", "Labelled"] = [str(row.labelled) for row in rows]
         for score, compared in lines.groupby("metric", sort=False):
             found = compared.to_dict("records")
-            cells[HEADINGS[score], "diff."] = list(map(_estimate, found))
-            cells[HEADINGS[score], "verdict (p)"] = list(map(_verdict, found))
+            cells[HEADINGS[str(score)], "diff."] = list(map(_estimate, found))
+            cells[HEADINGS[str(score)], "verdict (p)"] = list(map(_verdict, found))
         caption, place = COMPARED.format(str(name).replace("_", " ")), f"{anchor(scores.artefact)}-comparison-{name}"
         tables.append(Grid(place, caption, cells, COMPARED_NOTE))
     return tables
 
 
-def _estimate(line: dict[str, Any]) -> str:
+def _estimate(line: dict[Hashable, Any]) -> str:
     low, middle, high = (number(line[name], sign="+") for name in ("low", "difference", "high"))
     return middle if pd.isna(line["low"]) else f"{middle} [{low}, {high}]"
 
 
-def _verdict(line: dict[str, Any]) -> str:
+def _verdict(line: dict[Hashable, Any]) -> str:
     p = line["p_holm"]
     details = [] if pd.isna(p) else ["< 0.001" if p < 0.001 else f"{p:.3f}"]
     details += [f"{line['left_out']} left out"] if line["left_out"] else []

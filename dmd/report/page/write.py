@@ -80,7 +80,11 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
     is_table, name = isinstance(artefact.form, Table), title(artefact)
     file = f"{artefact.name}.{'csv' if is_table else 'png'}"
     picture = None if is_table else from_files(results / file, f"{name}: {artefact.form.caption}")
-    section = {"id": anchor(artefact), "title": name, "command": f"snakemake --cores 2 -- results/{file}"}
+    section: dict[str, Any] = {
+        "id": anchor(artefact),
+        "title": name,
+        "command": f"snakemake --cores 2 -- results/{file}",
+    }
     section |= {"made": (results / file).exists(), "figure": picture, "scores": None, "parts": None}
     if scores:
         section["scores"] = score_table(artefact, scores, scores.summary())
@@ -93,5 +97,5 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
 
 def _template() -> jinja2.Template:
     text = resources.files("dmd.report.page").joinpath("page.html").read_text(encoding="utf-8")
-    how = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    return jinja2.Environment(**how).from_string(text)
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return page.from_string(text)

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 
 Plane = np.ndarray  # (X, Y)
+Look = dict[str, Any]  # keywords of a function that draws
 WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # behind a number on a bar
 
 
@@ -21,6 +23,11 @@ def outline(axes: Axes, plane: np.ndarray, colour: str, **how: Any) -> None:
     """Draw the outline of a boolean plane ``(X, Y)``; nothing for an empty or full one."""
     if plane.any() and not plane.all():
         axes.contour(plane.T, [0.5], colors=[colour], **how)
+
+
+def bars(axes: Axes) -> list[BarContainer]:
+    """Return the groups of bars of a plot."""
+    return [drawn for drawn in axes.containers if isinstance(drawn, BarContainer)]
 
 
 def grey_window(image: np.ndarray) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Entropy of what methods teach with: on one plane, and on and off the predicted boundary of all unlabelled scans."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dmd.report.panels import probes
-from dmd.report.panels.drawing import WHITE, Plane, grey_window, outline, show
+from dmd.report.panels.drawing import WHITE, Look, Plane, bars, grey_window, outline, show
 from dmd.report.panels.regions import fullest_plane, near_boundary
 from dmd.report.panels.scene import Panel, Scene, pixel_frame, plane_of, say_empty
 from dmd.report.style import BLUE, HEAT, ORANGE
@@ -34,7 +35,8 @@ def panel(scene: Scene) -> Panel:
 
 def _measure(scene: Scene) -> tuple[pd.DataFrame, dict[str, probes.Entropies]]:
     """Return the means of every run, case and peer, and the maps of peer 1 for the first case in the first seed."""
-    lines, first = [], {}
+    lines: list[dict[str, Any]] = []
+    first: dict[str, probes.Entropies] = {}
     for place, training, method, case in scene.visits():
         found = probes.entropies(method, case, training, scene.device)
         first.setdefault(place["label"], found[0])
@@ -56,7 +58,7 @@ def _draw(image: Plane, maps: dict[str, tuple[Plane, Plane]], numbers: pd.DataFr
     columns = 1 + len(maps)
     tall = 7.2 / columns * image.shape[1] / image.shape[0]
     figure = Figure(figsize=(7.2, tall + 3.6), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[tall + 0.6, 2.4])
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[tall + 0.6, 2.4]).ravel()
     pictures = upper.subplots(1, columns)
     show(pictures[0], image, **grey_window(image))
     pictures[0].set_title("scan")
@@ -81,9 +83,9 @@ def _bars(axes: Axes, numbers: pd.DataFrame, place: str) -> None:
     scans = numbers.groupby(["label", "case"], sort=False)[list(kinds)].mean().rename(columns=kinds)
     scans = scans.melt(var_name="kind", value_name="nats", ignore_index=False).reset_index()
     colours = [colour for _, colour, _ in KINDS.values()]
-    bars = {"capsize": 0.08, "err_kws": {"color": "black", "linewidth": 0.8}, "errorbar": "sd"}
-    sns.barplot(scans, x="label", y="nats", hue="kind", palette=colours, saturation=1, legend=False, ax=axes, **bars)
-    for drawn, (said, _, hatch) in zip(axes.containers, KINDS.values(), strict=True):
+    look: Look = {"capsize": 0.08, "err_kws": {"color": "black", "linewidth": 0.8}, "errorbar": "sd"}
+    sns.barplot(scans, x="label", y="nats", hue="kind", palette=colours, saturation=1, legend=False, ax=axes, **look)
+    for drawn, (said, _, hatch) in zip(bars(axes), KINDS.values(), strict=True):
         drawn.set_label(said)
         for bar in drawn:
             bar.set(hatch=hatch, edgecolor="white", linewidth=0.5)

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from dmd.planning.artefacts import Loss
 from dmd.report.curves import NAMES
 from dmd.report.panels import probes
-from dmd.report.panels.drawing import WHITE, Plane, grey_window, outline, show
+from dmd.report.panels.drawing import WHITE, Plane, bars, grey_window, outline, show
 from dmd.report.panels.regions import ZONES, fullest_plane, outer_branch, shares, zones
 from dmd.report.panels.scene import Panel, Scene, pixel_frame, plane_of, say_empty
 from dmd.report.style import BLUE, HEAT, ORANGE, VERMILION
@@ -52,7 +52,8 @@ def loss_name(loss: Loss) -> str:
 
 def _measure(scene: Scene, losses: list[Loss]) -> tuple[pd.DataFrame, probes.Gradients]:
     """Return the shares of every run, case and loss, and the gradients of the first case in the first run."""
-    lines, first = [], []
+    lines: list[dict[str, Any]] = []
+    first: list[probes.Gradients] = []
     for place, training, method, case in scene.visits():
         found = probes.gradients(method, case, losses, training, scene.device)
         first = first or [found]
@@ -75,10 +76,10 @@ def _draw(image: Plane, predicted: Plane, truth: Plane, planes: dict[str, Plane]
     tall = 7.2 / columns * image.shape[1] / image.shape[0]
     upper_height = rows * tall + 0.7
     figure = Figure(figsize=(7.2, upper_height + 2.6), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[upper_height, 1.9])
-    *pictures, bars = upper.subplots(rows + 1, columns, squeeze=False, height_ratios=[tall] * rows + [0.08])
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[upper_height, 1.9]).ravel()
+    *pictures, scales = upper.subplots(rows + 1, columns, squeeze=False, height_ratios=[tall] * rows + [0.08])
     pictures[0][0].set_title("scan")
-    bars[0].set_axis_off()
+    scales[0].set_axis_off()
     for line in pictures:
         show(line[0], image, **grey_window(image))
         outline(line[0], truth, VERMILION, linewidths=0.9, linestyles="dashed")
@@ -88,10 +89,10 @@ def _draw(image: Plane, predicted: Plane, truth: Plane, planes: dict[str, Plane]
         for line in pictures:
             heat = show(line[column], plane, cmap=HEAT, vmin=0, vmax=np.percentile(plane, BRIGHTEST))
             outline(line[column], predicted, "white", linewidths=0.6)
-        bar = upper.colorbar(heat, cax=bars[column], orientation="horizontal", extend="max", ticks=MaxNLocator(4))
+        bar = upper.colorbar(heat, cax=scales[column], orientation="horizontal", extend="max", ticks=MaxNLocator(4))
         bar.formatter.set_powerlimits((-2, 2))
         bar.ax.tick_params(labelsize=6.5)
-    bars[0].text(0.5, 1, "|gradient| of a voxel's logit", ha="center", va="top", fontsize=7)
+    scales[0].text(0.5, 1, "|gradient| of a voxel's logit", ha="center", va="top", fontsize=7)
     if box:
         _enlarge(pictures, box)
     _bars(lower.subplots(), numbers)
@@ -115,13 +116,13 @@ def _bars(axes: Axes, numbers: pd.DataFrame) -> None:
     shares = 100 * numbers.groupby("loss", sort=False)[[f"energy_{zone}" for zone in BARS]].mean()
     voxels = numbers[numbers["predicted_voxels"] > 0].drop_duplicates(["run", "case"])
     shares.loc["share of the voxels"] = [100 * voxels[f"voxels_{zone}"].mean() for zone in BARS]
-    colours = [colour for _, colour, _ in BARS.values()]
+    colours: list[Any] = [colour for _, colour, _ in BARS.values()]
     shares.plot.barh(stacked=True, ax=axes, width=0.8, color=colours, edgecolor="white", linewidth=0.8, legend=False)
-    for drawn, (label, _, hatch) in zip(axes.containers, BARS.values(), strict=True):
+    for drawn, (label, _, hatch) in zip(bars(axes), BARS.values(), strict=True):
         drawn.set_label(label)
         for bar in drawn:
             bar.set_hatch(hatch)
-        names = [f"{share:.0f}" if share >= 5 else "" for share in drawn.datavalues]
+        names = [f"{share:.0f}" if share >= 5 else "" for share in np.asarray(drawn.datavalues)]
         axes.bar_label(drawn, names, label_type="center", fontsize=7, bbox=WHITE)
     axes.invert_yaxis()
     axes.set(xlim=(0, 100), ylabel="", xlabel="share of the gradient energy (%)")

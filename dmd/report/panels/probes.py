@@ -1,5 +1,6 @@
 """What trained networks say about a whole case, as arrays to be drawn and measured; all in evaluation mode."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ class Gradients:
 
 
 def gradients(
-    method: Method, case: Case, losses: tuple[Loss, ...], training: dict[str, Any], device: torch.device
+    method: Method, case: Case, losses: Sequence[Loss], training: dict[str, Any], device: torch.device
 ) -> Gradients:
     r"""Differentiate distillation losses between two peers with respect to the logits of the first.
 

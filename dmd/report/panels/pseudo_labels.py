@@ -1,5 +1,7 @@
 """Fig. 2: the pseudo labels of a scan while methods train, and their Dice over all unlabelled scans."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -7,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from dmd.report.panels.drawing import outline, show
+from dmd.report.panels.drawing import Look, outline, show
 from dmd.report.panels.probes import pseudo_label
 from dmd.report.panels.regions import fullest_plane
 from dmd.report.panels.scene import Panel, Scene, pixel_frame, plane_of
@@ -30,7 +32,8 @@ def panel(scene: Scene) -> Panel:
 
 
 def _measure(scene: Scene, index: int) -> tuple[pd.DataFrame, Masks]:
-    lines, masks = [], {}
+    lines: list[dict[str, Any]] = []
+    masks: Masks = {}
     visits = scene.visits(snapshots.load_snapshot, lambda last: [*snapshots.steps(last), last])
     for place, training, predictor, case in visits:
         mask = pseudo_label(predictor, case, training, scene.device)
@@ -46,7 +49,7 @@ def _draw(numbers: pd.DataFrame, masks: Masks, truth: np.ndarray) -> Figure:
     width, height = truth.shape
     tall = 7.2 / (columns + 0.3) * height / width
     figure = Figure(figsize=(7.2, len(labels) * (tall + 0.25) + 3.0), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[len(labels) * (tall + 0.25), 2.2])
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[len(labels) * (tall + 0.25), 2.2]).ravel()
     pictures = upper.subplots(len(labels), columns, squeeze=False)
     shown = numbers[numbers["case"] == numbers["case"].iloc[0]].drop_duplicates(["label", "step"])
     dice = shown.set_index(["label", "step"])["dice"]
@@ -74,12 +77,12 @@ def _curves(axes: Axes, numbers: pd.DataFrame, labels: list[str]) -> None:
     scans = numbers.groupby(["label", "step", "case"], sort=False)["dice"].mean().reset_index()
     looks = LINES[: len(labels)][::-1]  # the last method looks like DMD in the other figures
     colours, dashes, markers = map(list, zip(*looks, strict=True))
-    look = {"palette": colours, "linestyles": dashes, "markers": markers, "markersize": 4.5, "linewidth": 1.5}
-    bars = {"errorbar": "sd", "capsize": 0.2, "err_kws": {"linewidth": 0.8}, "dodge": True, "native_scale": True}
+    look: Look = {"palette": colours, "linestyles": dashes, "markers": markers, "markersize": 4.5, "linewidth": 1.5}
+    bars: Look = {"errorbar": "sd", "capsize": 0.2, "err_kws": {"linewidth": 0.8}, "dodge": True, "native_scale": True}
     sns.pointplot(scans, x="step", y="dice", hue="label", hue_order=labels, ax=axes, legend=True, **look, **bars)
     axes.set_xticks(sorted(set(numbers["step"])))
     axes.set(xlabel="training step", ylabel="Dice of the pseudo labels (%)", xlim=(0, None))
     axes.grid(axis="y")
-    axes.get_legend().remove()
+    axes.legend().remove()
     handles, names = axes.get_legend_handles_labels()
     axes.figure.legend(handles, names, loc="outside upper center", ncols=len(labels), frameon=False, handlelength=3.2)

@@ -68,7 +68,8 @@ def outer_branch(mask: np.ndarray, margin: int = 2) -> tuple[slice, slice] | Non
     largest = 1 + int(np.argmax(sizes))
     sides = ndimage.find_objects(labels)[largest - 1]
     share = max((side.stop - side.start + 2 * margin) / size for side, size in zip(sides, mask.shape, strict=True))
-    return tuple(_centred(side, share * size, size) for side, size in zip(sides, mask.shape, strict=True))
+    across, along = (_centred(side, share * size, size) for side, size in zip(sides, mask.shape, strict=True))
+    return across, along
 
 
 def _centred(side: slice, length: float, size: int) -> slice:

@@ -25,7 +25,7 @@ LAST: Load = lambda run, training, step, device: snapshots.load_trained(run, tra
 class Scene:
     """An artefact, the folder of its runs, the unlabelled cases they share and the device to compute on."""
 
-    artefact: Artefact
+    artefact: Artefact[Any]
     runs: Path
     cases: list[Case]
     device: Any
