@@ -140,8 +140,8 @@ def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limits
     left = [run for run in runs if not folders[run.id].cases.exists()]
     train = [run for run in left if not folders[run.id].weights.exists()]
     stores = {run.store for run in train if not (results / "data" / f"{run.store}.check.json").exists()}
-    data, runs = 2 * len(stores), len(train) + len(left)  # prepare and check; train and test
-    yield f"{data + runs} jobs: {data} of data, {runs} of runs, {len(train)} of these train"
+    of_data, of_runs = 2 * len(stores), len(train) + len(left)  # prepare and check; train and test
+    yield f"{of_data + of_runs} jobs: {of_data} of data, {of_runs} of runs, {len(train)} of these train"
     if not left:
         return
     hours: dict[tuple[str, str | None], list[float]] = defaultdict(list)
