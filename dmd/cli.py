@@ -236,5 +236,7 @@ def track(*runs: Path, uri: Uri = None, results: Results = RESULTS, configuratio
     from dmd.tracking.sweep import sweep
 
     checked, made = configuration.plan()
-    sent = sweep(runs or (results / "runs").glob("*/"), uri or checked.tracking.store, made)
-    print(f"{sent} runs sent to MLflow")
+    sent, pending = sweep(runs or (results / "runs").glob("*/"), uri or checked.tracking.store, made)
+    print(f"{sent} runs sent to MLflow" + (f", {pending} not: see above" if pending else ""))
+    if pending:
+        raise SystemExit(1)

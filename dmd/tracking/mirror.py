@@ -22,8 +22,8 @@ CURVES = ("train/", "system/")  # names that only we use
 PICTURE = "curves.png"
 
 
-def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[str] = ()) -> None:
-    """Mirror an evaluated run in MLflow and write ``tracked.json``.
+def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[str] = ()) -> bool:
+    """Mirror an evaluated run in MLflow, write ``tracked.json`` and return whether all of it is there.
 
     Parameters
     ----------
@@ -57,9 +57,10 @@ def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[
         say(
             run.id,
             f"not in MLflow yet ({public(uri)}): {found['reason']}. The files of the run are complete; "
-            "the next `snakemake` (or `dmd track`) sends what is missing",
+            "`dmd track` sends what is missing, and so does the next `snakemake` that has something to do",
         )
     write_json(run.tracked, {"uri": public(uri), "cases": run.cases_digest()} | found)
+    return found["status"] == "complete"
 
 
 class Mirror:

@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from dmd.errors import InputError
-from dmd.planning.address import database
+from dmd.planning.address import database, public
 from dmd.planning.plan import Plan
-from dmd.runs.folder import RunFolder
+from dmd.runs.folder import RunFolder, read_json
 from dmd.tracking.mirror import track_run
 from dmd.tracking.server import make_server
 
@@ -24,8 +24,13 @@ def send(run: RunFolder, uri: str, artefacts: Sequence[str], methods: Sequence[s
         track_run(run, uri, list(artefacts), methods)
 
 
-def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> int:
-    """Mirror the tested runs among ``folders`` that MLflow lacks, as far as their files know; return how many.
+def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
+    """Mirror the tested runs among ``folders`` that MLflow lacks, as far as their files know.
+
+    Returns
+    -------
+    tuple of int
+        How many were sent, and how many could not be and stay pending.
 
     Raises
     ------
@@ -33,9 +38,15 @@ def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> int:
         A file of a run is not what it should be.
     """
     make_server(uri)
-    missing = [run for run in map(RunFolder, sorted(folders)) if run.is_untracked]
+    missing = [run for run in map(RunFolder, sorted(folders)) if run.is_untracked or _is_elsewhere(run, uri)]
+    sent = 0
     for run in missing:
         planned = plan.runs.get(run.id)
         wanted_by, methods = (planned.wanted_by, planned.methods) if planned else ((), ())
-        track_run(run, uri, list(wanted_by), methods)
-    return len(missing)
+        sent += track_run(run, uri, list(wanted_by), methods)
+    return sent, len(missing) - sent
+
+
+def _is_elsewhere(run: RunFolder, uri: str) -> bool:
+    """Say whether a tested run was sent to another server than this one."""
+    return run.cases.exists() and (read_json(run.tracked) or {}).get("uri") != public(uri)

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -28,24 +30,43 @@ def require_reports(copy: Path) -> None:
     assert "Missing runs" in own
 
 
-def require_tracking_alone_repeats(copy: Path) -> None:
-    """Require that the next call sends a run that MLflow did not get, once, and makes nothing anew but its table."""
+def require_the_sweep(copy: Path) -> None:
+    """Require that the next call that does something sends a run that MLflow did not get."""
     target = ("--config", "scale=smoke", "--", "results/smoke/table3.csv")
     tracked = next((copy / "results/runs").glob("*/tracked.json"))
     tracked.write_text(json.dumps(json.loads(tracked.read_text()) | {"status": "pending"}))
-    assert jobs(snakemake(copy, "--dry-run", *target).stdout) == {"track_run": 1, "table": 1}
-    assert snakemake(copy, *target).returncode == 0
+    (copy / "results/smoke/table3.csv").unlink()
+    done = snakemake(copy, *target)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (copy / "results/smoke/table3.csv").exists()
     assert json.loads(tracked.read_text())["status"] == "complete"
     again = snakemake(copy, "--dry-run", *target)
     assert "Nothing to be done" in again.stdout + again.stderr
-    other = "{kind: table, caption: More., columns: [dice], runs: [{dataset: la, labelled: 8, method: cps}]}"
-    wanted = snakemake(copy, "--dry-run", "--config", "scale=smoke", f"artefacts={{more: {other}}}", *target[2:])
-    assert jobs(wanted.stdout) == {"track_run": 1, "table": 1}
+
+
+def require_finished_runs_need_nothing(copy: Path, elsewhere: Path) -> None:
+    """Require a table from runs that are there, whatever became of data, times and Snakemake's own notes."""
+    table = "results/smoke/table3.csv"
+    whole = (copy / table).read_text()
+    # Another name of a class makes another store. Snakemake 9.27 forgot the table that lay behind it, and ended well.
+    renamed = ("--config", "datasets={synthetic3d: {classes: [background, chamber]}}", "--", table)
+    (copy / table).unlink()
+    assert jobs(snakemake(copy, "--dry-run", *renamed).stdout) == {"table": 1}
+    assert snakemake(copy, *renamed).returncode == 0
+    assert (copy / table).read_text() == whole
+    # A copy without times, without the data and without .snakemake.
+    clone(elsewhere)
+    shutil.copytree(copy / "results/runs", elsewhere / "results/runs", copy_function=shutil.copy)
+    for path in sorted((elsewhere / "results/runs").rglob("*"), reverse=True):
+        os.utime(path)
+    assert jobs(snakemake(elsewhere, "--dry-run", "--", table).stdout) == {"table": 1}
+    assert snakemake(elsewhere, "--", table).returncode == 0
+    assert (elsewhere / table).read_text() == whole
 
 
 @pytest.mark.slow
 def test_the_whole_pipeline_at_scale_smoke(tmp_path):
-    copy = clone(tmp_path)  # of its own: what it makes is not there for others
+    copy = clone(tmp_path / "here")  # of its own: what it makes is not there for others
     settings = ["--config", "scale=smoke", "--"]
     done = snakemake(copy, *settings, "results/smoke/table3.csv")
     assert done.returncode == 0, done.stderr[-3000:]
@@ -54,7 +75,7 @@ def test_the_whole_pipeline_at_scale_smoke(tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["method"] for row in rows] == ["supervised", "cps", "mcnet", "dml", "dmd"]
     assert all(float(row["dice_mean"]) > 0 for row in rows)
-    assert [float(row["dice_paper"]) for row in rows] == [79.99, 87.49, 87.71, 88.19, 89.70]
+    assert not any(row["dice_paper"] for row in rows)  # the paper has no number for synthetic scans
     assert {row["cases"] for row in rows} == {"20"}
     markdown = (copy / "results/smoke/table3.md").read_text()
     assert markdown.startswith("Not the paper's setting: scale 'smoke'")
@@ -69,7 +90,8 @@ def test_the_whole_pipeline_at_scale_smoke(tmp_path):
 
     again = snakemake(copy, "--dry-run", *settings, "results/smoke/table3.csv")
     assert "Nothing to be done" in again.stdout + again.stderr
-    require_tracking_alone_repeats(copy)
+    require_the_sweep(copy)
+    require_finished_runs_need_nothing(copy, tmp_path / "elsewhere")
     require_reports(copy)
 
     (copy / "dmd/methods/dmd.py").write_text((copy / "dmd/methods/dmd.py").read_text() + "\n# a comment\n")
@@ -85,53 +107,19 @@ def test_the_whole_pipeline_at_scale_smoke(tmp_path):
     moved = snakemake(copy, "--dry-run", "--config", "scale=smoke", *elsewhere, "--", "results/smoke/table3.csv")
     assert jobs(moved.stdout) == jobs(raised.stdout)
 
-    for path in (copy / "results/runs").glob("*-cps-*/cases.csv"):
+    for path in [*(copy / "results/runs").glob("*-cps-*/cases.csv"), copy / "results/smoke/table3.csv"]:
         path.unlink()
     missing = subprocess.run(
-        [str(BIN / "dmd"), "step", "table", "results/smoke/table3.json", "--output", "results/other.csv"],
+        [str(BIN / "dmd"), "step", "table", "smoke/table3"],
         cwd=copy,
         capture_output=True,
         text=True,
     )
     assert missing.returncode == 2
     assert "cps" in missing.stderr
-    assert not (copy / "results/other.csv").exists()
+    assert not (copy / "results/smoke/table3.csv").exists()
 
 
-MINE = '''"""Mine: supervised learning with a weight."""
-
-from dataclasses import dataclass
-
-from dmd.losses import supervised_dice
-from dmd.methods.base import Method, Predictor
-
-
-@dataclass(frozen=True)
-class Params:
-    """``weight`` of the only term."""
-
-    weight: float
-
-
-class Mine(Method):
-    """Minimise ``weight * Dice(p, y)``."""
-
-    Params = Params
-
-    def __init__(self, params, build):
-        super().__init__()
-        self.weight, self.network = params.weight, build.network(build.logit_channels)
-
-    def losses(self, batch, step):
-        """Return the supervised term."""
-        logits = self.network(batch.images[: len(batch.labels)])
-        return {"supervised": self.weight * supervised_dice(logits, batch.labels)}
-
-    @property
-    def predictor(self):
-        """The network."""
-        return Predictor(self.network)
-'''
 # Two iterations instead of sixty, and a table of DMD alone.
 SMALL = """
 scales: {smoke: {datasets: {la: {iterations: 2}}}}
@@ -157,18 +145,14 @@ def test_a_method_is_one_new_file_and_a_few_lines_of_the_users_own_and_retrains_
     assert [name.split("-")[2] for name in before] == ["dmd"]
 
     # What the README tells a user to write, and nothing else.
-    (folder / "dmd/methods/mine.py").write_text(MINE)
-    (folder / "mine.yaml").write_text(re.search(r"```yaml\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)[1])
+    readme = (root / "README.md").read_text()
+    (folder / "dmd/methods/mine.py").write_text(re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1])
+    (folder / "mine.yaml").write_text(re.search(r"```yaml\n(.*?)```", readme, re.DOTALL)[1])
     own = ("--configfile", "mine.yaml", "small.yaml", "--")
     unchanged = snakemake(folder, "--dry-run", *own, "results/smoke/only.csv")
-    # The run of DMD is now wanted by one more table, which its mirror says; nothing is trained or tested again.
-    assert set(jobs(unchanged.stdout)) == {"track_run", "table"}
+    assert "Nothing to be done" in unchanged.stdout + unchanged.stderr
     planned = snakemake(folder, "--dry-run", *own, "results/smoke/mine.csv")
-    assert {rule: jobs(planned.stdout)[rule] for rule in ("describe_run", "train", "test")} == {
-        "describe_run": 1,
-        "train": 1,
-        "test": 1,
-    }
+    assert jobs(planned.stdout) == {"train": 1, "test": 1, "table": 1}
     done = snakemake(folder, *own, "results/smoke/mine.csv")
     assert done.returncode == 0, done.stderr[-3000:]
 
