@@ -33,7 +33,7 @@ class Params:
     rampup: Positive
     separation: NonNegative
     probe: Positive
-    magnitude: Positive
+    magnitude: NonNegative
     prototypes: Several
     ranking: Literal["lowest", "highest"]
     foreground_mean: Truth | None

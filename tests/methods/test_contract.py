@@ -110,7 +110,15 @@ def test_the_predictor_gives_class_probabilities(name, dimensions, spec):
     assert found.min() >= 0
 
 
+TEACHING = {"cps", "dmd", "mcnet"}
+
+
 @pytest.mark.parametrize(("name", "dimensions"), CASES)
+def test_who_has_peers_says_so(name, dimensions, spec):
+    assert isinstance(built(spec(name, dimensions)), base.Teaching) == (name in TEACHING)
+
+
+@pytest.mark.parametrize(("name", "dimensions"), [case for case in CASES if case[0] in TEACHING])
 def test_peers_give_logits_and_guidance_a_probability_per_class(name, dimensions, spec):
     settings = spec(name, dimensions)
     method = built(settings).eval()
@@ -123,7 +131,7 @@ def test_peers_give_logits_and_guidance_a_probability_per_class(name, dimensions
             assert 0 <= taught.min() <= taught.max() <= 1
             if settings["classes"] == 2:
                 assert torch.allclose(taught.sum(dim=1), torch.ones_like(taught[:, 0]), atol=1e-5)
-    assert len(peers) != 1
+    assert len(peers) == 2
 
 
 @pytest.mark.parametrize(("name", "dimensions"), CASES)

@@ -10,6 +10,9 @@ from dmd.methods.dtc import DTC
 from dmd.networks.build import Build
 from dmd.schedules import ramp
 
+# The ninth step of ten stands for iteration 5400: a warm-up over 150 of them is over.
+AT_FULL_WEIGHT = 9
+
 
 @pytest.fixture
 def make(content):
@@ -54,22 +57,24 @@ def test_the_terms_by_hand(make):
 
 @pytest.mark.parametrize(("maps", "logit", "expected"), [(-1.0, 50.0, 0.0), (1.0, -50.0, 0.0), (1.0, 50.0, 1.0)])
 def test_a_negative_distance_agrees_with_foreground(make, maps, logit, expected):
-    method = make(3, rampup=0)
+    method = make(3, rampup=1)
     constant_heads(method, maps, [logit])
-    assert method.losses(batch(method, 3, half(3)), 0)["consistency"].item() == pytest.approx(expected, abs=1e-6)
+    assert method.losses(batch(method, 3, half(3)), AT_FULL_WEIGHT)["consistency"].item() == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def test_several_classes_compare_each_foreground_class(make):
-    method = make(2, rampup=0)
+    method = make(2, rampup=1)
     constant_heads(method, 0.0, [0.0, 0.0, math.log(2)])
-    terms = method.losses(batch(method, 2, half(2)), 0)
+    terms = method.losses(batch(method, 2, half(2)), AT_FULL_WEIGHT)
     # p = (1/4, 1/4, 1/2); both maps give 1/2.
     assert terms["consistency"].item() == pytest.approx((1 / 16 + 0) / 2)
 
 
 def test_both_heads_learn_from_the_consistency_alone(make):
-    method = make(3, rampup=0, dice=0, distance=0, steepness=1)
-    terms = method.losses(batch(method, 3, half(3)), 0)
+    method = make(3, rampup=1, dice=0, distance=0, steepness=1)
+    terms = method.losses(batch(method, 3, half(3)), AT_FULL_WEIGHT)
     torch.stack(list(terms.values())).sum().backward()
     assert all(head.weight.grad.abs().sum() > 0 for head in method.network.network.heads)
 

@@ -121,15 +121,15 @@ def test_a_pair_has_as_much_cross_entropy_as_asked(made, name, dimensions, logit
 @pytest.mark.parametrize(
     ("name", "dimensions", "change", "message"),
     [
-        ("dmd", 3, {"temperature": 0}, "dmd: expected temperature > 0, found 0"),
-        ("dmd", 2, {"temperature": -1.5}, "dmd: expected temperature > 0, found -1.5"),
-        ("dmd", 2, {"temperature": math.nan}, "dmd: expected temperature > 0, found nan"),
-        ("mcnet", 3, {"sharpening": 0}, "mcnet: expected sharpening > 0, found 0"),
-        ("uamt", 2, {"threshold": 0}, "uamt: expected threshold > 0, found 0"),
-        ("uamt", 2, {"divisor": 0}, "uamt: expected divisor > 0, found 0"),
-        ("lgermt", 3, {"cube": 0}, "lgermt: expected cube > 0, found 0"),
-        ("lgermt", 3, {"cubes": 0}, "lgermt: expected cubes > 0, found 0"),
-        ("ssnet", 3, {"prototypes": 1}, "ssnet: expected at least 2 prototypes, found 1"),
+        ("dmd", 3, {"temperature": 0}, "hyper-parameter 'temperature': Input should be "),
+        ("dmd", 2, {"temperature": -1.5}, "hyper-parameter 'temperature': Input should be "),
+        ("dmd", 2, {"temperature": math.nan}, "hyper-parameter 'temperature': Input should be "),
+        ("mcnet", 3, {"sharpening": 0}, "hyper-parameter 'sharpening': Input should be "),
+        ("uamt", 2, {"threshold": 0}, "hyper-parameter 'threshold': Input should be "),
+        ("uamt", 2, {"divisor": 0}, "hyper-parameter 'divisor': Input should be "),
+        ("lgermt", 3, {"cube": 0}, "hyper-parameter 'cube': Input should be "),
+        ("lgermt", 3, {"cubes": 0}, "hyper-parameter 'cubes': Input should be "),
+        ("ssnet", 3, {"prototypes": 1}, "hyper-parameter 'prototypes': Input should be greater than or equal to 2"),
     ],
 )
 def test_a_value_without_meaning_is_refused_before_anything_is_trained(made, name, dimensions, change, message):

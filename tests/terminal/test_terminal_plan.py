@@ -23,7 +23,7 @@ def made() -> plan.Plan:
 @pytest.fixture(scope="module")
 def half(made) -> list[plan.Run]:
     """The five runs of 500 iterations behind Table 3 at half resolution."""
-    return [made.runs[name] for name in made.artefacts["half/table3"].runs]
+    return [made.runs[name] for name in made.artefacts["quick/table3"].runs]
 
 
 def folder_of(run: plan.Run, runs) -> RunFolder:
@@ -107,8 +107,8 @@ def test_an_artefact_says_what_its_runs_are_and_how_long_they_take(made, half, t
     run = folder_of(half[1], tmp_path)
     leave_history(run, 10, 12, 14, 16)
     beat(run)
-    named = {run.id: row.label for row in made.artefacts["half/table3"].rows for run in [made.runs[row.runs[0]]]}
-    show(made, ["half/table3"], None, tmp_path, {cost.key(half[2].spec): {"cpu": 4.0}})
+    named = {run.id: row.label for row in made.artefacts["quick/table3"].rows for run in [made.runs[row.runs[0]]]}
+    show(made, ["quick/table3"], None, tmp_path, {cost.key(half[2].spec): {"cpu": 4.0}})
     lines = capsys.readouterr().out.splitlines()
     by_run = {line.split()[0]: line.split()[1:] for line in lines[:5]}
     assert by_run[half[0].id] == ["evaluated", named[half[0].id]]
@@ -123,9 +123,9 @@ def test_an_artefact_says_what_its_runs_are_and_how_long_they_take(made, half, t
 
 
 def test_without_an_artefact_every_run_says_who_wants_it(made, half, tmp_path, capsys):
-    show(made, ["method=cps"], "half", tmp_path, {})
+    show(made, ["method=cps"], "quick", tmp_path, {})
     (line, total) = capsys.readouterr().out.splitlines()
-    assert line.split()[1:] == ["missing", "?", "CPS", "half/table3,", "half/fig2,", "half/entropy"]
+    assert line.split()[1:] == ["missing", "?", "CPS", "quick/table3,", "quick/fig2,", "quick/entropy"]
     assert total == "1 runs: 1 missing; no step time measured for 1"
 
 
@@ -134,7 +134,7 @@ def test_run_folders_that_no_artefact_wants_are_named(made, half, tmp_path, caps
         (tmp_path / name).mkdir()
         (tmp_path / name / "spec.json").touch()
     assert find_orphans(made, tmp_path) == ["la-8-dmd-00000000"]
-    show(made, ["half/table3"], None, tmp_path, {})
+    show(made, ["quick/table3"], None, tmp_path, {})
     assert capsys.readouterr().out.startswith(f"in {tmp_path} but in no plan: la-8-dmd-00000000\n")
 
 

@@ -17,7 +17,7 @@ from dmd.planning import config, plan, reading
 from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, write_table
-from dmd.testing.evaluation import COLUMNS
+from dmd.testing.evaluation import COLUMNS, POST_PROCESSING
 
 STEPS = 30
 TERMS = ("loss", "dice", "learning_rate")
@@ -44,7 +44,8 @@ def evaluated(folder: Path, root: Path, seed: int, scale: str = "smoke") -> RunF
 
 def evaluate(run: RunFolder, dice: float = 0.875) -> None:
     """Write what training and evaluation leave behind besides the history; ``dice`` is that of the first case."""
-    lines = [f"a,a,1,none,{dice},0.75,6,1.5,,,9,9,0", "b,b,1,none,0.75,0.625,9,2.5,,,9,9,0"]
+    scores = {"a": f"{dice},0.75,6,1.5,,,9,9,0,16,", "b": "0.75,0.625,9,2.5,,,9,9,0,16,"}
+    lines = [f"{case},{case},1,{name},{of}" for case, of in scores.items() for name in POST_PROCESSING]
     run.cases.write_text("\n".join([",".join(COLUMNS), *lines, ""]))
     run.facts.write_text(json.dumps({"commit": "0123abcd", "device": "cpu", "data_sha256": "5eed" * 16}))
 
