@@ -14,10 +14,9 @@ from PIL import Image
 from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import write_table
-from dmd.testing.evaluation import COLUMNS
 from dmd.tracking.mirror import track_run
 from dmd.tracking.server import make_server
-from tracking.mirrored import SCORES, STEPS, TERMS, free_port, mirrors, stored_points, train
+from tracking.mirrored import SCORES, STEPS, TERMS, free_port, mirrors, stored_points, train, write_cases
 
 
 def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run, tmp_path):
@@ -164,7 +163,7 @@ def test_an_experiment_deleted_by_hand_is_restored_with_its_runs(store, run, cap
 
 
 def test_a_distance_that_does_not_exist_is_not_logged(store, run):
-    run.cases.write_text("\n".join([",".join(COLUMNS), "a,a,1,none,0,0,,,,,0,9,1", ""]))
+    write_cases(run, "a,a,1,none,0,0,,,,,0,9,1")
     track_run(run, store, ["table3"])
     [mirror] = mirrors(store, run)
     assert (mirror.data.metrics["dice"], mirror.data.metrics["empty_predictions"]) == (0, 1)
@@ -266,7 +265,7 @@ def test_the_scores_of_each_class_stand_beside_their_mean(store, run):
     train(two)
     two.facts.write_text(json.dumps({"wall_seconds": 12.5, "peak_memory_mb": 800}))
     lines = [f"a,a,{number},none,{dice},0.5,,,,,9,9,0" for number, dice in ((1, 0.5), (2, 0.75))]
-    two.cases.write_text("\n".join([",".join(COLUMNS), *lines, ""]))
+    write_cases(two, *lines)
     track_run(two, store, ["smoke/table3"])
     [mirror] = mirrors(store, two)
     expected = {"dice": 62.5, "dice/class1": 50, "dice/class2": 75, "jaccard/class2": 50}
