@@ -54,9 +54,10 @@ rule table:
         artefact=artefacts_of("table"),
     localrule: True
     params:
+        laid_over=laid_over,
         described=described,
     shell:
-        "dmd step table {wildcards.artefact} {LAID_OVER} 2>> {log}"
+        "dmd step table {wildcards.artefact} {params.laid_over} 2>> {log}"
 
 
 rule curve:
@@ -77,9 +78,10 @@ rule curve:
         artefact=artefacts_of("curve"),
     localrule: True
     params:
+        laid_over=laid_over,
         described=described,
     shell:
-        "dmd step curve {wildcards.artefact} {LAID_OVER} 2>> {log}"
+        "dmd step curve {wildcards.artefact} {params.laid_over} 2>> {log}"
 
 
 # The snapshots and the state that a panel is drawn from are not declared: Snakemake would delete those of a training
@@ -109,9 +111,10 @@ rule panel:
         mem_mb=job("memory_mb"),
         runtime=job("test_minutes"),
     params:
+        laid_over=laid_over,
         described=described,
     shell:
-        "dmd step panel {wildcards.artefact} {LAID_OVER} 2>> {log}"
+        "dmd step panel {wildcards.artefact} {params.laid_over} 2>> {log}"
 
 
 rule report:
@@ -126,6 +129,7 @@ rule report:
         "results/logs/report/{report}.log",
     localrule: True
     params:
+        laid_over=laid_over,
         scale=lambda wildcards: REPORTS[wildcards.report],
         described=lambda wildcards: identity.digest(
             [
@@ -134,4 +138,4 @@ rule report:
             ]
         ),
     shell:
-        "dmd report --scale {params.scale} {LAID_OVER} 2>> {log}"
+        "dmd report --scale {params.scale} {params.laid_over} 2>> {log}"

@@ -66,6 +66,11 @@ def job(what):
     return asked
 
 
+def laid_over(wildcards, threads):
+    """Return the option by which a step reads what is laid over; Snakemake compares no parameter that takes `threads`."""
+    return LAID_OVER
+
+
 def folder(wildcards):
     return RunFolder(Path("results/runs") / wildcards.run)
 

@@ -24,8 +24,10 @@ rule download:
         "results/logs/download/{dataset}.log",
     # The nodes of a cluster often have no network; the machine that submits has.
     localrule: True
+    params:
+        laid_over=laid_over,
     shell:
-        "dmd step download {wildcards.dataset} results/raw/{wildcards.dataset} {LAID_OVER} 2>> {log}"
+        "dmd step download {wildcards.dataset} results/raw/{wildcards.dataset} {params.laid_over} 2>> {log}"
 
 
 rule prepare:
@@ -36,10 +38,11 @@ rule prepare:
     log:
         "results/logs/prepare/{store}.log",
     params:
+        laid_over=laid_over,
         raw=raw,
         described=described,
     shell:
-        "dmd step prepare {wildcards.store} {params.raw:q} {LAID_OVER} 2>> {log}"
+        "dmd step prepare {wildcards.store} {params.raw:q} {params.laid_over} 2>> {log}"
 
 
 rule check:
@@ -52,5 +55,7 @@ rule check:
         ),
     log:
         "results/logs/check/{store}.log",
+    params:
+        laid_over=laid_over,
     shell:
-        "dmd step check {wildcards.store} {LAID_OVER} 2>> {log}"
+        "dmd step check {wildcards.store} {params.laid_over} 2>> {log}"

@@ -36,9 +36,11 @@ rule train:
         cpus_per_task=job("cpus"),
         mem_mb=job("memory_mb"),
         runtime=job("train_minutes"),
+    params:
+        laid_over=laid_over,
     # exec: the signal that comes before the end of a job's time reaches the training, which then saves.
     shell:
-        "exec dmd step train {wildcards.run} --track {LAID_OVER} 2>> {log}"
+        "exec dmd step train {wildcards.run} --track {params.laid_over} 2>> {log}"
 
 
 # predictions.h5 is not declared: who deletes it to save room has not asked for another test.
@@ -56,8 +58,9 @@ rule test:
         mem_mb=job("memory_mb"),
         runtime=job("test_minutes"),
     params:
+        laid_over=laid_over,
         testing=lambda wildcards: identity.canonical(
             planned(PLAN.runs, wildcards.run).spec.testing
         ),
     shell:
-        "dmd step test {wildcards.run} --track {LAID_OVER} 2>> {log}"
+        "dmd step test {wildcards.run} --track {params.laid_over} 2>> {log}"
