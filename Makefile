@@ -36,7 +36,6 @@ lint: .venv/complete ## check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check Snakefile workflow
-	.venv/bin/snakemake --lint
 	.venv/bin/mypy
 
 clean: ## delete the environment, keep results
