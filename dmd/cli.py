@@ -98,11 +98,14 @@ def plan(
     slurm : bool
         What a submission would cost: jobs, hours, longest chain.
     """
+    from dmd.runs.sources import undecided
     from dmd.terminal import cost
     from dmd.terminal.find import find
     from dmd.terminal.plan import show, show_json
 
     checked, made = configuration.plan()
+    for said in undecided(made.runs, RUNS, checked.keep):
+        print(said, file=sys.stderr)
     if slurm:
         return cost.show(find(made, words, scale), made, checked, RESULTS)
     times = cost.step_times(RUNS, cost.MEASURED)

@@ -22,8 +22,8 @@ def changed(runs: Iterable[Run], folder: Path) -> dict[str, list[str]]:
     return dict(found)
 
 
-def require_decided(runs: Mapping[str, Run], folder: Path, kept: Iterable[str]) -> None:
-    """Raise an `InputError` where a method's file was changed and nobody has said what becomes of its runs.
+def undecided(runs: Mapping[str, Run], folder: Path, kept: Iterable[str]) -> list[str]:
+    """Say of each method whose file was changed, and whose runs nobody has decided about, what there is to decide.
 
     Parameters
     ----------
@@ -34,11 +34,18 @@ def require_decided(runs: Mapping[str, Run], folder: Path, kept: Iterable[str]) 
     kept : iterable of str
         Methods whose runs stay, `dmd.planning.config.Config.keep`.
     """
-    for method, names in changed(runs.values(), folder).items():
-        if method not in kept:
-            raise InputError(
-                f"dmd/methods/{method}.py has other statements than when {len(names)} run(s) were trained, {names[0]} "
-                f"first, and the same revision. If its maths is another now, raise `revision` of methods.{method} in "
-                f"config/methods.yaml: new runs are trained, the old ones stay. If it is the same, say so: `keep: "
-                f"[{method}]` in config/config.yaml"
-            )
+    return [
+        f"dmd/methods/{method}.py has other statements than when {len(names)} run(s) were trained, {names[0]} first, "
+        f"and the same revision. If its maths is another now, raise `revision` of methods.{method} in "
+        "config/methods.yaml: new runs are trained, the old ones stay. If it is the same, say so: "
+        f"`keep: [{method}]` in config/config.yaml"
+        for method, names in changed(runs.values(), folder).items()
+        if method not in kept
+    ]
+
+
+def require_decided(runs: Mapping[str, Run], folder: Path, kept: Iterable[str]) -> None:
+    """Raise an `InputError` where `undecided` has something to say."""
+    said = undecided(runs, folder, kept)
+    if said:
+        raise InputError("\n".join(said))

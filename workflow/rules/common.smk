@@ -16,6 +16,8 @@ try:
     # `config`: what is laid over the files in config/ by the command line, or by the workflow that uses this one.
     CONFIG = configuration.check(reading.merge(reading.read(), config))
     PLAN = planner.make(CONFIG)
+    if workflow.is_main_process:
+        require_decided(PLAN.runs, Path("results/runs"), CONFIG.keep)
     # The same for the steps, which read it from a file: a shell line has no room for it.
     LAID_OVER = reading.keep(config, Path("results/.config"))
 except InputError as error:
@@ -87,7 +89,6 @@ def described(wildcards):
 
 onstart:
     try:
-        require_decided(PLAN.runs, Path("results/runs"), CONFIG.keep)
         if workflow.executor_plugin.name == "slurm":
             jobs = workflow.dag.needrun_jobs()
             cluster.check({each.resources.get("slurm_partition") for each in jobs})
