@@ -24,6 +24,8 @@ def distributions(scores: Scores) -> list[Picture]:
 
 
 def _picture(of: str, score: str, cases: pd.DataFrame, names: dict[int, str]) -> Picture:
+    # A distance that no case of a row defines has no box: seaborn fails on a group that is all missing.
+    cases = cases.dropna(subset=score)
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(4.4, 0.75 + 0.3 * len(names)), layout="constrained")
         axes = figure.subplots()
@@ -34,6 +36,6 @@ def _picture(of: str, score: str, cases: pd.DataFrame, names: dict[int, str]) ->
         axes.set_yticks(range(len(names)), list(names.values()))
         axes.set(xlabel=HEADINGS[score], ylabel="")
         axes.grid(axis="x")
-    medians = cases.groupby("row")[score].median().dropna()
+    medians = cases.groupby("row")[score].median()
     said = ", ".join(f"{name} {medians[number]:.2f}" for number, name in names.items() if number in medians) or "none"
     return from_figure(figure, f"{of}: {HEADINGS[score]} of every test case as boxes with points. Medians: {said}.")
