@@ -24,7 +24,7 @@ def test_a_job_beside_a_sqlite_file_sends_nothing_and_the_sweep_does(run, tmp_pa
     monkeypatch.delenv("SLURM_JOB_ID")
     made = plan.make(config.check(reading.read(root / "config")), root)
     assert sweep([run.path], uri, made) == (1, 0)
-    assert sweep([run.path], uri, made) == 0
+    assert sweep([run.path], uri, made) == (0, 0)
     client = MlflowClient(uri)
     (experiment,) = client.search_experiments(filter_string="name LIKE 'dmd-%'")
     assert len(client.search_runs([experiment.experiment_id])) == 1

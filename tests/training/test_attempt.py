@@ -114,7 +114,9 @@ def test_a_file_that_git_does_not_know_makes_a_commit_dirty_and_stands_in_the_pa
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_saves_and_leaves_with_its_own_status_and_no_traceback(number, tiny_store, tiny_run):
     run = tiny_run(tiny_training(3, "dmd", DMD) | {"iterations": 400})
-    command = [sys.executable, "-m", "dmd", "step", "train", str(run.path), "--store", str(tiny_store[3])]
+    # What starts the tests in the background may have them ignore signals, and their children too.
+    heeding = ["env", "--default-signal=TERM,INT,HUP"]
+    command = [*heeding, sys.executable, "-m", "dmd", "step", "train", str(run.path), "--store", str(tiny_store[3])]
     training = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (run.history.exists() and run.history.read_bytes().count(b"\n") >= 3):
         assert training.poll() is None

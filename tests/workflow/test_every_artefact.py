@@ -89,8 +89,10 @@ def require_page(path: Path) -> None:
 
 
 def require_own_report(folder: Path) -> None:
-    """Require Snakemake's report with the figures."""
-    done = snakemake(folder, "--report", "results/own.html", "--configfile", "own.yaml")
+    """Require Snakemake's report with the figures and the pictures of the data."""
+    pictures = [str(path.relative_to(folder)) for path in (folder / "results/data").glob("*.png")]
+    targets = ["results/smoke/report.html", *pictures]
+    done = snakemake(folder, "--report", "results/own.html", "--configfile", "own.yaml", "--", *targets)
     assert done.returncode == 0, done.stderr[-3000:]
     own = (folder / "results/own.html").read_text()
     assert all(category in own for category in ('"Tables"', '"Figures"', '"Report"', '"Data"'))
