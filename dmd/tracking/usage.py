@@ -1,4 +1,8 @@
-"""What a training uses of the machine: one line per look in ``usage.jsonl``, in the form of the history."""
+"""What a training uses of the machine: one line per look in ``usage.jsonl``, in the form of the history.
+
+MLflow's own system metrics (3.x, ``mlflow.system_metrics``) are those of the whole machine and of every GPU in it,
+whoever uses them; a node that several trainings share needs those of one process and of the GPUs that it may see.
+"""
 
 import csv
 import os
