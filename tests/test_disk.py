@@ -4,7 +4,6 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import tiny_testing, tiny_training
+from trainings import command
 
 from dmd import cli
 from dmd.files import locked, write_json
@@ -29,8 +29,7 @@ SPEC = Spec(tiny_training(3, "dmd", {"temperature": 2, "weight": 4, "divergence"
 
 
 def train(run: RunFolder, store: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "dmd", "step", "train", str(run.path), "--store", str(store), "--save-every", "1"]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command(run, store), stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Four words are to be learnt: `Method.losses`, `Method.predictor`, and where a me
 """
 
 import importlib
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Protocol, TypedDict, runtime_checkable
 
@@ -29,7 +30,7 @@ class Descent(TypedDict):
     weight_decay: float
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """A way to learn from labelled and unlabelled images.
 
     Its file declares the hyper-parameters as a frozen dataclass ``Params`` without defaults (config/methods.yaml is
@@ -42,17 +43,17 @@ class Method(nn.Module):
 
     optimiser: torch.optim.Optimizer
 
+    @abstractmethod
     def losses(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the weighted loss terms of a batch by name; their sum is minimised.
 
         ``step`` counts from 0 in the run's own iterations; ``build.clock(step)`` gives the paper's.
         """
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def predictor(self) -> nn.Module:
         """The module that is evaluated: images ``(B, 1, *S)`` to class probabilities ``(B, C, *S)``."""
-        raise NotImplementedError
 
     def extras(self, labelled: list[Case]) -> Extras:
         """Return what a batch carries beside images and labels, by name, as ``batch.extras``; by default nothing.
@@ -142,7 +143,7 @@ def load(name: str) -> type[Method]:
     Raises
     ------
     InputError
-        There is no such file, or it holds no method or several.
+        There is no such file, it holds no method or several, or the method lacks one of the words.
     """
     declaration(name)
     module = importlib.import_module(f"dmd.methods.{name}")
@@ -153,6 +154,8 @@ def load(name: str) -> type[Method]:
     ]
     if len(classes) != 1:
         raise InputError(f"dmd/methods/{name}.py: expected one class derived from Method, found {len(classes)}")
+    if missing := sorted(classes[0].__abstractmethods__):
+        raise InputError(f"dmd/methods/{name}.py: {classes[0].__name__} lacks {' and '.join(missing)}")
     return classes[0]
 
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 from conftest import tiny_training
 from mlflow import MlflowClient
+from trainings import command
 
 from dmd.data.store import digest
 from dmd.errors import InputError
@@ -204,21 +205,8 @@ def test_a_late_follower_leaves_a_finished_view_as_it_is(store, run, capsys):
 @pytest.mark.slow
 def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store, tiny_store, tiny_run):
     run = tiny_run(tiny_training(2, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}) | {"iterations": 40})
-    command = [
-        sys.executable,
-        "-m",
-        "dmd",
-        "step",
-        "train",
-        str(run.path),
-        "--store",
-        str(tiny_store[2]),
-        "--save-every",
-        "1",
-        "--track",
-        f"--config=tracking={{uri: '{store}'}}",
-    ]
-    training = subprocess.Popen(command)
+    started = command(run, tiny_store[2], "--track", f"--config=tracking={{uri: '{store}'}}")
+    training = subprocess.Popen(started)
     # By its second step the training has told of its first; a saved state alone may not have been told of yet.
     wait(lambda: run.history.exists() and run.history.read_bytes().count(b"\n") >= 2)
     training.send_signal(signal.SIGSTOP)  # all steps take as long as the other process to start
@@ -238,7 +226,7 @@ def test_a_training_is_followed_until_it_is_killed_and_again_until_it_ends(store
     seen = curve(store, killed.info.run_id)
     assert seen == list(range(1, len(seen) + 1))
     assert 1 <= len(seen) < 40
-    subprocess.run(command, check=True)
+    subprocess.run(started, check=True)
     wait(lambda: curve(store, killed.info.run_id) == list(range(1, 41)))
     assert len(mirrors(store, run)) == 1
 

@@ -4,13 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 import torch
 from conftest import tiny_training
 from torch import Tensor, nn
+from trainings import await_steps, command, stop_after
 
 from dmd.data.batches import Batch
 from dmd.methods.base import Method, Predictor
@@ -58,17 +58,7 @@ def as_if_dirty(monkeypatch):
 
 def test_every_attempt_says_what_it_was_made_by(tiny_store, tiny_run, monkeypatch, as_if_dirty):
     run = tiny_run(tiny_training(3, "dmd", DMD))
-    save = attempt.save_state
-
-    def save_and_stop(path, state):
-        save(path, state)
-        if state.step == 4:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(attempt, "save_state", save_and_stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(run, tiny_store[3], "cpu", save_every=2)
+    stop_after(run, tiny_store[3], 4, monkeypatch, save_every=2)
     monkeypatch.setattr(attempt, "changes", lambda: "")
     monkeypatch.setattr(provenance, "commit", lambda: "abc")
     train(run, tiny_store[3], "cpu")
@@ -94,8 +84,8 @@ def test_a_file_that_git_does_not_know_makes_a_commit_dirty_and_stands_in_the_pa
     (tmp_path / "dmd").mkdir()
     (tmp_path / "dmd/old.py").write_text("a = 1\n")
     git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@y"]
-    for command in (["init", "-q"], ["add", "dmd"], ["commit", "-qm", "first"]):
-        subprocess.run([*git, *command], check=True)
+    for made in (["init", "-q"], ["add", "dmd"], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *made], check=True)
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     clean = provenance.commit()
     assert len(clean) == 12
@@ -116,11 +106,8 @@ def test_a_signal_saves_and_leaves_with_its_own_status_and_no_traceback(number, 
     run = tiny_run(tiny_training(3, "dmd", DMD) | {"iterations": 400})
     # What starts the tests in the background may have them ignore signals, and their children too.
     heeding = ["env", "--default-signal=TERM,INT,HUP"]
-    command = [*heeding, sys.executable, "-m", "dmd", "step", "train", str(run.path), "--store", str(tiny_store[3])]
-    training = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while not (run.history.exists() and run.history.read_bytes().count(b"\n") >= 3):
-        assert training.poll() is None
-        time.sleep(0.01)
+    training = subprocess.Popen([*heeding, *command(run, tiny_store[3])], stderr=subprocess.PIPE, text=True)
+    await_steps(training, run, 3)
     training.send_signal(number)
     said = training.communicate()[1]
     assert training.returncode == 128 + number

@@ -8,6 +8,7 @@ import time
 import pytest
 import torch
 from conftest import tiny_training
+from trainings import await_steps, command, stop_after
 
 from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
@@ -27,19 +28,10 @@ def trained(tiny_store, tiny_run) -> RunFolder:
     return run
 
 
-def command(run: RunFolder, store, save_every: int = 1) -> list[str]:
-    options = ["--store", str(store), "--save-every", str(save_every)]
-    return [sys.executable, "-m", "dmd", "step", "train", str(run.path), *options]
-
-
 def start_and_signal(run: RunFolder, store, number: int, after: int, save_every: int = 1) -> subprocess.Popen:
     """Start a training in a process of its own and send it a signal once ``after`` steps are written."""
-    process = subprocess.Popen(command(run, store, save_every), stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if run.history.exists() and run.history.read_bytes().count(b"\n") >= after:
-            break
-        time.sleep(0.005)
+    process = subprocess.Popen(command(run, store, save_every=save_every), stderr=subprocess.PIPE, text=True)
+    await_steps(process, run, after)
     process.send_signal(number)
     return process
 
@@ -176,22 +168,6 @@ def test_a_training_that_was_replaced_while_it_slept_writes_nothing_more(
     assert (torch.load(run.state, weights_only=True)["step"] if run.state.exists() else 0) == saved
     assert not run.weights.exists()
     assert run.owner.exists()
-
-
-def stop_after(run: RunFolder, store, steps: int, monkeypatch) -> None:
-    """Train until the given step was saved, then die as an exception would."""
-
-    save = attempt.save_state
-
-    def save_and_stop(path, state):
-        save(path, state)
-        if state.step == steps:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(attempt, "save_state", save_and_stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(run, store, "cpu", save_every=1)
 
 
 def test_a_truncated_state_starts_the_run_over_with_a_warning(trained, tiny_store, tiny_run, monkeypatch):

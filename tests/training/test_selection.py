@@ -2,20 +2,19 @@ import csv
 import json
 import signal
 import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 import torch
 from conftest import tiny_training
+from trainings import await_steps, command, stop_after
 
 from dmd.data.store import load_store
 from dmd.runs.folder import RunFolder
 from dmd.testing.inference import predict_case
 from dmd.testing.metrics import evaluate, mean_dice
 from dmd.testing.prediction import load_predictor
-from dmd.training import attempt, loop, selection
+from dmd.training import loop, selection
 from dmd.training.loop import train
 
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
@@ -91,22 +90,6 @@ def test_the_first_of_the_best_validations_is_kept(scores, step, tiny_store, tin
     assert all(torch.equal(tensor, modules[name.replace("network.", "first.", 1)]) for name, tensor in weights.items())
 
 
-def stop_after(run: RunFolder, store, steps: int, monkeypatch) -> None:
-    """Train until the given step was saved, then die as an exception would."""
-
-    save = attempt.save_state
-
-    def save_and_stop(path, state):
-        save(path, state)
-        if state.step == steps:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(attempt, "save_state", save_and_stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(run, store, "cpu", save_every=1)
-
-
 @pytest.mark.parametrize(
     ("scores", "stop"), [(first, stop) for first in ([0.9, 0.5, 0.4], [0.1, 0.5, 0.9]) for stop in (3, 4, 9)]
 )
@@ -127,28 +110,12 @@ def test_a_run_stopped_before_or_after_its_best_validation_ends_in_the_same_byte
 def test_a_run_killed_at_any_moment_ends_in_the_same_bytes(after, tiny_store, tiny_run):
     straight, run = tiny_run(spec(2), "straight"), tiny_run(spec(2), "killed")
     train(straight, tiny_store[2], "cpu")
-    command = [
-        sys.executable,
-        "-m",
-        "dmd",
-        "step",
-        "train",
-        str(run.path),
-        "--store",
-        str(tiny_store[2]),
-        "--save-every",
-        "1",
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if run.history.exists() and run.history.read_bytes().count(b"\n") >= after:
-            break
-        time.sleep(0.002)
+    process = subprocess.Popen(command(run, tiny_store[2]), stderr=subprocess.PIPE)
+    await_steps(process, run, after)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not run.weights.exists()
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command(run, tiny_store[2]), check=True, capture_output=True)
     require_equal(run, straight)
 
 

@@ -1,10 +1,11 @@
 import pytest
 import torch
 from conftest import tiny_training
+from trainings import stop_after
 
 from dmd.errors import InputError
 from dmd.runs.tensors import save_tensors
-from dmd.training import attempt, snapshots
+from dmd.training import snapshots
 from dmd.training.loop import train
 
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
@@ -36,17 +37,7 @@ def test_a_run_leaves_a_snapshot_at_each_of_them(trained):
 
 def test_snapshots_of_a_stopped_run_have_the_same_bytes(trained, tiny_store, tiny_run, monkeypatch):
     run = tiny_run(tiny_training(3, "dmd", DMD), "stopped")
-    save = attempt.save_state
-
-    def save_and_stop(path, state):
-        save(path, state)
-        if state.step == 4:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(attempt, "save_state", save_and_stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(run, tiny_store[3], "cpu", save_every=2)
+    stop_after(run, tiny_store[3], 4, monkeypatch, save_every=2)
     before = run.snapshot(2).stat().st_mtime_ns
     train(run, tiny_store[3], "cpu", save_every=2)
     assert run.snapshot(2).stat().st_mtime_ns == before

@@ -1,5 +1,6 @@
 """A segmenter and a discriminator that learn in turns."""
 
+from abc import abstractmethod
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -31,13 +32,13 @@ class Adversarial(Method):
     discriminator: nn.Module
     BETAS = (0.9, 0.99)  # ibid. and hfslyc/AdvSemiSeg:train.py
 
+    @abstractmethod
     def shown(self, images: Tensor) -> Tensor:
         """Return what the discriminator learns from, ``(B, K, *S)`` without gradient, after the segmenter's step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def discriminator_loss(self, shown: Tensor, batch: Batch) -> Tensor:
         """Return what the discriminator minimises."""
-        raise NotImplementedError
 
     def start_training(self, settings: Descent) -> None:
         """Make both optimisers; ``settings`` are the segmenter's."""
