@@ -41,11 +41,12 @@ def clear_leftovers(path: Path) -> None:
     """Delete what processes of this machine that were killed had half written of a file."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(os.uname().nodename)}-*.part"):
         process = leftover.name.removesuffix(".part").rpartition("-")[2]
-        if process.isdecimal() and not _lives(int(process)):
+        if process.isdecimal() and not process_lives(int(process)):
             leftover.unlink(missing_ok=True)
 
 
-def _lives(process: int) -> bool:
+def process_lives(process: int) -> bool:
+    """Say whether there is a process of this number on this machine, whoever's it is."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

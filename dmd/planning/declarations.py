@@ -16,6 +16,7 @@ from dmd.planning import bounds
 
 FOLDER = Path(__file__).parents[1] / "methods"
 NO_METHODS = ("__init__", "base")
+FAMILIES = "dmd.methods.families."
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Declaration:
     dimensions : tuple of int
         Dimensions of the images it is defined for.
     source : str
-        SHA-256 of its statements; comments, docstrings and layout do not count.
+        SHA-256 of its statements and of those of the families that it imports; comments, docstrings and layout do not
+        count.
     """
 
     params: type
@@ -62,7 +64,7 @@ def declaration(method: str) -> Declaration:
             f"unknown method '{method}'{nearest(method, methods())}. Files in dmd/methods: {', '.join(methods())}"
         )
     tree = _parse(method)
-    return Declaration(_params(method, tree), _dimensions(tree), _fingerprint(tree))
+    return Declaration(_params(method, tree), _dimensions(tree), _fingerprint(tree, *map(_parse, _families(tree))))
 
 
 def require_params(method: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -148,12 +150,18 @@ def _dimensions(tree: ast.Module) -> tuple[int, ...]:
     return tuple(values[0])
 
 
-def _fingerprint(tree: ast.Module) -> str:
-    """Return the SHA-256 of the statements of a module without its docstrings."""
-    for node in ast.walk(tree):
+def _families(tree: ast.Module) -> list[str]:
+    """Return the modules of dmd/methods/families that a method takes a part of its maths from."""
+    modules = [node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return [name.removeprefix("dmd.methods.").replace(".", "/") for name in modules if name.startswith(FAMILIES)]
+
+
+def _fingerprint(*trees: ast.Module) -> str:
+    """Return the SHA-256 of the statements of modules without their docstrings."""
+    for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
+    return hashlib.sha256("\n".join(map(ast.unparse, trees)).encode()).hexdigest()
 
 
 def _parse(module: str) -> ast.Module:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError
+from dmd.files import process_lives
 
 BEAT = 10.0  # seconds between two beats; enough for a slow file server, little beside a training
 MISSED = 3  # beats after which an owner counts as dead
@@ -185,15 +186,7 @@ def _claim(path: Path, name: str, beat: float) -> int:
 def _process_ended(content: bytes) -> bool:
     """Say whether the owner was a process of this very machine and is no more: no need to wait for missed beats."""
     card = _parse(content)
-    if card.get("machine") != _machine():
-        return False
-    try:
-        os.kill(card["pid"], 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass  # it lives, and is another user's
-    return False
+    return card.get("machine") == _machine() and not process_lives(card["pid"])
 
 
 def _bury(path: Path, content: bytes) -> None:

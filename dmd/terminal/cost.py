@@ -5,19 +5,18 @@ said to be an estimate; never from one precision to another.
 """
 
 import csv
-import json
 import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dmd.planning.config import Config, Jobs
 from dmd.planning.identity import Spec
 from dmd.planning.plan import Plan, Run
-from dmd.runs.folder import RunFolder
+from dmd.runs.folder import RunFolder, read_json
 from dmd.terminal.settings import flat, iterations
 
 
@@ -83,7 +82,7 @@ def step_times(folder: Path, facts: Path) -> StepTimes:
             stated[Key(*(line[name] for name in Key._fields))][line["device"]] = float(line["seconds_per_step"])
     found: dict[Key, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(folder.glob("*/run.json")):
-        measured, spec = _read(path), _read(path.with_name("spec.json"))
+        measured, spec = read_json(path), read_json(path.with_name("spec.json"))
         if measured and spec:
             found[key(Spec(**spec))][measured["device"]].append(measured["seconds_per_step"])
     return dict(stated) | {
@@ -168,10 +167,3 @@ def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limits
         yield f"{unknown.total()} of {len(train)} trainings: {said}"
     if train and all(device == "cpu" for device, _ in hours):
         yield "GPU-hours: unknown until a run has finished on a GPU"
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

@@ -112,6 +112,26 @@ def test_the_source_changes_with_statements_and_not_with_comments(mine):
     assert mine(value=2).source != first.source
 
 
+def test_the_source_changes_with_a_family_that_the_method_imports(mine, tmp_path):
+    family = tmp_path / "families" / "ours.py"
+    family.parent.mkdir()
+    family.write_text("A = 1\n")
+    alone = mine().source
+
+    def source() -> str:
+        text = (tmp_path / "mine.py").read_text()
+        (tmp_path / "mine.py").write_text("from dmd.methods.families.ours import A\n" + text)
+        return declaration.__wrapped__("mine").source
+
+    first = source()
+    mine()
+    family.write_text("A = 1  # as before\n")
+    assert source() == first != alone
+    mine()
+    family.write_text("A = 2\n")
+    assert source() != first
+
+
 def test_a_type_that_planning_does_not_know_is_named(mine):
     with pytest.raises(InputError, match=r"mine\.py: Params may use .* name 'Warm' is not defined"):
         mine(type="Warm")
