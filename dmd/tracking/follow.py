@@ -12,11 +12,11 @@ import psutil
 
 from dmd.errors import InputError
 from dmd.files import locked
-from dmd.planning.address import database, public
+from dmd.planning.address import public
 from dmd.runs.folder import RunFolder
 from dmd.tracking.mirror import Mirror
 from dmd.tracking.record import read_progress
-from dmd.tracking.server import brief, make_server, say
+from dmd.tracking.server import brief, make_server, may_send, say
 from dmd.tracking.usage import Usage
 
 
@@ -75,8 +75,7 @@ class Follower:
     ) -> None:
         self.run, self.uri, self.artefacts, self.methods = run, uri, artefacts, methods
         self.facts, self.process = facts, process
-        # Many nodes would write one file on a network file system, whose locks SQLite cannot trust.
-        self.sends = database(uri) is None or "SLURM_JOB_ID" not in os.environ
+        self.sends = may_send(uri)
         self.usage: Usage | None = None
         self.mirror: Mirror | None = None
         self.fault = ""
@@ -86,8 +85,8 @@ class Follower:
         if not self.sends:
             say(
                 self.run.id,
-                "MLflow shows this run when it is evaluated, not while it trains: jobs of a cluster do not write to "
-                f"{self.uri}. A server shows it at once, see docs/tracking.md",
+                "MLflow shows this run when the `snakemake` that submitted it ends, not while it trains: jobs of a "
+                f"cluster do not write to {self.uri}. A server shows it at once, see docs/tracking.md",
             )
         for size, over in saved:
             try:

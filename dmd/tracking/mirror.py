@@ -12,7 +12,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Met
 
 from dmd.files import locked, write_json
 from dmd.planning.address import database, public
-from dmd.planning.identity import canonical
+from dmd.planning.identity import canonical, scale_of
 from dmd.runs.folder import RunFolder
 from dmd.tracking.record import Point, Record, read_record
 from dmd.tracking.server import FAULTS, brief, experiment_id, open_server, say
@@ -81,7 +81,7 @@ class Mirror:
     def __init__(self, uri: str, run: str, content: Record, artefacts: list[str], methods: Sequence[str]) -> None:
         self.client = open_server(uri)
         shown = ",".join(methods) or content.tags["method"]
-        home = experiment_id(self.client, f"dmd-{_scale(artefacts)}", uri)
+        home = experiment_id(self.client, f"dmd-{scale_of(artefacts[0]) if artefacts else 'other'}", uri)
         ours = self.client.search_experiments(filter_string="name LIKE 'dmd-%'")
         experiments = {experiment.experiment_id: experiment.name for experiment in ours}
         found = _find(self.client, list(experiments), run)
@@ -148,15 +148,9 @@ class Mirror:
 
 
 def _name(run: str, method: str, content: Record) -> str:
-    """Return what lists and legends show: ``dml la-8 seed 1337 08a39383``; the last part is that of the folder."""
+    """Return what lists and legends show: ``dml la-8 seed 1337 08a3938455``; the last part is that of the folder."""
     tags = content.tags
     return f"{method} {tags['dataset']}-{tags['labelled']} seed {tags['seed']} {run.rsplit('-', 1)[-1]}"
-
-
-def _scale(artefacts: list[str]) -> str:
-    if not artefacts:
-        return "other"
-    return artefacts[0].split("/")[0] if "/" in artefacts[0] else "paper"
 
 
 def _find(client: MlflowClient, experiments: list[str], run: str) -> Run | None:

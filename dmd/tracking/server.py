@@ -65,6 +65,14 @@ def _make(file: Path) -> None:
                 _connect(f"sqlite:///{aside.resolve()}")
 
 
+def may_send(uri: str) -> bool:
+    """Say whether this process may write to a store: a job of a cluster to a server only.
+
+    Many nodes would write one file on a network file system, whose locks SQLite cannot trust.
+    """
+    return database(uri) is None or "SLURM_JOB_ID" not in os.environ
+
+
 def open_server(uri: str) -> MlflowClient:
     """Return a client of a store that is there; one of `FAULTS` says why it cannot be used."""
     file = database(uri)

@@ -1,24 +1,20 @@
 """Runs that are tested, sent to MLflow: one by itself when its test ends, all that are not there yet in one sweep."""
 
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from dmd.errors import InputError
-from dmd.planning.address import database, public
+from dmd.planning.address import public
 from dmd.planning.plan import Plan
 from dmd.runs.folder import RunFolder, read_json
 from dmd.tracking.mirror import track_run
-from dmd.tracking.server import make_server
+from dmd.tracking.server import make_server, may_send
 
 
 def send(run: RunFolder, uri: str, artefacts: Sequence[str], methods: Sequence[str]) -> None:
-    """Mirror a run that was just tested, unless it is a job of a cluster beside a SQLite file: the sweep does it then.
-
-    Many nodes would write one file on a network file system, whose locks SQLite cannot trust.
-    """
-    if database(uri) is None or "SLURM_JOB_ID" not in os.environ:
+    """Mirror a run that was just tested, unless that is not for a job of a cluster to do: the sweep does it then."""
+    if may_send(uri):
         with suppress(InputError):  # `track_run` says it, and a test that ended well does not fail for it
             make_server(uri)
         track_run(run, uri, list(artefacts), methods)

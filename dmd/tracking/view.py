@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dmd.errors import InputError
 from dmd.planning.address import database, public
+from dmd.planning.identity import scale_of
 from dmd.tracking.server import FAULTS, brief, open_server
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ def _command(uri: str, file: Path, host: str, port: int) -> list[str]:
 def _page(client: "MlflowClient", artefact: str) -> str:
     if not artefact:
         return ""
-    scale = artefact.split("/")[0] if "/" in artefact else "paper"
-    experiment = client.get_experiment_by_name(f"dmd-{scale}")
+    experiment = client.get_experiment_by_name(f"dmd-{scale_of(artefact)}")
     if experiment is None:
         raise InputError(f"no run of '{artefact}' is tracked yet")
     search = urllib.parse.quote(f"tags.artefacts LIKE '%{artefact}%'")

@@ -9,6 +9,7 @@ from dmd.data.store import load_store
 from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import save_tensors
+from dmd.testing import evaluation
 from dmd.testing.evaluation import COLUMNS, evaluate_run
 from dmd.testing.prediction import load_predictor, predict
 from dmd.training.loop import train
@@ -43,6 +44,22 @@ def test_every_test_case_class_and_post_processing_has_a_line(predicted):
     classes = run.read_spec().training["classes"] - 1
     keys = {(line["case"], line["class"], line["post_processing"]) for line in found}
     assert len(keys) == len(found) == 2 * classes * 2
+
+
+def test_scores_without_the_word_of_how_they_were_made_are_made_again(predicted, monkeypatch):
+    """A kill between the two files: those of an earlier test must not vouch for the new scores."""
+    run, store = predicted
+    evaluate_run(run, store)
+    assert run.tested_with == run.read_spec().testing
+
+    def killed(path, content):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluation, "write_json", killed)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_run(run, store)
+    assert run.cases.exists()
+    assert run.tested_with is None
 
 
 def test_every_line_has_the_diagonal_of_its_volume(predicted):

@@ -144,7 +144,7 @@ def test_the_jobs_of_a_cluster_do_not_write_to_one_database(store, fresh, monkey
     saved = steps(fresh, 0, STEPS)
     Follower(fresh, store, ARTEFACTS, [], FACTS, os.getpid()).follow(iter([(0, False), (saved, False), (saved, True)]))
     assert mirrors(store, fresh) == []
-    assert capsys.readouterr().err.count("MLflow shows this run when it is evaluated, not while it trains") == 1
+    assert capsys.readouterr().err.count("MLflow shows this run when the `snakemake` that submitted it ends, not") == 1
     monkeypatch.delenv("SLURM_JOB_ID")  # the machine that submits
     write_table(fresh.history, fresh.history_table)
     evaluate(fresh)

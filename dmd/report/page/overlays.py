@@ -13,6 +13,7 @@ from dmd.data.store import Case, Store, load_store
 from dmd.planning.identity import store_name
 from dmd.report.naming import setting_name
 from dmd.report.page.image import Picture, from_pixels
+from dmd.report.panels.drawing import grey_window
 from dmd.report.panels.regions import boundary, plane
 from dmd.report.scores import Scores
 from dmd.report.style import BLUE, ORANGE, YELLOW
@@ -96,7 +97,8 @@ def worst_plane(prediction: np.ndarray, truth: np.ndarray, axis: int) -> int:
 
 def overlay(case: Case, prediction: np.ndarray, index: int, axis: int) -> np.ndarray:
     """Return scan, truth and prediction of a plane side by side as RGB pixels ``(height, width, 3)``, magnified."""
-    low, high = np.percentile(case.image, (1, 99))
+    window = grey_window(case.image)
+    low, high = window["vmin"], window["vmax"]
     grey = np.clip((plane(case.image, index, axis) - low) / max(high - low, 1e-9), 0, 1)
     factor = max(1, round(SIDE / max(grey.shape)))
     scan = np.repeat(_magnified(grey, factor)[..., None], 3, axis=2)
