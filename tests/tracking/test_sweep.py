@@ -25,6 +25,9 @@ def test_a_job_beside_a_sqlite_file_sends_nothing_and_the_sweep_does(run, tmp_pa
     made = plan.make(config.check(reading.read(root / "config")), root)
     assert sweep([run.path], uri, made) == (1, 0)
     assert sweep([run.path], uri, made) == (0, 0)
+    other = f"sqlite:///{tmp_path}/other.db"
+    assert sweep([run.path], other, made) == (1, 0)
+    assert read_json(run.tracked)["uri"] == other
     client = MlflowClient(uri)
     (experiment,) = client.search_experiments(filter_string="name LIKE 'dmd-%'")
     assert len(client.search_runs([experiment.experiment_id])) == 1
