@@ -54,7 +54,7 @@ def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path
     Parameters
     ----------
     runs : list of Run
-        The runs asked for; those that are evaluated cost nothing.
+        The runs asked for; those that are tested as their settings say cost nothing.
     plan, config : Plan, Config
         Where they come from.
     results : Path
@@ -136,7 +136,7 @@ def _scale(run: Run, plan: Plan) -> str:
 
 def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limits: Jobs) -> Iterable[str]:
     folders = {run.id: RunFolder(results / "runs" / run.id) for run in runs}
-    left = [run for run in runs if not folders[run.id].cases.exists()]
+    left = [run for run in runs if folders[run.id].tested_with != run.spec.testing]
     train = [run for run in left if not folders[run.id].weights.exists()]
     stores = {run.store for run in train if not (results / "data" / f"{run.store}.check.json").exists()}
     of_data, of_runs = 2 * len(stores), len(train) + len(left)  # prepare and check; train and test

@@ -41,6 +41,8 @@ def leave(results, run: plan.Run, *files: str, device: str = "", seconds: float 
         (folder / "run.json").write_text(json.dumps({"device": device, "seconds_per_step": seconds}))
     for name in files:
         (folder / name).touch()
+    if "cases.csv" in files:
+        (folder / "test.json").write_text(json.dumps({"testing": run.spec.testing}))
 
 
 def test_hours_are_steps_times_the_median_measured_step_of_the_same_method(made, checked, facts, tmp_path, capsys):
@@ -70,6 +72,14 @@ def test_what_is_done_costs_nothing(made, checked, facts, tmp_path, capsys, file
         "smoke:",
         "  0 jobs: 0 of data, 0 of runs, 0 of these train",
     ]
+
+
+def test_a_run_that_was_tested_in_another_way_is_scored_again(made, checked, facts, tmp_path, capsys):
+    run = runs(made, "half/table3")[0]
+    leave(tmp_path, run, "weights.pt", "cases.csv")
+    (tmp_path / "runs" / run.id / "test.json").write_text('{"testing": {"stride": [8, 8, 8]}}')
+    cost.show([run], made, checked, tmp_path, facts)
+    assert "1 jobs: 0 of data, 1 of runs, 0 of these train" in capsys.readouterr().out
 
 
 def test_a_trained_run_is_only_scored(made, checked, facts, tmp_path, capsys):

@@ -39,6 +39,11 @@ def leave_history(run: RunFolder, *moments: float, first: int = 1) -> None:
             file.write(json.dumps({"step": step, "time": round(1000 * moment), "values": {"loss": 1.0}}) + "\n")
 
 
+def leave_scores(run: RunFolder, testing: dict) -> None:
+    run.cases.touch()
+    run.test.write_text(json.dumps({"testing": testing}))
+
+
 def beat(run: RunFolder, age: float = 0, **changes) -> None:
     """Leave the file of an owner on another machine that has beaten some seconds ago."""
     card = {"host": "n7", "user": "alice", "pid": 4711, "job": "17", "machine": "other", "token": "t", "beats": 3}
@@ -97,13 +102,20 @@ def test_what_is_trained_has_nothing_left(half, tmp_path):
     run.weights.touch()
     beat(run)
     assert standing(run, half[0].spec, {}) == Standing("trained", 500, 500, 0)
-    run.cases.touch()
+    leave_scores(run, half[0].spec.testing)
     assert standing(run, half[0].spec, {}) == Standing("evaluated", 500, 500, 0)
+
+
+def test_a_run_that_was_tested_in_another_way_is_only_trained(half, tmp_path):
+    run = folder_of(half[0], tmp_path)
+    run.weights.touch()
+    leave_scores(run, {"stride": [8, 8, 8]})
+    assert standing(run, half[0].spec, {}).state == "trained"
 
 
 def test_an_artefact_says_what_its_runs_are_and_how_long_they_take(made, half, tmp_path, capsys):
     """One is done, one runs (992 s left), one is missing at a known 4 s per step (2000 s), two were never measured."""
-    folder_of(half[0], tmp_path).cases.touch()
+    leave_scores(folder_of(half[0], tmp_path), half[0].spec.testing)
     run = folder_of(half[1], tmp_path)
     leave_history(run, 10, 12, 14, 16)
     beat(run)
