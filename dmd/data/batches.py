@@ -80,7 +80,7 @@ class Batches:
     store : Store
         The prepared data set.
     training : dict
-        Settings of the run; ``labelled``, ``batch``, ``patch``, ``dimensions`` and ``seed`` are read.
+        Settings of the run; ``labelled``, ``draw``, ``batch``, ``patch``, ``dimensions`` and ``seed`` are read.
     extras : dict
         By name, arrays that share the transforms of the labelled cases, or functions of a batch's labels, which are
         called in the thread that prepares it.
@@ -93,7 +93,8 @@ class Batches:
         shared = {name: extra for name, extra in (extras or {}).items() if not callable(extra)}
         self.shared = tuple(shared)
         self.derived = {name: extra for name, extra in (extras or {}).items() if callable(extra)}
-        labelled, unlabelled = store.labelled(training["labelled"]), store.unlabelled(training["labelled"])
+        who = training["labelled"], training.get("draw", 0)
+        labelled, unlabelled = store.labelled(*who), store.unlabelled(*who)
         seen = zip([(case.image, case.label) for case in labelled], *shared.values(), strict=True)
         self.labelled = _items([(*arrays, *more) for arrays, *more in seen], slices)
         self.unlabelled = _items([(case.image,) for case in unlabelled], slices)

@@ -18,6 +18,7 @@ import numpy as np
 
 from dmd.data.hdf5 import creating
 from dmd.errors import InputError, nearest
+from dmd.planning.splits import drawn
 
 ABSENT = "(absent)"
 
@@ -76,28 +77,28 @@ class Store:
         """
         return self._of(_named(self.parts, part))
 
-    def labelled(self, budget: int) -> list[Case]:
-        """Return the cases of the first ``budget`` patients of "train".
+    def labelled(self, budget: int, draw: int = 0) -> list[Case]:
+        """Return the cases of the first ``budget`` patients of "train" in the order of a draw.
 
         Raises
         ------
         InputError
             The budget is below 1 or above the number of patients in "train".
         """
-        return self._of(self._train(budget)[:budget])
+        return self._of(self._train(budget, draw)[:budget])
 
-    def unlabelled(self, budget: int) -> list[Case]:
+    def unlabelled(self, budget: int, draw: int = 0) -> list[Case]:
         """Return the cases of the patients of "train" that `labelled` leaves."""
-        return self._of(self._train(budget)[budget:])
+        return self._of(self._train(budget, draw)[budget:])
 
-    def _train(self, budget: int) -> tuple[str, ...]:
+    def _train(self, budget: int, draw: int) -> tuple[str, ...]:
         patients = self.parts["train"]
         if not 1 <= budget <= len(patients):
             raise InputError(
                 f"expected a budget of 1 to {len(patients)} labelled patients, as many as 'train' has in "
                 f"{json.dumps(self.identity)}, found {budget}"
             )
-        return patients
+        return drawn(patients, draw)
 
     def _of(self, patients: Sequence[str]) -> list[Case]:
         missing = [patient for patient in patients if patient not in self.by_patient]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from dmd.planning.strict import Axis, Name, Strict, Value
+from dmd.planning.strict import Axis, Draw, Name, Seed, Strict, Value
 
 # What an empty prediction counts as, see `dmd.testing.metrics.treat_empty`.
 Empty = Literal["no_distance", "as_published", "penalised"]
@@ -29,10 +29,15 @@ class Loss(Strict):
 
 
 class Form(Strict):
-    """What every artefact has: a caption, and the blocks whose runs it shows (in JSON its rows stand instead)."""
+    """What every artefact has: a caption, and the blocks whose runs it shows (in JSON its rows stand instead).
+
+    ``seeds`` and ``draws`` stand in place of those of the scale.
+    """
 
     caption: str
     runs: list[Block] = Field(default=[], exclude=True)
+    seeds: Axis[Seed] | None = Field(default=None, exclude=True)
+    draws: Axis[Draw] | None = Field(default=None, exclude=True)
 
 
 class Scored(Form):

@@ -1,6 +1,6 @@
 """The configuration as typed models: the schema of the files in config/."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
     Field,
@@ -14,13 +14,12 @@ from pydantic import (
 from dmd.errors import InputError
 from dmd.planning.address import database
 from dmd.planning.artefacts import AnyForm
-from dmd.planning.strict import Axis, Name, Strict, Value
+from dmd.planning.strict import Axis, Draw, Name, Seed, Strict, Value
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"
 RESERVED = ("data", "logs", "mlartifacts", "raw", "runs")  # folders in results/ beside those of the scales
 
 Selection = Literal["last", "validation", "oracle"]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Batch(Strict):
@@ -156,9 +155,10 @@ class Jobs(Strict):
 
 
 class Scale(Strict):
-    """An amount of computing."""
+    """An amount of computing; a run for each of ``seeds`` and ``draws`` (`dmd.planning.splits.drawn`)."""
 
     seeds: Axis[Seed]
+    draws: Axis[Draw] = [0]
     precision: Literal["fp32", "bf16"]
     width: PositiveInt = 16
     jobs: Jobs

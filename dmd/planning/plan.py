@@ -35,10 +35,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table or point of a curve: the runs (one per seed) behind it and the paper's numbers beside it.
+    """One line of a table or point of a curve: the runs behind it and the paper's numbers beside it.
 
-    ``labelled`` and ``unlabelled`` count the patients that it learns from; ``reconstructed`` where neither code nor all
-    settings of the method on this data set are published. ``paper`` is empty where the data are not the paper's.
+    ``runs`` are one per seed and draw. ``labelled`` and ``unlabelled`` count the patients that it learns from;
+    ``reconstructed`` where neither code nor all settings of the method on this data set are published. ``paper`` is
+    empty where the data are not the paper's.
     """
 
     method: str
@@ -135,7 +136,7 @@ class _Planner:
         rows: dict[str, Row] = {}
         for cell in cells:  # a row that two blocks ask for is there once
             key = canonical([cell.dataset, cell.labelled, cell.method, cell.params])
-            rows.setdefault(key, self._row(name, cell, wanted_by))
+            rows.setdefault(key, self._row(name, form, cell, wanted_by))
         made = Artefact(wanted_by, scale, form, tuple(rows.values()))
         if isinstance(form, Curve):
             return replace(made, rows=tuple(self._point(name, form, row) for row in made.rows))
@@ -143,8 +144,8 @@ class _Planner:
             self._require_one_scene(name, made)
         return made
 
-    def _row(self, artefact: str, cell: Cell, wanted_by: str) -> Row:
-        runs = tuple(self._run(cell, seed, wanted_by) for seed in self.config.scales[cell.scale].seeds)
+    def _row(self, artefact: str, form: AnyForm, cell: Cell, wanted_by: str) -> Row:
+        runs = tuple(self._run(cell, seed, draw, wanted_by) for seed, draw in self._axes(form, cell))
         method, published = self.config.methods[cell.method], self._has_the_papers_data(cell)
         return Row(
             method=cell.method,
@@ -158,12 +159,18 @@ class _Planner:
             paper=self.printed.get((artefact, cell.method, cell.dataset, cell.labelled), {}) if published else {},
         )
 
+    def _axes(self, form: AnyForm, cell: Cell) -> Iterator[tuple[int, int]]:
+        """Yield seed and draw of every run of a row; a panel has one draw, as its pictures share unlabelled scans."""
+        scale = self.config.scales[cell.scale]
+        draws = self.resolver.draws(cell, form.draws or scale.draws)
+        return itertools.product(form.seeds or scale.seeds, draws[:1] if isinstance(form, Panel) else draws)
+
     def _has_the_papers_data(self, cell: Cell) -> bool:
         """Say whether the data set stands for itself: synthetic scans have no published numbers."""
         return self.resolver.data(cell).data == cell.dataset
 
-    def _run(self, cell: Cell, seed: int, wanted_by: str) -> str:
-        spec, store = self.resolver.spec(cell, seed), self.resolver.store(cell)
+    def _run(self, cell: Cell, seed: int, draw: int, wanted_by: str) -> str:
+        spec, store = self.resolver.spec(cell, seed, draw), self.resolver.store(cell)
         self.stores.setdefault(store.name, store)
         name = spec.id
         known = self.runs.get(name)

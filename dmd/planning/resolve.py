@@ -1,6 +1,6 @@
 """The settings of one run, resolved from the layers of the configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a block at one scale: everything that an artefact says of a run but the seed.
+    """One point of a block at one scale: everything that an artefact says of a run but its seed and draw.
 
     ``where`` says in messages who asks.
     """
@@ -62,9 +62,13 @@ class Resolver:
         """Return how many patients the run learns from without their labels."""
         if self._batches(cell) == "labelled":
             return 0
-        return len(self.splits[self.data(cell).data].parts["train"]) - cell.labelled
+        return self._patients(cell) - cell.labelled
 
-    def spec(self, cell: Cell, seed: int) -> Spec:
+    def draws(self, cell: Cell, given: Sequence[int]) -> Sequence[int]:
+        """Return the draws that differ: where every patient is labelled there is one way to choose them."""
+        return given if cell.labelled < self._patients(cell) else (0,)
+
+    def spec(self, cell: Cell, seed: int, draw: int) -> Spec:
         """Return the settings of one run.
 
         Raises
@@ -86,6 +90,7 @@ class Resolver:
             "dimensions": facts.dimensions,
             "classes": len(facts.classes),
             "labelled": cell.labelled,
+            "draw": draw or None,
             "method": {
                 "implementation": self._implementation(cell),
                 "revision": source.revision,
@@ -107,6 +112,9 @@ class Resolver:
             "code": CODE,
         }
         return Spec(plain(training), plain({"stride": scaled.stride}))
+
+    def _patients(self, cell: Cell) -> int:
+        return len(self.splits[self.data(cell).data].parts["train"])
 
     def _method(self, cell: Cell) -> Method:
         method: Method = lookup(self.config.methods, cell.method, "method", cell.where)
@@ -150,7 +158,7 @@ class Resolver:
         return require_params(implementation, resolved | cell.params, f"{cell.where}, method '{cell.method}'")
 
     def _require_budget(self, cell: Cell, scaled: ScaledDataset) -> None:
-        patients = len(self.splits[scaled.data].parts["train"])
+        patients = self._patients(cell)
         if not 1 <= cell.labelled <= patients:
             raise InputError(
                 f"{cell.where}: expected a budget of 1 to {patients} labelled patients of '{scaled.data}', found "

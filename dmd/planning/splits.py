@@ -27,7 +27,7 @@ class Split:
         Checksum of ``parts``, see `checksum`; part of the identity of every run.
     parts : dict
         ``{"train": (patients, in order), "validation": (...), "test": (...)}``. The order of "train" decides
-        who is labelled: a budget of N labels its first N patients.
+        who is labelled, see `drawn`.
     """
 
     name: str
@@ -40,6 +40,21 @@ def checksum(parts: dict[str, Any]) -> str:
     """Return the SHA-256 of the canonical JSON (sorted keys, no spaces, UTF-8) of ``parts``."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def drawn(patients: tuple[str, ...], draw: int) -> tuple[str, ...]:
+    """Return training patients in the order of a draw: a budget of N labels the first N.
+
+    Draw 0 is the order of the list, which is the public one. Draw k > 0 is the order of the SHA-256 of ``k:patient``:
+    any order is as likely as any other, the same for every method and on every machine, and a larger budget keeps whom
+    a smaller one labels.
+
+    >>> drawn(("a", "b", "c"), 0), drawn(("a", "b", "c"), 2)
+    (('a', 'b', 'c'), ('c', 'a', 'b'))
+    """
+    if draw == 0:
+        return patients
+    return tuple(sorted(patients, key=lambda patient: hashlib.sha256(f"{draw}:{patient}".encode()).digest()))
 
 
 def load_split(path: Path) -> Split:

@@ -8,6 +8,8 @@ from dmd.errors import nearest
 from dmd.planning.identity import NAME
 
 Value = float | int | str | bool | None
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Draw = Annotated[int, Field(ge=0)]
 # Names become files, wildcards of rules and words of commands.
 Name = Annotated[str, Field(pattern=rf"^{NAME}$")]
 

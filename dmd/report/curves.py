@@ -48,7 +48,7 @@ def write_curve(description: Path, runs: Path, output: Path) -> None:
     with mpl.rc_context(SETTINGS):
         figure = draw(artefact, frame)
     write_text(output.with_suffix(".csv"), csv(frame.round(4)))
-    about = f"{caption(artefact, scores.specs)} Mean over test scans and seeds, no post-processing."
+    about = f"{caption(artefact, scores.specs)} Mean over test scans and runs, no post-processing."
     said = [about, *notes(scores, frame), *["Grey: read off the paper's plot."] * is_published(artefact)]
     publish(figure, " ".join(said), artefact.runs, output)
 

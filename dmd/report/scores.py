@@ -12,7 +12,7 @@ import pandas as pd
 
 from dmd.errors import InputError
 from dmd.planning.artefacts import Empty
-from dmd.planning.identity import Spec
+from dmd.planning.identity import Spec, plain
 from dmd.planning.plan import Artefact, Row
 from dmd.report.naming import params_text
 from dmd.report.statistics import average, per_patient
@@ -108,10 +108,10 @@ class Scores:
         """Return the numbers of a table, one line per row that has runs, by its index.
 
         Columns are method, label, reconstructed, dataset (as planned), labelled and unlabelled (patients learnt from),
-        params, data (what stood for the data set at this scale), selection, seeds, cases, empty_predictions (sum over
-        seeds), empty (what they count as), for each score s of the artefact s_mean, s_sd (n - 1; NaN for one seed) and
-        s_paper (NaN where there is none), without the paper s_largest_component_mean and s_largest_component_sd, and
-        runs.
+        params, data (what stood for the data set at this scale), selection, seeds and draws (how many of each), cases,
+        empty_predictions (sum over runs), empty (what they count as), for each score s of the artefact s_mean, s_sd
+        (over runs, n - 1; NaN for one) and s_paper (NaN where there is none), without the paper
+        s_largest_component_mean and s_largest_component_sd, and runs.
         """
         runs = average(self.lines, ["post_processing", "row", "run"])
         seeds = runs.groupby(level=["post_processing", "row"])
@@ -124,7 +124,9 @@ class Scores:
         training = self.specs[row.runs[0]].training
         line = {name: value for name, value in vars(row).items() if name not in ("params", "runs", "paper")}
         line |= {"params": params_text(row), "data": training["dataset"]["name"], "selection": training["selection"]}
-        line |= {"seeds": len(row.runs), "cases": lines["case"].nunique()}
+        axes = [self.specs[run].training for run in row.runs]
+        line |= {"seeds": len({axis["seed"] for axis in axes}), "draws": len({axis.get("draw", 0) for axis in axes})}
+        line |= {"cases": lines["case"].nunique()}
         line |= {"empty_predictions": int(lines["empty_prediction"].sum()), "empty": self.artefact.form.empty}
         for name, score in itertools.product(POST_PROCESSING, self.artefact.form.columns):
             line |= {f"{column(score, name)}_{what}": of.at[(name, number), score] for what, of in statistics.items()}
@@ -138,13 +140,13 @@ def read(artefact: Artefact[Any], load: Reader) -> Scores:
     Raises
     ------
     InputError
-        As `read_run`; the runs of a row differ in more than the seed, or two runs on one data set were tested on
+        As `read_run`; the runs of a row differ in more than seed and draw, or two runs on one data set were tested on
         different cases.
     """
     tested = {run: load(run) for run in artefact.runs}
     first: dict[str, str] = {}
     for row in artefact.rows:
-        _require_seeds(row, tested)
+        _require_one_setting(row, tested)
         for run in row.runs:
             known = first.setdefault(row.dataset, run)
             require_same_cases(run, tested[run], known, tested[known])
@@ -175,15 +177,15 @@ def column(score: str, post_processing: str) -> str:
     return score if post_processing == "none" else f"{score}_{post_processing}"
 
 
-def _require_seeds(row: Row, tested: dict[str, Tested]) -> None:
-    """Require that the runs of a row differ in the seed and in nothing else."""
+def _require_one_setting(row: Row, tested: dict[str, Tested]) -> None:
+    """Require that the runs of a row differ in seed or draw and in nothing else."""
     specs = [tested[run].spec for run in row.runs]
-    seeds = [spec.training["seed"] for spec in specs]
-    for run, spec in zip(row.runs, specs, strict=True):
-        unseeded = replace(spec, training=spec.training | {"seed": seeds[0]})
-        if unseeded != specs[0] or seeds.count(spec.training["seed"]) > 1:
+    axes = [{name: spec.training.get(name) for name in ("seed", "draw")} for spec in specs]
+    for run, spec, axis in zip(row.runs, specs, axes, strict=True):
+        first = replace(spec, training=plain(spec.training | axes[0]))
+        if first != specs[0] or axes.count(axis) > 1:
             raise InputError(
-                "expected the runs of one row to differ in the seed and nothing else, found "
+                "expected the runs of one row to differ in seed or draw and nothing else, found "
                 f"'{row.runs[0]}' and '{run}'; have the description of the table made again"
             )
 

@@ -16,7 +16,7 @@ from dmd.report.naming import EMPTY, HEADINGS, caption, row_name, selections
 from dmd.report.scores import Scores, column, read, reader
 from dmd.report.verdict import say_verdict
 
-FACTS = {name: name.capitalize() for name in ("data", "labelled", "unlabelled", "seeds")}
+FACTS = {name: name.capitalize() for name in ("data", "labelled", "unlabelled", "seeds", "draws")}
 FACTS["empty_predictions"] = "Empty"
 ABSENT, MISSING = "\N{EN DASH}", "missing"
 COMPONENT = "largest_component"
@@ -72,17 +72,22 @@ def csv(frame: pd.DataFrame, digits: str | None = None) -> str:
 
 def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
     """Return what a reader must know of the scores of an artefact besides its caption, in short sentences."""
-    form, rows = scores.artefact.form, scores.artefact.rows
-    empty = f"Empty: predictions without a voxel, over all seeds; they count {EMPTY[form.empty]}."
+    form, rows, axes = scores.artefact.form, scores.artefact.rows, _axes(summary)
+    empty = f"Empty: predictions without a voxel, over all runs; they count {EMPTY[form.empty]}."
     reconstructed = "* Reconstruction: neither code nor all settings are published (docs/deviations.md)."
     said = {
-        "Spread: the standard deviation over seeds.": summary["seeds"].max() > 1,
+        f"Spread: the standard deviation over {axes}.": bool(axes),
         f"Weights tested: {'; '.join(selections(scores.specs))}.": True,
         "A voxel is one of the data trained on.": any("voxel" in score for score in form.columns),
         empty: summary["empty_predictions"].any(),
         reconstructed: any(row.reconstructed for row in rows),
     }
     return [sentence for sentence, is_due in said.items() if is_due]
+
+
+def _axes(summary: pd.DataFrame) -> str:
+    """Say what the runs of rows differ in: seeds, draws of the labelled patients, or both."""
+    return " and ".join(axis for axis in ("seeds", "draws") if summary[axis].max() > 1)
 
 
 def score_cells(rows: Sequence[Row], lines: pd.DataFrame, score: str) -> Cells:

@@ -28,7 +28,7 @@ class Record:
     params : dict
         Settings, see `parameters`.
     tags : dict
-        What one looks a run up by: method, dataset, labelled, seed, device, commit.
+        What one looks a run up by: method, dataset, labelled, seed, draw, device, commit.
     points : dict
         ``{(name, step): (value, time in milliseconds since 1970)}``. Curves are named ``train/...``; test
         scores (``dice``; ``dice/class2``, where there are several) and the number of empty predictions stand at
@@ -133,6 +133,7 @@ def _tags(spec: Spec, facts: dict[str, Any]) -> dict[str, str]:
         "dataset": training["dataset"]["name"],
         "labelled": str(training["labelled"]),
         "seed": str(training["seed"]),
+        "draw": str(training.get("draw", 0)),
         "device": facts.get("device") or "unknown",
         "commit": facts.get("commit") or "unknown",
     }

@@ -60,7 +60,8 @@ def train(
         method = placed(make(training["method"], build), chosen, training["dimensions"])
         method.start_training(training["optimiser"])
         data = load_store(store, training["dataset"], parts=["train", *parts(training)])
-        batches = Batches(data, training, method.extras(data.labelled(training["labelled"])))
+        labelled = data.labelled(training["labelled"], training.get("draw", 0))
+        batches = Batches(data, training, method.extras(labelled))
         attempt.resume(method, chosen)
         selection = Selection(training, data, chosen, attempt.state.best)
 

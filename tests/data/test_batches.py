@@ -71,6 +71,13 @@ def test_slices_of_labelled_patients_only_are_labelled(batches):
     assert {len(item) for item in made.unlabelled} == {1}
 
 
+def test_a_draw_says_who_is_labelled(batches):
+    listed, drawn = batches(), batches(draw=3)
+    shared = [any(np.array_equal(item[0], other[0]) for other in listed.labelled) for item in drawn.labelled]
+    assert len(drawn.labelled) == len(listed.labelled)
+    assert not all(shared)
+
+
 def test_the_stream_yields_the_same_batches_in_order(batches):
     made = batches()
     seen = list(made.stream(3, 6, torch.device("cpu")))

@@ -92,6 +92,8 @@ def test_a_budget_cuts_the_training_patients_in_two(count, data):
     budget = data.draw(st.integers(1, count))
     assert len(store.labelled(budget)) == budget
     assert names(store.labelled(budget) + store.unlabelled(budget)) == list(patients)
+    drawn = store.labelled(budget, 1) + store.unlabelled(budget, 1)
+    assert sorted(names(drawn)) == sorted(patients)
 
 
 @pytest.mark.parametrize("budget", [0, 4, -1])

@@ -344,6 +344,39 @@ def test_seeds_are_an_axis(content, root):
     assert len(row(made, "half/table3", "dmd").runs) == 1
 
 
+def draws_of(made: plan.Plan, found: plan.Row) -> list[int]:
+    return [made.runs[run].spec.training.get("draw", 0) for run in found.runs]
+
+
+def test_draws_are_an_axis_beside_seeds_and_the_public_list_keeps_its_ids(content, root):
+    before = row(planned(content, root), "half/table3", "dmd").runs
+    content["scales"]["half"] |= {"seeds": [1337, 1338], "draws": [0, 1, 2]}
+    made = planned(content, root)
+    assert draws_of(made, row(made, "half/table3", "dmd")) == 2 * [0, 1, 2]
+    assert row(made, "half/table3", "dmd").runs[0] == before[0]
+    assert len(set(row(made, "half/table3", "dmd").runs)) == 6
+
+
+def test_where_everybody_is_labelled_there_is_one_draw(content, root):
+    content["scales"]["half"]["draws"] = [1, 2]
+    made = planned(content, root)
+    assert draws_of(made, row(made, "half/table1", "supervised", 80)) == [0]
+    assert draws_of(made, row(made, "half/table1", "supervised", 16)) == [1, 2]
+
+
+def test_a_panel_has_one_draw_since_its_pictures_share_their_unlabelled_scans(content, root):
+    content["scales"]["half"]["draws"] = [2, 1]
+    made = planned(content, root)
+    assert {draw for found in made.artefacts["half/fig2"].rows for draw in draws_of(made, found)} == {2}
+
+
+def test_an_artefact_may_have_seeds_and_draws_of_its_own(content, root):
+    content["artefacts"]["table3"] |= {"seeds": [1, 2], "draws": [0, 5]}
+    made = planned(content, root)
+    assert draws_of(made, row(made, "half/table3", "cps")) == [0, 5, 0, 5]
+    assert draws_of(made, row(made, "half/table1", "mcnet")) == [0]
+
+
 def test_a_method_that_trains_longer_in_its_paper_does_so_at_every_scale(content, root):
     content["artefacts"]["table3"]["runs"][0]["method"].append("mcnet_released")
     made = planned(content, root)

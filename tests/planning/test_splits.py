@@ -2,11 +2,13 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from dmd.errors import InputError
-from dmd.planning.splits import checksum, load_split
+from dmd.planning.splits import checksum, drawn, load_split
 
 SETS = ("la", "acdc", "synthetic3d", "synthetic2d")
 
@@ -33,6 +35,19 @@ def test_order_of_the_patients_counts():
 def test_a_split_keeps_its_order(tmp_path):
     split = load_split(write(tmp_path / "toy.json", parts(["b", "a", "d"])))
     assert split.parts == {"train": ("b", "a", "d"), "validation": (), "test": ("c",)}
+
+
+def test_a_draw_is_a_choice_of_its_own_that_larger_budgets_keep():
+    patients = load_split(Path("config/splits/la.json")).parts["train"]
+    orders = [drawn(patients, draw) for draw in range(50)]
+    assert orders[0] == patients
+    assert all(sorted(order) == sorted(patients) for order in orders)
+    assert len({order[:8] for order in orders}) == 50
+    # The order in which patients are listed decides nothing.
+    assert drawn(patients[::-1], 3) == orders[3]
+    # Each of 80 patients is among 8 in a tenth of the draws: 50 x 8 / 80 = 5, and none in more than 15 (p < 1e-4).
+    chosen = Counter(patient for order in orders for patient in order[:8])
+    assert max(chosen.values()) <= 15
 
 
 def test_an_edited_list_is_refused_with_both_checksums(tmp_path):

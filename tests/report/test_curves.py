@@ -56,7 +56,7 @@ def test_every_plotted_value_stands_in_the_csv(artefact, tmp_path):
 
 def test_the_caption_says_scale_seeds_and_runs(artefact, tmp_path):
     assert written(artefact, tmp_path) == (
-        "Scale 'paper'. Temperature. Mean over test scans and seeds, no post-processing. "
+        "Scale 'paper'. Temperature. Mean over test scans and runs, no post-processing. "
         "Spread: the standard deviation over seeds. Weights tested: la: the last iteration. "
         "A voxel is one of the data trained on. Grey: read off the paper's plot. "
         f"Runs: {', '.join(artefact.runs)}.\n"

@@ -82,14 +82,14 @@ def test_scores_stand_beside_the_papers_with_signed_differences(results, publish
     assert first["Dice (%)"].tolist() == ["60.00 [79.99]", "−19.99 ▼", "60.00"]  # noqa: RUF001
     # HD95 4.5 against the paper's 9.36 of MC-Net: lower is better.
     assert third["HD95 (voxel)"].tolist() == ["4.50 [9.36]", "−4.86 ▲", "4.50"]  # noqa: RUF001
-    assert first["", "Runs"] == published.rows[0].runs[0]
+    assert first["", "Names"] == published.rows[0].runs[0]
     assert "▲ better" in grid.note
 
 
 def test_without_numbers_of_the_paper_there_are_no_differences_and_no_marks(results, table3, tmp_path):
     """Synthetic scans have none."""
     grid = grid_of(table3, results)
-    assert {name for _, name in grid.cells} == {"Method", "Patients", "ours", "LC", "Seeds", "Empty", "Runs"}
+    assert {name for _, name in grid.cells} == {"Method", "Patients", "ours", "LC", "Runs", "Empty", "Names"}
     assert "paper" not in grid.note
     write_page([table3], results, tmp_path / "report.html")
     section = (tmp_path / "report.html").read_text().partition('<section id="table3">')[2].partition("</section>")[0]
@@ -99,7 +99,7 @@ def test_without_numbers_of_the_paper_there_are_no_differences_and_no_marks(resu
 def test_rows_without_an_evaluated_run_are_missing_and_counted(results, published):
     last = grid_of(published, results).frame.iloc[4]
     assert last["Dice (%)"].tolist() == ["missing [89.70]", ABSENT, "missing"]
-    assert (last["", "Seeds"], last["", "Empty"]) == ("0 of 1", ABSENT)
+    assert (last["", "Runs"], last["", "Empty"]) == ("0 of 1", ABSENT)
 
 
 @pytest.mark.parametrize(

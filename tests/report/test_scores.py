@@ -94,11 +94,11 @@ def test_runs_tested_on_different_cases_are_refused(tmp_path):
 @pytest.mark.parametrize("change", [{"iterations": 10}, {"selection": "oracle"}])
 def test_runs_of_a_row_that_differ_in_more_than_the_seed_are_refused(tmp_path, change):
     runs = [add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, ONE_SEED, seed=2, **change)]
-    with pytest.raises(InputError, match="differ in the seed and nothing else"):
+    with pytest.raises(InputError, match="differ in seed or draw and nothing else"):
         read(table(row("A", 8, runs, {})), reader(tmp_path))
 
 
 def test_a_run_does_not_count_as_two_seeds(tmp_path):
     run = add_run(tmp_path, ONE_SEED, **TRAINING)
-    with pytest.raises(InputError, match="differ in the seed and nothing else"):
+    with pytest.raises(InputError, match="differ in seed or draw and nothing else"):
         read(table(row("A", 8, [run, run], {})), reader(tmp_path))

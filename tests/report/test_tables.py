@@ -45,6 +45,7 @@ def test_two_seeds_have_a_mean_and_a_sample_deviation(tmp_path, written):
             "data": "la",
             "selection": "last",
             "seeds": "2",
+            "draws": "1",
             "cases": "2",
             "empty_predictions": "0",
             "empty": "no_distance",
@@ -61,6 +62,14 @@ def test_two_seeds_have_a_mean_and_a_sample_deviation(tmp_path, written):
             "runs": f"{runs[0].id} {runs[1].id}",
         }
     ]
+
+
+def test_draws_are_averaged_as_seeds_are_and_counted_apart(tmp_path, written):
+    runs = [add_run(tmp_path, ONE_SEED), add_run(tmp_path, OTHER_SEED, draw=1)]
+    text = written(row("DMD", 8, runs, {}))
+    (found,) = read_csv(tmp_path / "t.csv")
+    assert (found["dice_mean"], found["seeds"], found["draws"]) == ("86.5", "1", "2")
+    assert "- Spread: the standard deviation over draws." in text
 
 
 def test_one_seed_has_no_deviation(tmp_path, written):
@@ -84,11 +93,11 @@ def test_the_markdown_table_is_this(tmp_path, written):
     assert text.startswith("Scale 'paper'. Left atrium.\n\n| Method")
     assert text[text.rindex("|") + 1 :] == (
         "\n\n**Nothing is compared here: no data set and budget has both DMD and another evaluated method.**\n\n"
-        "- In every row: data la.\n"
+        "- In every row: data la, draws 1.\n"
         "- Spread: the standard deviation over seeds.\n"
         "- Weights tested: la: the last iteration.\n"
         "- A voxel is one of the data trained on.\n"
-        "- Empty: predictions without a voxel, over all seeds; they count with Dice 0 and are left out of the "
+        "- Empty: predictions without a voxel, over all runs; they count with Dice 0 and are left out of the "
         "distances.\n"
         "- \\* Reconstruction: neither code nor all settings are published (docs/deviations.md).\n"
         "- Labelled and unlabelled: patients learnt from.\n"
@@ -100,7 +109,7 @@ def test_what_all_rows_share_is_said_once(tmp_path, written):
     one, two = (add_run(tmp_path, ONE_SEED, seed=seed) for seed in (1, 2))
     text = written(row("A", 8, [one], {}), row("B", 8, [two], {}))
     assert cells(text)[0][:2] == ["Method", "Dice (%)"]
-    assert "In every row: data la, labelled 8, unlabelled 72, seeds 1, empty 0." in text
+    assert "In every row: data la, labelled 8, unlabelled 72, seeds 1, draws 1, empty 0." in text
 
 
 def test_without_numbers_of_the_paper_it_is_not_mentioned(tmp_path, written):

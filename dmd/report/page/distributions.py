@@ -15,7 +15,7 @@ from dmd.report.style import BLUE, SETTINGS, VERMILION
 
 def distributions(scores: Scores) -> list[Picture]:
     """Return one picture per score of a table."""
-    # Seeds are averaged first: a case counts once, whatever the number of seeds.
+    # Runs are averaged first: a case counts once, whatever their number.
     cases = scores.by_case().groupby(level=["row", "case"]).mean().reset_index()
     rows = {number: scores.artefact.rows[number] for number in cases["row"].unique()}
     several = len({(row.dataset, row.labelled) for row in rows.values()}) > 1

@@ -33,10 +33,11 @@ def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) ->
         if paper.notna().any():
             cells[HEADINGS[score], "diff."] = [difference(of, score) for of in lines[f"{score}_mean"] - paper]
         cells |= dict([component])
-    counts = [(int(done), len(row.runs)) for done, row in zip(lines["seeds"].fillna(0), rows, strict=True)]
-    cells["", "Seeds"] = [str(whole) if done == whole else f"{done} of {whole}" for done, whole in counts]
+    evaluated = [len(names.split()) for names in lines["runs"].fillna("")]
+    counts = [(int(done), len(row.runs)) for done, row in zip(evaluated, rows, strict=True)]
+    cells["", "Runs"] = [str(whole) if done == whole else f"{done} of {whole}" for done, whole in counts]
     cells["", "Empty"] = [number(count, 0) for count in lines["empty_predictions"]]
-    cells["", "Runs"] = [" ".join(row.runs) for row in rows]
+    cells["", "Names"] = [" ".join(row.runs) for row in rows]
     said = " ".join([*[DIFFERENCE] * published, *notes(scores, summary), COMPONENT_NOTE])
     return Grid(f"{anchor(wanted)}-scores", wanted.form.caption, cells, said)
 
