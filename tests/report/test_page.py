@@ -152,7 +152,10 @@ def test_the_worst_cases_come_first_and_shared_rows_once(results, table3):
     scores = scored(table3, results)
     found = list(worst_cases([scores, scores], results))
     assert [entry.name for entry in found] == [f"{name}, la with 8 labelled" for name in ("V-Net", "CPS*", "MC-Net")]
-    assert [picture.caption.split(",")[0] for picture in found[1].pictures] == ["Dice 20.0 %: a", "Dice 80.0 %: b"]
+    assert [picture.caption.split(",")[0] for picture in found[1].pictures] == [
+        "Dice of the whole scan 20.0 %: a",
+        "Dice of the whole scan 80.0 %: b",
+    ]
 
 
 def test_worst_cases_that_cannot_be_drawn_are_said(results, table3, tmp_path):

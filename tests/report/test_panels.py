@@ -96,6 +96,8 @@ def test_pseudo_labels_are_vermilion_over_white_and_the_curve_is_the_mean_of_the
         expected = np.zeros((20, 22, 3))
         expected[truth], expected[mask] = 1, to_rgb(VERMILION)
         assert np.array_equal(shown.get_array(), expected)
+        dice = 200 * (truth & mask).sum() / (truth.sum() + mask.sum())  # of what is shown, not of the whole scan
+        assert axes.get_title() == f"step {name.split()[-1]}: Dice of plane {dice:.1f} %"
     means = drawn.numbers.groupby(["label", "step"])["dice"].mean()
     plotted = {line.get_label(): line.get_ydata() for line in curves.lines if len(line.get_ydata()) == 4}
     names = {name: label for label, name in zip(plotted, ("CPS", "DMD"), strict=True)}

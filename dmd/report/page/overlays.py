@@ -83,7 +83,7 @@ def _pictures(of: str, worst: pd.DataFrame, dimensions: int, results: Path, stor
             prediction = file[case.name][()]
         index = worst_plane(prediction, case.label, axis)
         place = f"{case.name}, plane {index + 1} of {case.label.shape[axis]}"
-        score = f"Dice {line['dice']:.1f} %"
+        score = f"Dice of the whole scan {line['dice']:.1f} %"
         alt = f"{of}: scan, ground truth and prediction of test case {place}, {score}"
         yield from_pixels(overlay(case, prediction, index, axis), alt, f"{score}: {place}, run {line['run']}")
 

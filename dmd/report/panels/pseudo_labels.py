@@ -51,14 +51,13 @@ def _draw(numbers: pd.DataFrame, masks: Masks, truth: np.ndarray) -> Figure:
     figure = Figure(figsize=(7.2, len(labels) * (tall + 0.25) + 3.0), layout="constrained")
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[len(labels) * (tall + 0.25), 2.2]).ravel()
     pictures = upper.subplots(len(labels), columns, squeeze=False)
-    shown = numbers[numbers["case"] == numbers["case"].iloc[0]].drop_duplicates(["label", "step"])
-    dice = shown.set_index(["label", "step"])["dice"]
     for line, label in zip(pictures, labels, strict=True):
         line[0].set_ylabel(label, fontsize=9, fontweight="bold")
         steps = [step for of, step in masks if of == label]
         for axes, step in zip(line, steps, strict=True):
-            _overlay(axes, masks[label, step], truth)
-            axes.set_title(f"step {step}, Dice {dice[label, step]:.1f} %", fontsize=7.5)
+            mask = masks[label, step]
+            _overlay(axes, mask, truth)
+            axes.set_title(f"step {step}: Dice of plane {100 * mean_dice(mask, truth, classes=2):.1f} %", fontsize=7)
     _curves(lower.subplots(), numbers, labels)
     return figure
 
