@@ -1,8 +1,10 @@
 """Which device works, what it needed, and what software it ran."""
 
+import platform
 import resource
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -88,3 +90,18 @@ def peak_memory_mb(device: torch.device) -> float:
 def describe_device(device: torch.device) -> str:
     """Return the name of a GPU, or ``cpu``."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def describe_processor() -> str:
+    """Return model and widest instructions of the processor, which decide how it rounds: ``AMD EPYC, AVX512 bf16``."""
+    kinds = {"bf16": torch.cpu._is_avx512_bf16_supported, "amx": torch.cpu._is_amx_tile_supported}
+    found = [torch.backends.cpu.get_cpu_capability(), *(name for name, is_there in kinds.items() if is_there())]
+    return f"{_model()}, {' '.join(found)}"
+
+
+def _model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.machine())

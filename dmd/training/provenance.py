@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from dmd.devices import describe_device
+from dmd.devices import describe_device, describe_processor
 from dmd.planning.declarations import declaration
 
 PACKAGES = ("dmd", "torch", "numpy", "scipy", "h5py")
@@ -30,6 +30,7 @@ def provenance(device: torch.device, implementation: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
         "device": describe_device(device),
+        "processor": describe_processor(),
         "threads": torch.get_num_threads(),
         "cpus": os.cpu_count(),
         "host": socket.gethostname(),

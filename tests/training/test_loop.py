@@ -50,6 +50,10 @@ def test_a_run_leaves_weights_history_and_facts(trained):
     facts = json.loads(trained.facts.read_text())
     assert facts["steps"] == 10
     assert facts["device"] == "cpu"
+    model, instructions = facts["processor"].rsplit(", ", 1)
+    assert model
+    assert instructions.split()[0] == torch.backends.cpu.get_cpu_capability()
+    assert facts["attempts"][0]["processor"] == facts["processor"]
     assert facts["peak_memory_mb"] > 10
     assert len(facts["data_sha256"]) == 64
     weights = torch.load(trained.weights, weights_only=True)
