@@ -16,7 +16,8 @@ from dmd.errors import InputError
 from dmd.methods import base
 from dmd.networks.build import Build
 from dmd.planning import config
-from dmd.planning.declarations import declaration, methods
+from dmd.planning.declarations import declaration
+from dmd.planning.implementations import methods
 from dmd.training.loop import noise_seed
 
 CASES = [(name, count) for name in methods() for count in declaration(name).dimensions]

@@ -8,7 +8,8 @@ import torch
 from conftest import PATIENTS, tiny_cases, tiny_training
 
 from dmd.data.store import write_store
-from dmd.planning.declarations import declaration, methods
+from dmd.planning.declarations import declaration
+from dmd.planning.implementations import methods
 from dmd.training.loop import train
 
 CASES = [(name, count) for name in methods() for count in declaration(name).dimensions]
