@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from dmd.errors import InputError
 from dmd.testing.evaluation import SCORES
@@ -150,6 +149,8 @@ def compare(method: pd.Series, other: pd.Series) -> Comparison:
         return Comparison(len(found), left_out, estimate, np.nan, np.nan, np.nan)
     if not found.any():
         return Comparison(len(found), left_out, 0.0, 0.0, 0.0, 1.0)
+    from scipy import stats  # half a second, which whoever only reads scores need not wait for
+
     interval = stats.bootstrap(
         (found,), hodges_lehmann, n_resamples=RESAMPLES, batch=500, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval

@@ -77,14 +77,21 @@ def prepare(
 
 @step("check la-2x2x2")
 def check(store: StoreName, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
-    """Refuse a store that is not what it should be, sum it up and draw it."""
+    """Refuse a store that is not what it should be, and sum it up."""
     from dmd.data.check import check
     from dmd.files import write_json
-    from dmd.report.mosaic import mosaic
 
     description = write(store, *configuration.plan(), results)
     found = check(description.with_suffix(".h5"), read_json(description))
     write_json(description.with_suffix(".check.json"), found)
+
+
+@step("mosaic la-2x2x2")
+def mosaic(store: StoreName, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
+    """Draw cases of a store, to be looked at: .png."""
+    from dmd.report.mosaic import mosaic
+
+    description = write(store, *configuration.plan(), results)
     mosaic(description.with_suffix(".h5"), description.with_suffix(".png"))
 
 

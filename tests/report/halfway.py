@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 
 import h5py
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 from dmd.data.store import Case, write_store
 from dmd.planning import plan
 from dmd.planning.identity import store_name
-from dmd.report.style import SETTINGS, publish
+from dmd.report.style import our_style, publish
 from dmd.report.tables import write_table as write_scores
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, write_table
@@ -30,7 +29,7 @@ def make(folder: Path, planned: plan.Plan) -> None:
     with History(_run(folder, planned, rows["dml"].runs[0]).history) as history:
         history.append(1, {"loss": 2.0, "learning_rate": 0.01})
     _store(folder, planned.runs[rows["cps"].runs[0]].spec.training["dataset"])
-    with mpl.rc_context(SETTINGS):
+    with our_style():
         figure = Figure(figsize=(5, 3), layout="constrained")
         figure.subplots().plot([0, 1], [1, 0])
     publish(figure, "Scale 'smoke'. Pseudo labels.", ["la-8-cps-0000000000"], folder / "smoke" / "fig2.png")

@@ -346,6 +346,11 @@ def test_the_same_results_make_the_same_page(results, planned, tmp_path):
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
+def test_the_users_settings_change_nothing(results, table3, tmp_path, require_our_style):
+    page = tmp_path / "report.html"
+    require_our_style(lambda: write_page([table3], results, page), page)
+
+
 def test_the_command_makes_the_page_of_a_scale_or_of_descriptions(results, planned, root, tmp_path, monkeypatch):
     monkeypatch.chdir(root)
     copied = tmp_path / "results"

@@ -158,3 +158,7 @@ def test_a_run_without_its_state_is_named(drawn, runs):
             drawn("entropy", "cps")
     finally:
         held.rename(runs["cps"].state)
+
+
+def test_the_users_settings_change_nothing(drawn, tmp_path, require_our_style):
+    require_our_style(lambda: drawn("pseudo_labels", "cps", "dmd"), tmp_path / "fig.png")

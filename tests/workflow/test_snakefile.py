@@ -44,6 +44,7 @@ def test_a_dry_run_has_one_chain_per_run(copy, target, runs, prepared):
     for rule in ("train", "test"):
         assert counted[rule] == runs
     assert counted["prepare"] == counted["check"] == prepared
+    assert "mosaic" not in counted  # a training that needs a check needs no picture
     assert counted.get("download", 0) == (0 if "smoke" in target else 1)
 
 
@@ -99,7 +100,8 @@ def test_the_page_is_made_anew_when_what_it_shows_is_newer(tmp_path, root):
 def test_a_plain_call_ends_with_the_page(copy):
     done = snakemake(copy, "--dry-run", "--config", "scale=smoke")
     assert done.returncode == 0, done.stderr
-    assert jobs(done.stdout)["report"] == 1
+    counted = jobs(done.stdout)
+    assert (counted["report"], counted["mosaic"]) == (1, 1)
 
 
 def test_a_local_folder_replaces_the_download(copy):
