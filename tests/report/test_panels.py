@@ -59,7 +59,9 @@ def drawn(runs, tiny_store, tmp_path):
         write_panel(describe(tmp_path, artefact), runs["dmd"].path.parent, tiny_store[3], tmp_path / "fig.png", "cpu")
         assert imread(tmp_path / "fig.png").shape[1] == 1440
         said = (tmp_path / "fig.caption.txt").read_text()
-        assert said.startswith("Not the paper's setting: scale 'smoke' (tiny3d, patch 16x16x16, 8 of 6000 iterations)")
+        assert said.startswith(
+            "Not the paper's setting: scale 'smoke' (tiny3d in place of la, patch 16x16x16, 8 of 6000 iterations)"
+        )
         assert "A panel. Shown: p2, plane" in said
         assert (tmp_path / "fig.svg").exists()
         return pd.read_csv(tmp_path / "fig.csv"), pd.read_csv(tmp_path / "fig.pixels.csv")

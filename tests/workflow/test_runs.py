@@ -80,7 +80,7 @@ def test_the_whole_pipeline_at_scale_smoke(tmp_path):
     assert not any(row["dice_paper"] for row in rows)  # the paper has no number for synthetic scans
     assert {row["cases"] for row in rows} == {"20"}
     markdown = (copy / "results/smoke/table3.md").read_text()
-    assert markdown.startswith("Not the paper's setting: scale 'smoke'")
+    assert markdown.startswith("Not the paper's setting: scale 'smoke' (synthetic3d in place of la,")
     assert (copy / "results/smoke/table3.tex").exists()
     with (copy / "results/smoke/table3.comparison.csv").open(newline="") as file:
         compared = {(line["method"], line["patients"]) for line in csv.DictReader(file) if line["metric"] == "dice"}
