@@ -47,7 +47,15 @@ QUICK = ("planning", "terminal", "runs.folder", "runs.history", "runs.ownership"
 SLOW = {"torch", "mlflow", "matplotlib", "pandas", "numpy", "scipy", "h5py"}
 # And what these steps have no use for: with a broken library, or one that takes seconds, they have nothing to do.
 SPARED = {
-    "torch": ("data.check", "data.prepare", "tracking", "report.tables", "report.curves", "report.mosaic", "report.page"),
+    "torch": (
+        "data.check",
+        "data.prepare",
+        "tracking",
+        "report.tables",
+        "report.curves",
+        "report.mosaic",
+        "report.page",
+    ),
     "matplotlib": ("data", "training", "testing", "tracking", "report.tables"),
     "scipy.stats": ("tracking",),
 }
