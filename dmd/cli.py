@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
-from dmd.errors import InputError, require_known
+from dmd.errors import DivergedError, InputError, require_known
 from dmd.terminal import method, steps
 from dmd.terminal.options import (
     PROJECT,
@@ -61,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, CycloptsError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
+    except DivergedError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 3
     except OSError as error:
         if error.errno not in DISK:
             raise

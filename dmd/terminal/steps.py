@@ -119,7 +119,6 @@ def train(
     from dmd.data.store import digest
     from dmd.devices import choose_device
     from dmd.tracking.launch import followed
-    from dmd.training.attempt import DivergedError
     from dmd.training.loop import train
     from dmd.training.provenance import provenance
 
@@ -129,12 +128,8 @@ def train(
         implementation = work.folder.read_spec().training["method"]["implementation"]
         facts = provenance(choose_device(device), implementation) | {"data_sha256": digest(work.store)}
         follower = followed(work.folder.path, work.uri, *work.names, "--facts", json.dumps(facts))
-    try:
-        with follower as saved:
-            train(work.folder, work.store, device, save_every, saved)
-    except DivergedError as error:
-        print(f"dmd step train: {error}", file=sys.stderr)
-        raise SystemExit(3) from None
+    with follower as saved:
+        train(work.folder, work.store, device, save_every, saved)
 
 
 @step("test la-8-dmd-b8031fc709")
