@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 
 from dmd.planning import config, plan, reading
 from dmd.terminal import cost
-from workflow.project import clone, jobs, snakemake
+from workflow.project import BIN, clone, jobs, snakemake
 
 RUN_FILES = ("weights.pt", "run.json")
 STAYS_HERE = {"download", "table", "curve", "report"}  # on the machine that submits
@@ -201,9 +202,21 @@ def test_a_mistake_in_the_configuration_stops_with_its_place(copy, setting, mess
 
 def test_what_a_failed_rule_said_is_shown_on_the_terminal(tmp_path):
     folder = clone(tmp_path)
-    done = snakemake(folder, "--config", "data={la: /no/where}", "--", "results/data/la-2x2x2.h5")
+    done = snakemake(folder, "--retries", "1", "--config", "data={la: /no/where}", "--", "results/half/table3.csv")
     assert done.returncode != 0
-    assert "dmd step prepare: expected the file /no/where/" in done.stderr
+    assert done.stderr.count("dmd step prepare: expected the file /no/where/") == 2
+    assert done.stderr.count("so ended the first attempt; this one did not try again") == 1
+    listed = done.stderr.split("\nFailed:\n")[1]
+    assert listed.startswith("  prepare la-2x2x2\n    expected the file /no/where/")
+    assert "Not made for want of that:\n  results/half/table3.csv" in listed
+    planned = subprocess.run([BIN / "dmd", "plan", "half/table3"], cwd=folder, capture_output=True, text=True)
+    assert planned.stdout.count("  failed ") == 5
+    assert planned.stdout.split("\nfailed:\n")[1].startswith("  prepare la-2x2x2\n    expected the file /no/where/")
+    # Another call forgets what is about to be made again, and nothing else.
+    assert (
+        snakemake(folder, "--config", "data={la: /no/where}", "--", "results/data/synthetic3d-1x1x1.h5").returncode == 0
+    )
+    assert (folder / "results/logs/prepare/la-2x2x2.failed.json").exists()
 
 
 def test_a_database_that_takes_no_run_is_said_and_fails_nothing(tmp_path):

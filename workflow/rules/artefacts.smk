@@ -52,6 +52,7 @@ rule table:
         "results/logs/table/{artefact}.log",
     wildcard_constraints:
         artefact=artefacts_of("table"),
+    retries: 0  # the same files make the same table, or the same error
     localrule: True
     params:
         laid_over=laid_over,
@@ -76,6 +77,7 @@ rule curve:
         "results/logs/curve/{artefact}.log",
     wildcard_constraints:
         artefact=artefacts_of("curve"),
+    retries: 0  # the same files make the same table, or the same error
     localrule: True
     params:
         laid_over=laid_over,
@@ -106,6 +108,7 @@ rule panel:
         artefact=artefacts_of("panel"),
     threads: 1
     resources:
+        attempt=attempt,
         gpu=1,
         cpus_per_task=job("cpus"),
         mem_mb=job("memory_mb"),
@@ -114,7 +117,7 @@ rule panel:
         laid_over=laid_over,
         described=described,
     shell:
-        "dmd step panel {wildcards.artefact} {params.laid_over} 2>> {log}"
+        "dmd step panel {wildcards.artefact} --attempt {resources.attempt} {params.laid_over} 2>> {log}"
 
 
 rule report:
@@ -127,6 +130,7 @@ rule report:
         ),
     log:
         "results/logs/report/{report}.log",
+    retries: 0  # the same files make the same table, or the same error
     localrule: True
     params:
         laid_over=laid_over,

@@ -45,12 +45,14 @@ rule prepare:
         "results/data/{store}.h5",
     log:
         "results/logs/prepare/{store}.log",
+    resources:
+        attempt=attempt,
     params:
         laid_over=laid_over,
         raw=raw,
         described=described,
     shell:
-        "dmd step prepare {wildcards.store} {params.raw:q} {params.laid_over} 2>> {log}"
+        "dmd step prepare {wildcards.store} {params.raw:q} --attempt {resources.attempt} {params.laid_over} 2>> {log}"
 
 
 rule check:
@@ -60,10 +62,12 @@ rule check:
         "results/data/{store}.check.json",
     log:
         "results/logs/check/{store}.log",
+    resources:
+        attempt=attempt,
     params:
         laid_over=laid_over,
     shell:
-        "dmd step check {wildcards.store} {params.laid_over} 2>> {log}"
+        "dmd step check {wildcards.store} --attempt {resources.attempt} {params.laid_over} 2>> {log}"
 
 
 rule mosaic:
@@ -75,6 +79,7 @@ rule mosaic:
         ),
     log:
         "results/logs/mosaic/{store}.log",
+    retries: 0  # the same store makes the same picture, or the same error
     params:
         laid_over=laid_over,
     shell:

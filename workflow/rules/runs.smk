@@ -32,6 +32,7 @@ rule train:
     # On a CPU, trainings of one thread side by side beat one training of many (docs/performance.md).
     threads: 1
     resources:
+        attempt=attempt,
         gpu=1,
         cpus_per_task=job("cpus"),
         mem_mb=job("memory_mb"),
@@ -40,7 +41,7 @@ rule train:
         laid_over=laid_over,
     # exec: the signal that comes before the end of a job's time reaches the training, which then saves.
     shell:
-        "exec dmd step train {wildcards.run} --track {params.laid_over} 2>> {log}"
+        "exec dmd step train {wildcards.run} --track --attempt {resources.attempt} {params.laid_over} 2>> {log}"
 
 
 # predictions.h5 is not declared: who deletes it to save room has not asked for another test.
@@ -53,6 +54,7 @@ rule test:
         "results/logs/test/{run}.log",
     threads: 1
     resources:
+        attempt=attempt,
         gpu=1,
         cpus_per_task=job("cpus"),
         mem_mb=job("memory_mb"),
@@ -63,4 +65,4 @@ rule test:
             planned(PLAN.runs, wildcards.run).spec.testing
         ),
     shell:
-        "dmd step test {wildcards.run} --track {params.laid_over} 2>> {log}"
+        "dmd step test {wildcards.run} --track --attempt {resources.attempt} {params.laid_over} 2>> {log}"
