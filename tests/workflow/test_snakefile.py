@@ -12,6 +12,7 @@ import yaml
 
 from dmd.planning import config, plan, reading
 from dmd.terminal import cost
+from dmd.terminal.site import PROFILE, SITE
 from workflow.project import BIN, clone, jobs, snakemake
 
 RUN_FILES = ("weights.pt", "run.json")
@@ -151,8 +152,8 @@ def test_no_time_limit_is_longer_than_a_day(content):
 @pytest.mark.parametrize(
     ("target", "asked"),
     [
-        ("results/table3.csv", {"mem_mb=16000", "runtime=1290", "cpus_per_task=4", "gpu=1", "slurm_partition=gpu"}),
-        ("results/smoke/table3.csv", {"mem_mb=2000", "runtime=10", "cpus_per_task=1", "gpu=1", "slurm_partition=gpu"}),
+        ("results/table3.csv", {"mem_mb=16000", "runtime=1290", "cpus_per_task=4", "gpu=1"}),
+        ("results/smoke/table3.csv", {"mem_mb=2000", "runtime=10", "cpus_per_task=1", "gpu=1"}),
     ],
 )
 def test_a_training_asks_for_what_its_scale_says(copy, target, asked):
@@ -166,8 +167,22 @@ def test_a_training_asks_for_what_its_scale_says(copy, target, asked):
 def test_what_needs_no_gpu_asks_for_none(copy, rule):
     said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table3.csv").stdout
     (line,) = re.findall(rf"rule {rule}:.*?resources: (.*?)$", said, flags=re.MULTILINE | re.DOTALL)
-    assert "slurm_partition=cpu" in line
     assert "gpu=" not in line
+
+
+def test_snakemake_takes_the_profile_of_the_site_where_there_is_one(tmp_path):
+    """Its name is Snakemake's word for a file that goes before config.yaml."""
+    folder = clone(tmp_path)
+    filled = (folder / PROFILE).read_text().replace("# slurm_partition: gpu", "slurm_partition: a100")
+    (folder / SITE).write_text(filled.replace("# slurm_partition: cpu", "slurm_partition: serial"))
+    said = snakemake(folder, "--profile", "slurm", "--dry-run", "--", "results/smoke/table3.csv").stdout
+    found = re.findall(r"rule (\w+):.*?slurm_partition=(\w+)", said, flags=re.DOTALL)
+    assert set(found) - {("table", "serial")} == {
+        ("prepare", "serial"),
+        ("check", "serial"),
+        ("train", "a100"),
+        ("test", "a100"),
+    }
 
 
 def test_the_dry_run_of_the_papers_matrix_takes_less_than_five_seconds_of_processor_time(copy):

@@ -10,7 +10,7 @@ from dmd.planning import describe, identity, reading
 from dmd.planning import plan as planner
 from dmd.runs.folder import RunFolder
 from dmd.runs.sources import require_decided
-from dmd.terminal import cluster, failure
+from dmd.terminal import failure, preflight
 
 try:
     # `config`: what is laid over the files in config/ by the command line, or by the workflow that uses this one.

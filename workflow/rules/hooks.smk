@@ -20,8 +20,12 @@ def say_what_failed():
 onstart:
     try:
         if workflow.executor_plugin.name == "slurm":
-            jobs = workflow.dag.needrun_jobs()
-            cluster.check({each.resources.get("slurm_partition") for each in jobs})
+            qos = workflow.executor_settings.qos
+            preflight.check(
+                preflight.Request.of(each.rule.name, each.resources, qos)
+                for each in workflow.dag.needrun_jobs()
+                if not each.is_local
+            )
         failure.forget(logs_of(workflow.dag.needrun_jobs()))
     except InputError as error:
         raise WorkflowError(str(error)) from None
