@@ -163,6 +163,18 @@ def test_a_training_asks_for_what_its_scale_says(copy, target, asked):
     assert all(asked <= set(line.split(", ")) for line in resources)
 
 
+def test_a_training_whose_steps_were_measured_asks_for_its_own_time(copy, content):
+    said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/half/table3.csv").stdout
+    asked = re.findall(r"^rule train:.*?wildcards: run=(\S+).*?runtime=(\d+)", said, flags=re.MULTILINE | re.DOTALL)
+    made = plan.make(config.check(content), copy)
+    times = cost.step_times(copy / "results/runs", copy / cost.MEASURED)
+    assert len(asked) == 5
+    assert {run: int(minutes) for run, minutes in asked} == {
+        run: cost.minutes(made.runs[run].spec, times, 1290) for run, _ in asked
+    }
+    assert len({minutes for _, minutes in asked}) > 1
+
+
 @pytest.mark.parametrize("rule", ["prepare", "check"])
 def test_what_needs_no_gpu_asks_for_none(copy, rule):
     said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table3.csv").stdout

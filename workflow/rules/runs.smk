@@ -18,6 +18,21 @@ def to_test(wildcards):
     return [f"results/runs/{wildcards.run}/weights.pt", store_of(wildcards.run)]
 
 
+@functools.cache
+def measured():
+    return cost.step_times(Path("results/runs"), cost.MEASURED)
+
+
+def train_minutes(wildcards, attempt):
+    """Return what a training asks for: its own time where steps like its were measured, else its scale's limit."""
+    limit = job("train_minutes")(wildcards)
+    if (
+        not workflow.is_main_process
+    ):  # which asks; the job itself need not read what all others have measured
+        return limit
+    return cost.minutes(PLAN.runs[wildcards.run].spec, measured(), limit, attempt)
+
+
 rule train:
     input:
         to_train,
@@ -36,7 +51,7 @@ rule train:
         gpu=1,
         cpus_per_task=job("cpus"),
         mem_mb=job("memory_mb"),
-        runtime=job("train_minutes"),
+        runtime=train_minutes,
     params:
         laid_over=laid_over,
     # exec: the signal that comes before the end of a job's time reaches the training, which then saves.
