@@ -246,6 +246,22 @@ def test_what_a_failed_rule_said_is_shown_on_the_terminal(tmp_path):
     assert (folder / "results/logs/prepare/la-2x2x2.failed.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("gpus", "options", "available"),
+    [(2, [], 2), (2, ["--resources", "gpu=5"], 5), (2, ["--profile", "slurm"], 7), (0, [], 7)],
+    ids=["as many as there are", "as many as I say", "not on a cluster", "no bound without one"],
+)
+def test_trainings_on_this_machine_share_its_gpus(copy, tmp_path, gpus, options, available):
+    """A job that wants more gets as many as there are."""
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\n" + gpus * "echo GPU 0: Some\n")
+    driver.chmod(0o755)
+    wanted = ("--set-resources", "prepare:gpu=7", "--", "results/data/synthetic3d-1x1x1.h5")
+    path = {"PATH": f"{tmp_path}:{BIN}:{os.environ['PATH']}"}
+    done = snakemake(copy, "--dry-run", "--forceall", *options, *wanted, **path)
+    assert re.findall(r"resources:.* gpu=(\d+)", done.stdout) == [str(available)]
+
+
 def test_a_database_that_takes_no_run_is_said_and_fails_nothing(tmp_path):
     results = clone(tmp_path) / "results"
     (results / "runs/tested").mkdir(parents=True)

@@ -11,7 +11,7 @@ from dmd.planning import describe, identity, reading
 from dmd.planning import plan as planner
 from dmd.runs.folder import RunFolder
 from dmd.runs.sources import require_decided
-from dmd.terminal import cost, failure, preflight
+from dmd.terminal import cost, failure, machine, preflight
 
 try:
     # `config`: what is laid over the files in config/ by the command line, or by the workflow that uses this one.

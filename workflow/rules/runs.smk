@@ -2,6 +2,12 @@
 # nothing: it has no inputs, and no time of a file makes it due.
 
 
+# Without a cluster as many trainings at once as this machine has GPUs, where it has any; `--resources gpu=2` overrules.
+if workflow.is_main_process and workflow.resource_settings.nodes is None:
+    if "gpu" not in workflow.global_resources:
+        workflow.global_resources["gpu"] = machine.gpus() or None
+
+
 def to_train(wildcards):
     """What a training reads; nothing where it has ended."""
     if folder(wildcards).is_trained:
