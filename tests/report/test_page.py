@@ -8,7 +8,6 @@ import shlex
 import shutil
 from dataclasses import replace
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,8 +38,10 @@ from dmd.report.tables import ABSENT
 from dmd.report.verdict import NOTHING
 from dmd.runs.folder import RunFolder
 from dmd.terminal import steps
+from dmd.testing.label_maps import write_predictions
 
 from .halfway import evaluated_table
+from .made import NOTHING as NO_VOXEL
 from .made import describe, line, write_cases
 from .test_style import lightness
 
@@ -89,17 +90,40 @@ def test_scores_stand_beside_the_papers_with_signed_differences(results, publish
 def test_without_numbers_of_the_paper_there_are_no_differences_and_no_marks(results, table3, tmp_path):
     """Synthetic scans have none."""
     grid = grid_of(table3, results)
-    assert {name for _, name in grid.cells} == {"Method", "Patients", "ours", "LC", "Runs", "Empty", "Names"}
+    assert {name for _, name in grid.cells} == {"Method", "Patients", "ours", "LC", "Runs", "Names"}
     assert "paper" not in grid.note
     write_page([table3], results, tmp_path / "report.html")
     section = (tmp_path / "report.html").read_text().partition('<section id="table3">')[2].partition("</section>")[0]
     assert not re.search("▲|▼|[Pp]aper's numbers|The paper|class=.better|class=.worse", section)
 
 
+def test_empty_masks_are_counted_where_there_are_any(results, table3):
+    cases = RunFolder(results / "runs" / table3.rows[0].runs[0]).cases
+    scores = [("a", 0.5, 0.4, 2, 1), ("b", 0, 0, "", ""), ("c", 0, 0, "", "")]
+    found, missed, alarm = (line(name, 1, *values) for name, *values in scores)
+    write_cases(cases, [found, missed | NO_VOXEL, alarm | {"reference_voxels": 0}])
+    frame = grid_of(table3, results).frame
+    assert frame["", "Missed"].tolist()[:2] == frame["", "False alarms"].tolist()[:2] == ["1", "0"]
+    assert ("", "Rightly empty") not in frame
+
+
+def test_a_damaged_prediction_leaves_its_picture_out_and_says_so(results, table3, tmp_path):
+    run = RunFolder(results / "runs" / table3.rows[0].runs[0])
+    run.predictions.write_bytes(b"no HDF5")
+    first, second, *_ = worst_cases([scored(table3, results)], results)
+    assert (first.pictures, first.missing.partition(",")[0]) == (
+        (),
+        f"expected the predictions of run '{run.id}' in {run.predictions}",
+    )
+    assert second.pictures
+    write_page([table3], results, tmp_path / "report.html")
+    assert "Not drawn: expected the predictions of run" in (tmp_path / "report.html").read_text()
+
+
 def test_rows_without_an_evaluated_run_are_missing_and_counted(results, published):
     last = grid_of(published, results).frame.iloc[4]
     assert last["Dice (%)"].tolist() == ["missing [89.70]", ABSENT, "missing"]
-    assert (last["", "Runs"], last["", "Empty"]) == ("0 of 1", ABSENT)
+    assert last["", "Runs"] == "0 of 1"
 
 
 @pytest.mark.parametrize(
@@ -200,9 +224,8 @@ def test_slices_are_shown_as_they_are_stored_with_a_legend_of_their_classes(plan
     names = ["background", "right", "wall", "left"]
     (tmp_path / "data").mkdir()
     write_store(tmp_path / f"data/{store_name(identity)}.h5", identity, names, {"test": ["a"]}, [case])
-    with h5py.File(run.predictions, "w") as file:
-        file["a"] = np.zeros_like(label)
-    write_cases(run.cases, [line("a", value, 0, 0, "", "", empty_prediction=1) for value in (1, 2, 3)])
+    write_predictions(run, run.read_spec().testing, [("a", np.zeros_like(label))])
+    write_cases(run.cases, [line("a", value, 0, 0, "", "") | NO_VOXEL for value in (1, 2, 3)])
     artefact = replace(planned.artefacts["smoke/table2"], rows=(row,))
     (found,) = worst_cases([scored(artefact, tmp_path)], tmp_path)
     assert found.legend == tuple(zip(names[1:], COLOURS, strict=True))

@@ -10,7 +10,8 @@ from dmd.report.naming import HEADINGS, anchor, is_published, params_text, row_n
 from dmd.report.page.table import MARKS, Grid, number
 from dmd.report.scores import Scores
 from dmd.report.statistics import HIGHER_IS_BETTER
-from dmd.report.tables import COMPONENT_NOTE, Cells, notes, score_cells
+from dmd.report.tables import COMPONENT_NOTE, FACTS, Cells, notes, score_cells
+from dmd.runs.outcomes import EMPTY
 
 DIFFERENCE = "Diff.: ours minus the paper's; ▲ better, ▼ worse than the paper."
 COMPARED = "Method minus DMD on the same test patients; post-processing: {}."
@@ -36,7 +37,8 @@ def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) ->
     evaluated = [len(names.split()) for names in lines["runs"].fillna("")]
     counts = [(int(done), len(row.runs)) for done, row in zip(evaluated, rows, strict=True)]
     cells["", "Runs"] = [str(whole) if done == whole else f"{done} of {whole}" for done, whole in counts]
-    cells["", "Empty"] = [number(count, 0) for count in lines["empty_predictions"]]
+    for name in (name for name in EMPTY if summary[name].any()):
+        cells["", FACTS[name]] = [number(count, 0) for count in lines[name]]
     cells["", "Names"] = [" ".join(row.runs) for row in rows]
     said = " ".join([*[DIFFERENCE] * published, *notes(scores, summary), COMPONENT_NOTE])
     return Grid(f"{anchor(wanted)}-scores", wanted.form.caption, cells, said)
