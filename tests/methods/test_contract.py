@@ -110,7 +110,7 @@ def test_the_predictor_gives_class_probabilities(name, dimensions, spec):
     assert found.min() >= 0
 
 
-TEACHING = {"cps", "dmd", "mcnet"}
+TEACHING = {"cps", "cps_ssl4mis", "dmd", "mcnet"}
 
 
 @pytest.mark.parametrize(("name", "dimensions"), CASES)
