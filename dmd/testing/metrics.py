@@ -129,7 +129,7 @@ def require_labels(labels: np.ndarray, classes: int, what: str) -> None:
     InputError
         It holds nothing, no whole numbers, or a number that is no class; ``what`` says whose it is.
     """
-    if labels.dtype.kind not in "iu" or not labels.size:
+    if labels.dtype.kind not in "biu" or not labels.size:
         raise InputError(f"{what}: expected a label map of whole numbers, found {labels.dtype} of {labels.shape}")
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0 or highest >= classes:

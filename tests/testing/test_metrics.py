@@ -219,6 +219,7 @@ def test_the_mean_dice_of_classes_is_that_of_their_masks():
     single = [evaluate(prediction == index, reference == index).dice for index in (1, 2, 3)]
     assert mean_dice(prediction, reference, 4) == pytest.approx(np.mean(single), abs=1e-15)
     assert mean_dice(prediction.astype(np.uint8) * 0, reference * 0, 4) == 1
+    assert mean_dice(prediction > 0, reference > 0, 2) == evaluate(prediction > 0, reference > 0).dice
 
 
 @pytest.mark.parametrize("bad", [3, -1, 1.0, None])
