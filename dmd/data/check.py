@@ -107,6 +107,9 @@ def _faults_of_case(case: Case, classes: int) -> Iterator[str]:
             yield f"{what}: expected {dtype} with {AXES} axes, found {array.dtype} of shape {array.shape}"
     if case.image.shape != case.label.shape:
         yield f"expected image and label of one shape, found {case.image.shape} and {case.label.shape}"
+    spacing = case.spacing_mm
+    if spacing is not None and (len(spacing) != AXES or not all(0 < step < np.inf for step in spacing)):
+        yield f"spacing: expected {AXES} positive numbers of mm, found {spacing}"
     bad = np.argwhere(~np.isfinite(case.image))
     if len(bad):
         first = tuple(bad[0].tolist())

@@ -1,5 +1,10 @@
-"""HDF5 files that are written whole or not at all, even on a full disk."""
+"""HDF5 files: opened to read without a lock, and written whole or not at all, even on a full disk.
 
+What is written here begins with a seal, the SHA-256 of all that follows, in the room that HDF5 leaves to its users.
+It is compared before the HDF5 library sees the file, which may crash or never return where a byte is another.
+"""
+
+import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +12,64 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import h5py
+import numpy as np
 
 from dmd.errors import InputError
 from dmd.files import replacing
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+# What the library and its readers meet in a file that is none of ours and not as it should be.
+UNREADABLE = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError, RuntimeError)
+ROOM = 512  # bytes, the least that HDF5 leaves
+
+
+@contextmanager
+def reading(path: Path, what: str, remedy: str, *, sealed: bool) -> Iterator[h5py.File]:
+    """Yield an HDF5 file to read.
+
+    Nothing is locked: files here are replaced, never changed, and some file systems of clusters refuse locks.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what, remedy : str
+        What it should hold and what to do where it does not, for the message.
+    sealed : bool
+        Whether it was made by `creating`; all of it is then read once more, for its seal.
+
+    Raises
+    ------
+    InputError
+        The file is missing, truncated or corrupt, or what is read from it in the block is not there.
+    """
+    try:
+        if sealed:
+            _require_seal(path)
+        with h5py.File(path, locking=False) as file:
+            yield file
+    except UNREADABLE as error:
+        reason = str(error) or repr(error)
+        raise InputError(
+            f"expected {what} in {path}, found a truncated or corrupt file ({reason}); {remedy}"
+        ) from error
+
+
+def read_array(group: h5py.Group, name: str) -> np.ndarray:
+    """Return the array of real numbers that a group holds under a name.
+
+    Raises
+    ------
+    KeyError, TypeError
+        It holds nothing there, or a group, no number or no real ones; `reading` turns these into its message.
+    """
+    found = group[name]
+    if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "biuf" or not found.size:
+        raise TypeError(f"expected an array of numbers called '{name}', found {found}")
+    values: np.ndarray = found[()]
+    return values
 
 
 @contextmanager
@@ -26,14 +83,30 @@ def creating(path: Path) -> Iterator[h5py.File]:
     """
     try:
         with replacing(path) as aside, _Disk(aside, "w+") as disk:
-            with h5py.File(disk, "w") as file:
+            with h5py.File(disk, "w", userblock_size=ROOM) as file:
                 yield file
+            disk.seek(0)
+            disk.write(_seal(aside))
             if disk.error:
                 raise disk.error
     except OSError as error:
         raise InputError(
             f"could not write {path}: {error.strerror or error}; make room or choose another disk, and repeat"
         ) from error
+
+
+def _require_seal(path: Path) -> None:
+    with path.open("rb") as file:
+        found = file.read(ROOM)
+    if found != _seal(path):
+        raise ValueError("its seal is not that of its content")
+
+
+def _seal(path: Path) -> bytes:
+    """Return the SHA-256 of all that follows the room of the seal, and zeros that fill it."""
+    with path.open("rb") as file:
+        file.seek(ROOM)
+        return hashlib.file_digest(file, "sha256").hexdigest().encode().ljust(ROOM, b"\0")
 
 
 class _Disk(io.FileIO):

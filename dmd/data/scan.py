@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
-import h5py
 import nibabel
 import numpy as np
 import SimpleITK as sitk  # noqa: N813, the name its own documentation uses
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import SpatialImage
 
+from dmd.data.hdf5 import read_array, reading
 from dmd.errors import InputError
 from dmd.files import replacing
 from dmd.planning.config import Dataset
@@ -184,8 +184,8 @@ def write_mask(mask: sitk.Image, path: Path) -> None:
 
 
 def _read_array(path: Path, dataset: Dataset) -> sitk.Image:
-    with h5py.File(path, locking=False) as file:
-        array = np.asarray(file["image"], np.float32)
+    with reading(path, "an array 'image'", "give a whole one", sealed=False) as file:
+        array = np.asarray(read_array(file, "image"), np.float32)
     image = _from_array(array, dataset.dimensions)
     if dataset.spacing_mm and image.GetDimension() == len(dataset.spacing_mm):
         image.SetSpacing(dataset.spacing_mm)

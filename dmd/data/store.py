@@ -1,4 +1,4 @@
-"""A prepared data set: one HDF5 file with a checksum for every array, held in memory while it is used.
+"""A prepared data set: one sealed HDF5 file (`dmd.data.hdf5`), held in memory while it is used.
 
 Layout: ``/cases/<case>/image`` (float32) and ``/cases/<case>/label`` (uint8), uncompressed and contiguous,
 with the attributes ``patient``, ``spacing_mm`` (absent where unknown), ``image_sha256`` and ``label_sha256``;
@@ -16,8 +16,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from dmd.data.hdf5 import creating
+from dmd.data.hdf5 import creating, read_array, reading
 from dmd.errors import InputError, nearest
+from dmd.planning.identity import canonical
 from dmd.planning.splits import drawn
 
 ABSENT = "(absent)"
@@ -124,7 +125,7 @@ def write_store(
         The file cannot be written, e.g. because the disk is full.
     """
     with creating(path) as file:
-        file.attrs["identity"] = _canonical(identity)
+        file.attrs["identity"] = canonical(identity)
         file.attrs["classes"] = json.dumps(list(classes))
         file.attrs["parts"] = json.dumps({part: list(patients) for part, patients in parts.items()})
         group = file.create_group("cases")
@@ -144,7 +145,7 @@ def _write_case(group: h5py.Group, case: Case) -> None:
 
 
 def load_store(path: Path, identity: dict[str, Any] | None = None, *, parts: Sequence[str] | None = None) -> Store:
-    """Read a store into memory and verify the checksum of every array that is read.
+    """Read a store into memory.
 
     Parameters
     ----------
@@ -158,8 +159,7 @@ def load_store(path: Path, identity: dict[str, Any] | None = None, *, parts: Seq
     Raises
     ------
     InputError
-        The file is missing, truncated or corrupt, an array does not have its checksum, or the file was made
-        of something else than ``identity``.
+        The file is missing, truncated or corrupt, or was made of something else than ``identity``.
     """
     with _opened(path) as file:
         return _load(file, path, identity, parts)
@@ -176,35 +176,29 @@ def digest(path: Path) -> str:
     names = ("image_sha256", "label_sha256")
     with _opened(path) as file:
         checksums = {case: [group.attrs[name] for name in names] for case, group in file["cases"].items()}
-    return hashlib.sha256(_canonical(checksums).encode()).hexdigest()
+    return hashlib.sha256(canonical(checksums).encode()).hexdigest()
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     if not path.is_file():
         raise InputError(f"expected a prepared data set at {path}, found no such file; make it with `snakemake {path}`")
-    try:
-        # No lock: stores are replaced, never changed, and some cluster file systems refuse locks.
-        with h5py.File(path, locking=False) as file:
-            yield file
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"expected a prepared data set in {path}, found a truncated or corrupt file ({error}); "
-            f"delete it and make it again with `snakemake {path}`"
-        ) from error
+    remedy = f"delete it and make it again with `snakemake {path}`"
+    with reading(path, "a prepared data set", remedy, sealed=True) as file:
+        yield file
 
 
 def _load(file: h5py.File, path: Path, identity: dict[str, Any] | None, parts: Sequence[str] | None) -> Store:
     found = json.loads(file.attrs["identity"])
     if identity is not None:
-        _compare(path, json.loads(_canonical(identity)), found)
+        _compare(path, json.loads(canonical(identity)), found)
     listed = {part: tuple(patients) for part, patients in json.loads(file.attrs["parts"]).items()}
     wanted = {patient for part in parts or listed for patient in _named(listed, part)}
     by_patient: dict[str, list[Case]] = {}
     for name, group in file["cases"].items():
         patient = group.attrs["patient"]
         if parts is None or patient in wanted:
-            by_patient.setdefault(patient, []).append(_load_case(path, name, patient, group))
+            by_patient.setdefault(patient, []).append(_load_case(name, patient, group))
     held = {patient: tuple(cases) for patient, cases in by_patient.items()}
     return Store(found, tuple(json.loads(file.attrs["classes"])), listed, held)
 
@@ -215,18 +209,10 @@ def _named(parts: dict[str, tuple[str, ...]], part: str) -> tuple[str, ...]:
     return parts[part]
 
 
-def _load_case(path: Path, name: str, patient: str, group: h5py.Group) -> Case:
-    arrays = {}
-    for key in ("image", "label"):
-        arrays[key] = group[key][()]
-        expected, found = group.attrs[f"{key}_sha256"], sha256(arrays[key])
-        if found != expected:
-            raise InputError(
-                f"{path} is damaged: expected sha256 {expected} of {key} of case '{name}', found {found}. "
-                f"Delete it and make it again with `snakemake {path}`"
-            )
+def _load_case(name: str, patient: str, group: h5py.Group) -> Case:
     spacing = group.attrs.get("spacing_mm")
-    return Case(name, patient, **arrays, spacing_mm=None if spacing is None else tuple(spacing.tolist()))
+    known = None if spacing is None else tuple(spacing.tolist())
+    return Case(name, patient, read_array(group, "image"), read_array(group, "label"), known)
 
 
 def _compare(path: Path, expected: dict[str, Any], found: dict[str, Any]) -> None:
@@ -244,7 +230,3 @@ def _compare(path: Path, expected: dict[str, Any], found: dict[str, Any]) -> Non
 def sha256(array: np.ndarray) -> str:
     """Return the SHA-256 of the bytes of an array in C order."""
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
-
-
-def _canonical(content: Any) -> str:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -6,7 +6,7 @@ from pydantic import Field, PositiveFloat, model_validator
 
 from dmd.planning.strict import Axis, Draw, Name, Seed, Strict, Value
 
-# What an empty prediction counts as, see `dmd.testing.metrics.treat_empty`.
+# What a test case with an empty mask counts as, see `dmd.report.empty.treat_empty`.
 Empty = Literal["no_distance", "as_published", "penalised"]
 Score = Literal["dice", "jaccard", "hd95_voxel", "asd_voxel", "hd95_mm", "asd_mm"]
 
@@ -41,7 +41,7 @@ class Form(Strict):
 
 
 class Scored(Form):
-    """Shows the scores ``columns``; ``empty`` names what empty predictions count as."""
+    """Shows the scores ``columns``; ``empty`` names what empty masks count as."""
 
     columns: Annotated[Axis[Score], Field(min_length=1)]
     empty: Empty = "no_distance"

@@ -10,10 +10,11 @@ from dmd.planning.plan import Artefact, Row
 DISTANCES = {"hd95_voxel": "HD95 (voxel)", "asd_voxel": "ASD (voxel)", "hd95_mm": "HD95 (mm)", "asd_mm": "ASD (mm)"}
 HEADINGS = {"dice": "Dice (%)", "jaccard": "Jaccard (%)"} | DISTANCES
 GROUPS = {"none": "No post-processing", "largest_component": "Largest component"}
-EMPTY = {
-    "no_distance": "with Dice 0 and are left out of the distances",
-    "as_published": "with all scores 0, distances too, as in released test scripts, which flatters (as_published)",
-    "penalised": "with Dice 0 and the diagonal of the volume as distance (penalised)",
+COUNTED = {
+    "no_distance": "They have no distance; their Dice is 0, rightly empty 1.",
+    "as_published": "Without a prediction all scores are 0, distances too, as in released test scripts, which flatters "
+    "(as_published).",
+    "penalised": "Their distance is the diagonal of the volume and their Dice 0, rightly empty 0 and 1 (penalised).",
 }
 WEIGHTS = {
     "last": "the last iteration",

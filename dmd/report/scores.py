@@ -3,7 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,26 @@ from typing import Any
 import pandas as pd
 
 from dmd.errors import InputError
-from dmd.planning.artefacts import Empty
 from dmd.planning.identity import Spec, plain
 from dmd.planning.plan import Artefact, Row
+from dmd.report.empty import treat_empty
 from dmd.report.naming import params_text
 from dmd.report.statistics import average, per_patient
 from dmd.runs.folder import RunFolder
-from dmd.testing import metrics
+from dmd.runs.outcomes import MEASURED, OUTCOMES, outcome
 from dmd.testing.evaluation import COLUMNS, COUNTS, DIAGONALS, POST_PROCESSING, SCORES
 
 PLAIN = "post_processing == 'none'"
 PERCENT = ["dice", "jaccard"]  # fractions in cases.csv
+VOXEL = ["hd95_voxel", "asd_voxel"]  # those in millimetres may be unknown
 
 
 @dataclass(frozen=True)
 class Tested:
-    """The settings of a run and its test scores: the columns of ``cases.csv``, Dice and Jaccard in percent."""
+    """The settings of a run and its test scores.
+
+    The columns of ``cases.csv``, Dice and Jaccard in percent, and ``outcome`` (`dmd.runs.outcomes`).
+    """
 
     spec: Spec
     lines: pd.DataFrame
@@ -46,7 +50,8 @@ def read_run(run: RunFolder) -> Tested:
     Raises
     ------
     InputError
-        ``cases.csv`` is missing, cannot be read, or does not hold every class of every case once per post-processing.
+        ``cases.csv`` is missing, cannot be read, does not hold every class of every case once per post-processing, or
+        lacks a score.
     """
     spec, lines = run.read_spec(), _read(run.cases)
     classes = range(1, spec.training["classes"])
@@ -58,8 +63,16 @@ def read_run(run: RunFolder) -> Tested:
             f"{run.cases}: expected each case with each of the classes {list(classes)} once for each post-processing, "
             f"found otherwise: {faults}; delete the file and evaluate the run again"
         )
+    lines["outcome"] = list(map(outcome, lines["predicted_voxels"], lines["reference_voxels"]))
+    lacking = lines[PERCENT].isna().any(axis=1) | (lines[VOXEL].isna().any(axis=1) & (lines["outcome"] == MEASURED))
+    if lacking.any():
+        names = ", ".join(lines["case"][lacking].unique()[:5])
+        raise InputError(
+            f"{run.cases}: expected every score of every case, found gaps for {names}; delete the file and evaluate "
+            "the run again"
+        )
     lines[PERCENT] *= 100
-    return Tested(spec, lines)
+    return Tested(spec, treat_empty(lines, "no_distance"))
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -71,7 +84,7 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, usecols=wanted, dtype=types, keep_default_na=False, na_values=missing)
     except FileNotFoundError:
         raise InputError(f"expected the test scores of a run at {path}, found no file; evaluate the run") from None
-    except ValueError as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise InputError(
             f"expected the test scores of a run at {path}: {error}; delete it and evaluate the run again"
         ) from None
@@ -89,7 +102,7 @@ class Scores:
         Settings of each run.
     lines : DataFrame
         One line per row of the artefact, run, case, class and post-processing: ``row`` (its index), ``run`` and the
-        columns of `Tested`, where empty predictions count as the artefact says.
+        columns of `Tested`, where empty masks count as the artefact says.
     """
 
     artefact: Artefact[Any]
@@ -109,9 +122,10 @@ class Scores:
 
         Columns are method, label, reconstructed, dataset (as planned), labelled and unlabelled (patients learnt from),
         params, data (what stood for the data set at this scale), selection, seeds and draws (how many of each), cases,
-        empty_predictions (sum over runs), empty (what they count as), for each score s of the artefact s_mean, s_sd
-        (over runs, n - 1; NaN for one) and s_paper (NaN where there is none), without the paper
-        s_largest_component_mean and s_largest_component_sd, and runs.
+        measured, missed, false_alarms and rightly_empty (`dmd.runs.outcomes`: classes in cases, summed over runs),
+        empty (what the last three count as), for each score s of the artefact s_mean, s_sd (over runs, n - 1; NaN for
+        one) and s_paper (NaN where there is none), without the paper s_largest_component_mean and
+        s_largest_component_sd, and runs.
         """
         runs = average(self.lines, ["post_processing", "row", "run"])
         seeds = runs.groupby(level=["post_processing", "row"])
@@ -127,7 +141,7 @@ class Scores:
         axes = [self.specs[run].training for run in row.runs]
         line |= {"seeds": len({axis["seed"] for axis in axes}), "draws": len({axis.get("draw", 0) for axis in axes})}
         line |= {"cases": lines["case"].nunique()}
-        line |= {"empty_predictions": int(lines["empty_prediction"].sum()), "empty": self.artefact.form.empty}
+        line |= {name: int((lines["outcome"] == name).sum()) for name in OUTCOMES} | {"empty": self.artefact.form.empty}
         for name, score in itertools.product(POST_PROCESSING, self.artefact.form.columns):
             line |= {f"{column(score, name)}_{what}": of.at[(name, number), score] for what, of in statistics.items()}
             line |= {f"{score}_paper": row.paper.get(score, float("nan"))} if name == "none" else {}
@@ -150,7 +164,7 @@ def read(artefact: Artefact[Any], load: Reader) -> Scores:
         for run in row.runs:
             known = first.setdefault(row.dataset, run)
             require_same_cases(run, tested[run], known, tested[known])
-    treated = {run: _treated(of.lines, artefact.form.empty) for run, of in tested.items()}
+    treated = {run: treat_empty(of.lines, artefact.form.empty) for run, of in tested.items()}
     rows = [(number, run) for number, row in enumerate(artefact.rows) for run in row.runs]
     lines = pd.concat([treated[run].assign(row=number, run=run) for number, run in rows], ignore_index=True)
     return Scores(artefact, {run: of.spec for run, of in tested.items()}, lines)
@@ -188,12 +202,3 @@ def _require_one_setting(row: Row, tested: dict[str, Tested]) -> None:
                 "expected the runs of one row to differ in seed or draw and nothing else, found "
                 f"'{row.runs[0]}' and '{run}'; have the description of the table made again"
             )
-
-
-def _treated(lines: pd.DataFrame, how: Empty) -> pd.DataFrame:
-    """Return lines with the scores of empty predictions replaced by what a convention gives them."""
-    names, lines = [field.name for field in fields(metrics.Scores)], lines.copy()
-    for index, line in lines[lines["empty_prediction"] == 1].iterrows():
-        treated = metrics.treat_empty(metrics.Scores(**line[names]), how, tuple(line[list(DIAGONALS)]))
-        lines.loc[index, list(SCORES)] = [getattr(treated, name) for name in SCORES]
-    return lines

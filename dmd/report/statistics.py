@@ -24,8 +24,8 @@ class Comparison:
     patients : int
         Pairs compared.
     left_out : int
-        Patients without the score in one of the two, as an empty prediction has no distance. Who fails on the hard
-        patients gains by that; `dmd.testing.metrics.treat_empty` knows other conventions.
+        Patients without the score in one of the two, as an empty mask has no distance. Who fails on the hard
+        patients gains by that; `dmd.report.empty.treat_empty` knows other conventions.
     difference : float
         Hodges-Lehmann estimate, in the unit of the score; NaN without a pair.
     low, high : float
@@ -47,9 +47,9 @@ def average(lines: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
     .. math:: s = \frac{1}{C - 1} \sum_{c=1}^{C-1} \frac{1}{|V_c|} \sum_{v \in V_c} s_{vc}
 
-    :math:`V_c` are the cases in which the score exists: an empty prediction has Dice 0 and no distance, unless it was
-    given one; NaN where a class has no case with the score. The order is HiLab-git/SSL4MIS:code/test_2D_fully.py's for
-    ACDC; LA has one class.
+    :math:`V_c` are the cases in which the score exists: an empty mask has no distance, unless it was given one. NaN
+    where a class has no case with the score. The order is HiLab-git/SSL4MIS:code/test_2D_fully.py's for ACDC; LA has
+    one class.
 
     Parameters
     ----------

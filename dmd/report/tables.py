@@ -12,16 +12,20 @@ from dmd.planning.artefacts import Table
 from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Row
 from dmd.report.comparison import compare_rows
-from dmd.report.naming import EMPTY, HEADINGS, caption, row_name, selections
+from dmd.report.naming import COUNTED, HEADINGS, caption, row_name, selections
 from dmd.report.scores import Scores, column, read, reader
 from dmd.report.verdict import say_verdict
+from dmd.runs.outcomes import EMPTY
 
 FACTS = {name: name.capitalize() for name in ("data", "labelled", "unlabelled", "seeds", "draws")}
-FACTS["empty_predictions"] = "Empty"
-USUAL = {"draws": 1, "empty_predictions": 0}  # goes without saying
+FACTS |= {name: name.replace("_", " ").capitalize() for name in EMPTY}
+USUAL = {"draws": 1} | dict.fromkeys(EMPTY, 0)  # goes without saying
 ABSENT = "\N{EN DASH}"
 COMPONENT = "largest_component"
 LABELLED = "Labelled and unlabelled: patients learnt from."
+MASKS = (
+    "Missed: something is there, nothing predicted; false alarms: the reverse; rightly empty: neither; over all runs."
+)
 COMPONENT_NOTE = "LC: only the largest connected component of each class is kept."
 Cells = dict[tuple[str, str], list[str]]  # columns by a heading that neighbours share, "" for none, and their own
 ROUNDED = ("difference", "low", "high")
@@ -75,13 +79,12 @@ def csv(frame: pd.DataFrame, digits: str | None = None) -> str:
 def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
     """Return what a reader must know of the scores of an artefact besides its caption, in short sentences."""
     form, rows, axes = scores.artefact.form, scores.artefact.rows, _axes(summary)
-    empty = f"Empty: predictions without a voxel, over all runs; they count {EMPTY[form.empty]}."
     reconstructed = "* Reconstruction: neither code nor all settings are published (docs/deviations.md)."
     said = {
         f"Spread: the standard deviation over {axes}.": bool(axes),
         f"Weights tested: {'; '.join(selections(scores.specs))}.": True,
         "A voxel is one of the data trained on.": any("voxel" in score for score in form.columns),
-        empty: summary["empty_predictions"].any(),
+        f"{MASKS} {COUNTED[form.empty]}": summary[list(EMPTY)].any(axis=None),
         reconstructed: any(row.reconstructed for row in rows),
     }
     return [sentence for sentence, is_due in said.items() if is_due]

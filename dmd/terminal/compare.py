@@ -16,7 +16,7 @@ NOTE = (
     "first, second: means over test cases, as in tables. difference: Hodges-Lehmann estimate of first minus second "
     "over test patients (Dice and Jaccard in percentage points) with its bootstrap interval; it asks the typical "
     "patient, where a mean follows the worst. p: Wilcoxon signed-rank test of this one comparison, not corrected for "
-    "others. left out: patients with an empty prediction in one of the two, which has no distance. Another seed is in "
+    "others. left out: patients with an empty mask in one of the two, which has no distance. Another seed is in "
     "neither p nor interval."
 )
 

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
+from dmd.runs.outcomes import EMPTY, outcome
 from dmd.terminal.cost import StepTimes
 from dmd.terminal.plan import Standing, clock, standing
 from dmd.terminal.settings import flat, text
@@ -131,22 +133,37 @@ def _ends(history: list[dict[str, float]]) -> list[str]:
 
 
 def _scores(run: RunFolder, classes: Sequence[str] | None) -> list[str]:
-    """Return a table of mean (standard deviation) over test cases, per class and post-processing."""
     if not run.cases.exists():
         return []
-    with run.cases.open(newline="", encoding="utf-8") as file:
-        lines = list(csv.DictReader(file))
+    try:
+        with run.cases.open(newline="", encoding="utf-8") as file:
+            return _table(list(csv.DictReader(file)), classes)
+    except (LookupError, ValueError, TypeError, csv.Error) as error:
+        raise InputError(
+            f"expected the test scores of a run at {run.cases}, found none ({error}); delete the file and test it again"
+        ) from None
+
+
+def _table(lines: list[dict[str, str]], classes: Sequence[str] | None) -> list[str]:
+    """Return a table of mean (standard deviation) over test cases, per class and post-processing."""
     groups = defaultdict(list)
     for line in lines:
         groups[int(line["class"]), line["post_processing"]].append(line)
     names = [name for name in lines[0] if name.startswith(SCORES)]
-    table = [["class", "post-processing", *names, "cases", "empty"]]
+    found = {outcome(*_voxels(line)) for line in lines}
+    empty = [name for name in EMPTY if name in found]
+    table = [["class", "post-processing", *names, "cases", *(name.replace("_", " ") for name in empty)]]
     for (number, process), of_group in groups.items():
-        empty = sum(int(line["empty_prediction"]) for line in of_group)
+        of_kind = [outcome(*_voxels(line)) for line in of_group]
         scores = [_mean(name, [float(line[name]) for line in of_group if line[name]]) for name in names]
-        table.append([classes[number] if classes else str(number), process, *scores, str(len(of_group)), str(empty)])
+        counts = [str(len(of_group)), *(str(of_kind.count(name)) for name in empty)]
+        table.append([classes[number] if classes else str(number), process, *scores, *counts])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return ["  ".join(f"{entry:<{width}}" for entry, width in zip(row, widths, strict=True)).rstrip() for row in table]
+
+
+def _voxels(line: dict[str, str]) -> tuple[int, int]:
+    return int(line["predicted_voxels"]), int(line["reference_voxels"])
 
 
 def _mean(name: str, values: list[float]) -> str:

@@ -4,15 +4,13 @@ import csv
 import io
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from dmd.data.store import Case, load_store
-from dmd.errors import InputError
+from dmd.data.store import load_store
 from dmd.files import write_json, write_text
-from dmd.planning.identity import canonical
 from dmd.progress import track
 from dmd.runs.folder import RunFolder
+from dmd.testing.label_maps import read_predictions
 from dmd.testing.metrics import diagonal, evaluate, largest_component
 
 POST_PROCESSING = {"none": lambda mask: mask, "largest_component": largest_component}
@@ -25,14 +23,14 @@ COLUMNS = ("case", "patient", "class", "post_processing", *SCORES, *COUNTS, *DIA
 def evaluate_run(run: RunFolder, store: Path) -> None:
     """Write ``cases.csv`` with the metrics of every test case, and ``test.json`` with the settings behind them.
 
-    Distances of an empty prediction are left empty and the line is flagged; how a table treats them is said there, and
-    the diagonal of the volume stands in the line for those that penalise with it.
+    Where a mask is empty the distances are left empty; how a table treats them is said there, and the diagonal of the
+    volume stands in the line for those that penalise with it.
     Voxels are those of the prepared store.
 
     Raises
     ------
     InputError
-        A test case has no prediction or one of another shape.
+        A test case has no prediction, or none that can be trusted (`read_predictions`).
     """
     spec = run.read_spec()
     training = spec.training
@@ -40,8 +38,7 @@ def evaluate_run(run: RunFolder, store: Path) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for case in track(f"{run.id} evaluate", data.cases("test")):
-        labels = _prediction(run, case, canonical(spec.testing))
+    for case, labels in read_predictions(run, spec, track(f"{run.id} evaluate", data.cases("test"))):
         size = dict(zip(DIAGONALS, map(_number, diagonal(case.label.shape, case.spacing_mm)), strict=True))
         for index in range(1, training["classes"]):
             for name, process in POST_PROCESSING.items():
@@ -51,30 +48,6 @@ def evaluate_run(run: RunFolder, store: Path) -> None:
     run.test.unlink(missing_ok=True)  # killed before the last line, the scores are nobody's: the test is made again
     write_text(run.cases, text.getvalue())
     write_json(run.test, {"testing": spec.testing})
-
-
-def _prediction(run: RunFolder, case: Case, testing: str) -> np.ndarray:
-    try:
-        with h5py.File(run.predictions, "r") as file:
-            found, how, labels = file.attrs["run"], file.attrs["testing"], file[case.name][()]
-    except (OSError, KeyError) as error:
-        raise InputError(
-            f"{run.predictions}: expected a prediction of test case '{case.name}', found none ({error}); "
-            "predict the run again"
-        ) from None
-    if found != run.id:
-        raise InputError(
-            f"{run.predictions}: expected the predictions of run '{run.id}', found those of '{found}'; predict again"
-        )
-    if how != testing:
-        raise InputError(
-            f"{run.predictions}: expected predictions made with {testing}, found {how}; predict the run again"
-        )
-    if labels.shape != case.label.shape:
-        raise InputError(
-            f"{run.predictions}: expected shape {case.label.shape} for case '{case.name}', found {labels.shape}"
-        )
-    return labels
 
 
 def _number(value: float | int | bool) -> str:

@@ -5,18 +5,15 @@ which the published scores were computed with. Surfaces and distances are comput
 inside the smallest box that holds both, and every score is read from them.
 """
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from dmd.errors import InputError, nearest
-from dmd.planning.artefacts import Empty
+from dmd.errors import InputError
 
 # A tree costs 1 to 3 microseconds per query, a distance transform about 0.13 per voxel of the box (measured
 # on LA and ACDC): the tree wins while few voxels ask, the transform on the speckle of an untrained network.
@@ -39,7 +36,7 @@ class Scores:
     predicted_voxels, reference_voxels
         Sizes of the two masks.
     empty_prediction
-        No voxel was predicted. Its distances are NaN unless `treat_empty` replaces them.
+        No voxel was predicted.
     """
 
     dice: float
@@ -66,9 +63,9 @@ def evaluate(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence
     Returns
     -------
     Scores
-        Where one of the masks is empty the overlap is 0 and the distances are NaN. Two empty masks agree: overlap
-        1 and distances 0 (our choice; MedPy gives Dice 0 and fails on the distances). Both are recognisable by
-        the counts of voxels.
+        Where a mask is empty there is nothing to measure a distance to: the distances are NaN
+        (`dmd.report.empty.treat_empty` knows conventions). The overlap is 0 where one is empty, and 1 where both are
+        and agree, as in Project-MONAI/MetricsReloaded (MedPy gives 0). The counts of voxels tell these apart.
 
     Raises
     ------
@@ -77,11 +74,9 @@ def evaluate(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence
     """
     _check(prediction, reference, spacing_mm)
     predicted, expected = int(np.count_nonzero(prediction)), int(np.count_nonzero(reference))
-    if expected == 0 and predicted == 0:
-        overlap, voxel, mm = (1.0, 1.0), (0.0, 0.0), (0.0, 0.0)
-    elif expected == 0 or predicted == 0:
-        overlap, voxel, mm = (0.0, 0.0), (math.nan, math.nan), (math.nan, math.nan)
-    else:
+    overlap = (0.0, 0.0) if expected or predicted else (1.0, 1.0)
+    voxel = mm = (math.nan, math.nan)
+    if expected and predicted:
         common = int(np.count_nonzero(prediction & reference))
         overlap = (2 * common / (predicted + expected), common / (predicted + expected - common))
         voxel, mm = _surface_distances(prediction, reference, spacing_mm)
@@ -101,10 +96,12 @@ def mean_dice(prediction: np.ndarray, reference: np.ndarray, classes: int) -> fl
     Raises
     ------
     InputError
-        The shapes differ.
+        The shapes differ, or one of the two holds what is no class.
     """
     if prediction.shape != reference.shape:
         raise InputError(f"expected label maps of one shape, found {prediction.shape} and {reference.shape}")
+    for what, labels in (("prediction", prediction), ("reference", reference)):
+        require_labels(labels, classes, what)
     pairs = classes * reference.ravel().astype(np.intp) + prediction.ravel()
     counts = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
     sizes = counts.sum(axis=0) + counts.sum(axis=1)
@@ -124,39 +121,19 @@ def diagonal(shape: Sequence[int], spacing_mm: Sequence[float] | None = None) ->
     return math.hypot(*shape), mm
 
 
-def treat_empty(scores: Scores, how: Empty, size: tuple[float, float]) -> Scores:
-    """Give an empty prediction the scores a named convention asks for; leave all others alone.
-
-    Parameters
-    ----------
-    scores
-        What `evaluate` returned.
-    how
-        ``"no_distance"``: distances stay NaN. ``"as_published"``: all scores 0, as the released test scripts set
-        them (yulequan/UA-MT:code/test_util.py), which flatters the mean distances. ``"penalised"``: distances
-        are the diagonal of the volume; where the reference is empty too, nothing is penalised.
-    size
-        `diagonal` of the volume. Where its millimetres are NaN, those of the scores stay NaN.
+def require_labels(labels: np.ndarray, classes: int, what: str) -> None:
+    """Require a label map of the classes 0 to C - 1.
 
     Raises
     ------
     InputError
-        ``how`` names no convention.
+        It holds nothing, no whole numbers, or a number that is no class; ``what`` says whose it is.
     """
-    if how not in get_args(Empty):
-        known = get_args(Empty)
-        raise InputError(
-            f"unknown treatment of empty predictions '{how}'{nearest(how, known)}. Known: {', '.join(known)}"
-        )
-    if how == "no_distance" or not scores.empty_prediction:
-        return scores
-    voxel, mm = size
-    if how == "as_published":
-        mm = 0.0 * mm  # NaN stays NaN
-        return dataclasses.replace(scores, dice=0.0, jaccard=0.0, hd95_voxel=0.0, asd_voxel=0.0, hd95_mm=mm, asd_mm=mm)
-    if scores.reference_voxels == 0:
-        return scores
-    return dataclasses.replace(scores, hd95_voxel=voxel, asd_voxel=voxel, hd95_mm=mm, asd_mm=mm)
+    if labels.dtype.kind not in "biu" or not labels.size:
+        raise InputError(f"{what}: expected a label map of whole numbers, found {labels.dtype} of {labels.shape}")
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0 or highest >= classes:
+        raise InputError(f"{what}: expected the classes 0 to {classes - 1}, found labels {lowest} to {highest}")
 
 
 def largest_component(mask: np.ndarray) -> np.ndarray:
@@ -183,8 +160,9 @@ def _check(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[f
             f"expected masks of one shape, found prediction {prediction.shape}, reference {reference.shape}; "
             "bring the prediction to the grid of the reference"
         )
-    if spacing_mm is not None and not (len(spacing_mm) == reference.ndim and min(spacing_mm) > 0):
-        raise InputError(f"expected {reference.ndim} positive spacings in mm, found {tuple(spacing_mm)}")
+    steps = [1.0] * reference.ndim if spacing_mm is None else spacing_mm
+    if len(steps) != reference.ndim or not all(0 < step < math.inf for step in steps):
+        raise InputError(f"expected {reference.ndim} positive spacings in mm, found {tuple(steps)}")
 
 
 def _surface_distances(

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from dmd.data.hdf5 import creating
 from dmd.data.scan import (
     MASKS,
     SCANS,
@@ -28,15 +27,15 @@ from dmd.errors import InputError
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning.config import Dataset
-from dmd.planning.identity import canonical
 from dmd.progress import track
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import DamagedError, load_tensors
 from dmd.testing.inference import predict_case
+from dmd.testing.label_maps import write_predictions
 
 
 def predict(run: RunFolder, store: Path, device: str = "auto") -> None:
-    """Write ``predictions.h5``: one uint8 label map ``(*S)`` per test case, by name.
+    """Segment the test cases of a run and write ``predictions.h5`` (`dmd.testing.label_maps`).
 
     Raises
     ------
@@ -47,11 +46,9 @@ def predict(run: RunFolder, store: Path, device: str = "auto") -> None:
     training, chosen = spec.training, choose_device(device)
     predictor = load_predictor(run, training, chosen)
     data = load_store(store, training["dataset"], parts=["test"])
-    with creating(run.predictions) as file:
-        file.attrs["run"], file.attrs["testing"] = run.id, canonical(spec.testing)
-        for case in track(f"{run.id} predict", data.cases("test")):
-            labels = predict_case(predictor, case.image, spec.inference, chosen)
-            file.create_dataset(case.name, data=labels, compression="gzip", compression_opts=1)
+    cases = track(f"{run.id} predict", data.cases("test"))
+    maps = ((case.name, predict_case(predictor, case.image, spec.inference, chosen)) for case in cases)
+    write_predictions(run, spec.testing, maps)
 
 
 def predict_scan(

@@ -13,6 +13,7 @@ from dmd.planning.identity import Spec, canonical
 from dmd.report.scores import PLAIN, read_run
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import read_steps
+from dmd.runs.outcomes import EMPTY
 from dmd.testing.evaluation import SCORES
 
 Point = tuple[str, int]  # name and step
@@ -31,7 +32,7 @@ class Record:
         What one looks a run up by: method, dataset, labelled, seed, draw, device, commit.
     points : dict
         ``{(name, step): (value, time in milliseconds since 1970)}``. Curves are named ``train/...``; test
-        scores (``dice``; ``dice/class2``, where there are several) and the number of empty predictions stand at
+        scores (``dice``; ``dice/class2``, where there are several) and the numbers of empty masks stand at
         step 0. What was used of the machine is named ``system/...``. NaN is left out.
     dataset : dict
         Identity of the data trained on.
@@ -173,7 +174,7 @@ def _scores(run: RunFolder, curves: dict[Point, tuple[float, int]]) -> dict[Poin
     classes = lines.groupby("class")[list(SCORES)].mean()
     means = classes.mean(skipna=False)
     scores = {name: float(means[name]) for name in SCORES}
-    scores["empty_predictions"] = float(lines["empty_prediction"].sum())
+    scores |= {name: float((lines["outcome"] == name).sum()) for name in EMPTY}
     if len(classes) > 1:
         scores |= {f"{name}/class{number}": value for name in SCORES for number, value in classes[name].items()}
     end = _end(curves)

@@ -101,6 +101,14 @@ def test_planes_instead_of_volumes_are_refused(checked, cases):
         checked()
 
 
+@pytest.mark.parametrize("spacing", [(1.0, np.nan, 1.0), (1.0, 0.0, 1.0), (np.inf, 1.0, 1.0), (1.0, 1.0)])
+def test_a_spacing_that_is_none_is_refused(checked, cases, spacing):
+    good = cases["heart1_frame01"]
+    cases["heart1_frame01"] = Case(good.name, good.patient, good.image, good.label, spacing)
+    with pytest.raises(InputError, match="case 'heart1_frame01': spacing: expected 3 positive numbers of mm, found"):
+        checked()
+
+
 def test_a_missing_and_an_unexpected_case_are_both_named(checked, cases):
     good = cases["heart1_frame01"]
     cases["heart9_frame01"] = Case("heart9_frame01", "heart9", good.image + 1, good.label, None)

@@ -47,14 +47,17 @@ def test_a_corrupt_file_is_named(tmp_path):
     path = la.path(tmp_path, "SCAN")
     write(path, image=IMAGE, label=LABEL)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(InputError, match=r"SCAN/mri_norm2\.h5, found one that cannot be read"):
+    with pytest.raises(InputError, match=r"SCAN/mri_norm2\.h5, found a truncated or corrupt file"):
         la.read(tmp_path, "SCAN")
 
 
-@pytest.mark.parametrize("arrays", [{"image": IMAGE}, {"label": LABEL}, {"image": "text", "label": LABEL}])
+@pytest.mark.parametrize(
+    "arrays",
+    [{"image": IMAGE}, {"label": LABEL}, {"image": "text", "label": LABEL}, {"image": IMAGE[:0], "label": LABEL[:0]}],
+)
 def test_a_file_without_its_arrays_is_named(tmp_path, arrays):
     write(la.path(tmp_path, "SCAN"), **arrays)
-    with pytest.raises(InputError, match=r"SCAN/mri_norm2\.h5"):
+    with pytest.raises(InputError, match=r"SCAN/mri_norm2\.h5.*replace it by a fresh copy"):
         la.read(tmp_path, "SCAN")
 
 

@@ -205,8 +205,22 @@ BAD = {
     ),
     "none.nii.gz": (lambda path: None, "none.nii.gz, found no file"),
     "text.nii.gz": (lambda path: path.write_text("no scan"), "text.nii.gz cannot be read as a scan"),
-    "text.h5": (lambda path: path.write_text("no scan"), "text.h5 cannot be read as a scan"),
-    "label.h5": (lambda path: write_hdf5(path, label=np.zeros((2, 2, 2))), "label.h5 cannot be read as a scan"),
+    "text.h5": (
+        lambda path: path.write_text("no scan"),
+        r"an array 'image' in .*text\.h5, found a truncated or corrupt file",
+    ),
+    "label.h5": (
+        lambda path: write_hdf5(path, label=np.zeros((2, 2, 2))),
+        r"an array 'image' in .*label\.h5, found a truncated or corrupt file",
+    ),
+    "nothing.h5": (
+        lambda path: write_hdf5(path, image=np.zeros((0, 4, 4))),
+        r"an array of numbers called 'image', found .*\(0, 4, 4\)",
+    ),
+    "complex.h5": (
+        lambda path: write_hdf5(path, image=np.zeros((2, 2, 2), complex)),
+        "numbers called 'image', found .*16",
+    ),
     "plane.h5": (lambda path: write_hdf5(path, image=np.zeros((2, 2))), "one volume with 3 axes, found size 2x2"),
     "film.nii": (
         lambda path: sitk.WriteImage(sitk.JoinSeries([scan(), scan()]), path),

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from dmd.data.batches import Batch
 from dmd.methods.base import Method, make
+from dmd.methods.cps_ssl4mis import ReleasedCPS
 from dmd.methods.families.pair import Pair
 from dmd.networks.build import Build
 from dmd.planning import config, reading
@@ -70,7 +71,7 @@ def require_outputs(case: dict[str, Any], close: float = CLOSE, **outputs: Tenso
             assert found[key] == pytest.approx(expected[key], rel=close, abs=close), f"{name}, {key}"
 
 
-def require_pair(case: dict[str, Any], made: Pair, images: Tensor) -> None:
+def require_pair(case: dict[str, Any], made: Pair | ReleasedCPS, images: Tensor) -> None:
     """Fill the two networks, the second from the next seed, and require their parameters and outputs."""
     networks = (made.first, made.second)
     for place, network in enumerate(networks):

@@ -139,7 +139,7 @@ def test_batches_that_show_one_label_too_many_are_found(trial, monkeypatch):
         contract.labels_stay_unseen(trial("dmd", 3))
 
 
-TEACHING = {"cps", "dmd", "mcnet"}
+TEACHING = {"cps", "cps_ssl4mis", "dmd", "mcnet"}
 
 
 @pytest.mark.parametrize(("name", "dimensions"), CASES)

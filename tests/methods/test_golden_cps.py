@@ -7,7 +7,7 @@ from golden import compare, rule
 @pytest.mark.parametrize("case", compare.read("cps"), ids=lambda case: f"{case['row']} {case['dimensions']}d")
 @rule.in_float64()
 def test_cps_is_that_of_public_code(case):
-    method = compare.method(case, "cps", case["row"])
+    method = compare.method(case, case["row"])
     batch = compare.batch(case, method)
     compare.require_pair(case, method, batch.images)
     terms = method.losses(batch, case["iteration"])

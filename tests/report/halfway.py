@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -14,6 +13,7 @@ from dmd.report.style import our_style, publish
 from dmd.report.tables import write_table as write_scores
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, write_table
+from dmd.testing.label_maps import write_predictions
 
 from .made import describe, line, write_cases
 
@@ -67,11 +67,10 @@ def _train(results: Path, planned: plan.Plan, name: str) -> RunFolder:
 def _evaluate(run: RunFolder, dice: tuple[float, ...]) -> None:
     scored = [(case, value, value / (2 - value)) for case, value in zip("abcdefgh", dice, strict=False)]
     write_cases(run.cases, [line(case, 1, value, jaccard, 4.5, 1.25) for case, value, jaccard in scored])
-    with h5py.File(run.predictions, "w") as file:
-        for place, case in enumerate("abc"):
-            labels = np.zeros(SHAPE, np.uint8)
-            labels[2 : 6 + place, 3:8, 1:3] = 1
-            file[case] = labels
+    maps = {case: np.zeros(SHAPE, np.uint8) for case in "abc"}
+    for place, labels in enumerate(maps.values()):
+        labels[2 : 6 + place, 3:8, 1:3] = 1
+    write_predictions(run, run.read_spec().testing, maps.items())
 
 
 def _store(results: Path, identity: dict) -> None:

@@ -9,7 +9,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,8 +40,10 @@ from dmd.report.tables import ABSENT
 from dmd.report.verdict import NOTHING
 from dmd.runs.folder import RunFolder
 from dmd.terminal import steps
+from dmd.testing.label_maps import write_predictions
 
 from .halfway import evaluated_table
+from .made import NOTHING as NO_VOXEL
 from .made import describe, line, write_cases
 from .test_style import lightness
 
@@ -106,6 +107,29 @@ def test_a_table_has_the_rows_with_an_evaluated_run_and_says_how_many_of_its_run
     assert frame["", "Evaluated"].tolist() == ["1 of 2", "1 of 1", "1 of 1"]
     assert frame["", "Runs"].tolist()[0] == f"{first.runs[0]} another"
     assert "Evaluated" not in grid_of(published, results).frame[""]
+
+
+def test_empty_masks_are_counted_where_there_are_any(results, table3):
+    cases = RunFolder(results / "runs" / table3.rows[0].runs[0]).cases
+    scores = [("a", 0.5, 0.4, 2, 1), ("b", 0, 0, "", ""), ("c", 0, 0, "", "")]
+    found, missed, alarm = (line(name, 1, *values) for name, *values in scores)
+    write_cases(cases, [found, missed | NO_VOXEL, alarm | {"reference_voxels": 0}])
+    frame = grid_of(table3, results).frame
+    assert frame["", "Missed"].tolist()[:2] == frame["", "False alarms"].tolist()[:2] == ["1", "0"]
+    assert ("", "Rightly empty") not in frame
+
+
+def test_a_damaged_prediction_leaves_its_picture_out_and_says_so(results, table3, tmp_path):
+    run = RunFolder(results / "runs" / table3.rows[0].runs[0])
+    run.predictions.write_bytes(b"no HDF5")
+    first, second, *_ = worst_cases([scored(table3, results)], results)
+    assert (first.pictures, first.missing.partition(",")[0]) == (
+        (),
+        f"expected the predictions of run '{run.id}' in {run.predictions}",
+    )
+    assert second.pictures
+    write_page([table3], results, tmp_path / "report.html")
+    assert "Not drawn: expected the predictions of run" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -209,9 +233,8 @@ def test_slices_are_shown_as_they_are_stored_with_a_legend_of_their_classes(plan
     names = ["background", "right", "wall", "left"]
     (tmp_path / "data").mkdir()
     write_store(tmp_path / f"data/{store_name(identity)}.h5", identity, names, {"test": ["a"]}, [case])
-    with h5py.File(run.predictions, "w") as file:
-        file["a"] = np.zeros_like(label)
-    write_cases(run.cases, [line("a", value, 0, 0, "", "", empty_prediction=1) for value in (1, 2, 3)])
+    write_predictions(run, run.read_spec().testing, [("a", np.zeros_like(label))])
+    write_cases(run.cases, [line("a", value, 0, 0, "", "") | NO_VOXEL for value in (1, 2, 3)])
     artefact = replace(planned.artefacts["smoke/table2"], rows=(row,))
     (found,) = worst_cases([scored(artefact, tmp_path)], tmp_path)
     assert found.legend == tuple(zip(names[1:], COLOURS, strict=True))

@@ -6,7 +6,7 @@ import pytest
 from dmd.errors import InputError
 from dmd.report.scores import PLAIN, read, read_run, reader
 from dmd.report.statistics import average
-from dmd.testing.evaluation import COLUMNS
+from dmd.testing.evaluation import COLUMNS, POST_PROCESSING
 
 from .made import NOTHING, TRAINING, add_run, line, row, table
 
@@ -21,7 +21,7 @@ def plain(run) -> pd.Series:
 def test_a_run_is_averaged_over_cases_and_then_over_classes(tmp_path):
     lines = [
         *(line("a", 1, 0.9, 0.8, 2.0, 1.0), line("a", 2, 0.6, 0.5, 4.0, 3.0)),
-        *(line("b", 1, 0.7, 0.6, 4.0, 2.0), line("b", 2, 0.0, 0.0, "", "", empty_prediction=1)),
+        *(line("b", 1, 0.7, 0.6, 4.0, 2.0), line("b", 2, 0.0, 0.0, "", "") | NOTHING),
     ]
     found = plain(add_run(tmp_path, lines, classes=3))
     # Dice: ((0.9 + 0.7) / 2 + (0.6 + 0) / 2) / 2; HD95: ((2 + 4) / 2 + 4) / 2, without the empty prediction.
@@ -30,7 +30,7 @@ def test_a_run_is_averaged_over_cases_and_then_over_classes(tmp_path):
 
 
 def test_a_class_that_is_never_predicted_leaves_no_distance(tmp_path):
-    lines = [line("a", 1, 0.9, 0.8, 2.0, 1.0), line("a", 2, 0, 0, "", "", empty_prediction=1)]
+    lines = [line("a", 1, 0.9, 0.8, 2.0, 1.0), line("a", 2, 0, 0, "", "") | NOTHING]
     found = plain(add_run(tmp_path, lines, classes=3))
     assert found["dice"] == pytest.approx(45)
     assert math.isnan(found["hd95_voxel"])
@@ -52,12 +52,29 @@ def test_names_of_cases_stay_text(tmp_path):
         (",".join(COLUMNS) + "\na,a,2,none,0.9,0,0,0,0,0,1,1,0,,\n", "each of the classes \\[1\\] once"),
         (",".join(COLUMNS) + "\na,a,1,none,0.9,0,0,0,0,0,1,1,0,,\n", r"\[\('a', 1, 'largest_component'\)\]"),
         (",".join(COLUMNS) + 2 * "\na,a,1,none,0.9,0,0,0,0,0,1,1,0,,", r"\('a', 1, 'none'\)"),
+        (
+            ",".join(COLUMNS) + "".join(f"\na,a,1,{how},0.9,0,,0,,,1,1,0,," for how in POST_PROCESSING),
+            "found gaps for a",
+        ),
+        ("no scores, but text\nof two lines", "columns expected but not found"),
+        (",".join(COLUMNS) + "\nH\xe9l\xe8ne,a,1,none,0.9,0,0,0,0,0,1,1,0,,", "'utf-8' codec can't decode"),
     ],
-    ids=["empty", "columns", "no line", "word", "other class", "one post-processing", "twice"],
+    ids=[
+        "empty",
+        "columns",
+        "no line",
+        "word",
+        "other class",
+        "one post-processing",
+        "twice",
+        "gap",
+        "text",
+        "Latin-1",
+    ],
 )
 def test_test_scores_that_are_not_whole_are_refused(tmp_path, text, message):
     run = add_run(tmp_path, ONE_SEED)
-    run.cases.write_text(text)
+    run.cases.write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=message) as refused:
         read_run(run)
     assert run.id in str(refused.value)

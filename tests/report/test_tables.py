@@ -47,7 +47,10 @@ def test_two_seeds_have_a_mean_and_a_sample_deviation(tmp_path, written):
             "seeds": "2",
             "draws": "1",
             "cases": "2",
-            "empty_predictions": "0",
+            "measured": "4",
+            "missed": "0",
+            "false_alarms": "0",
+            "rightly_empty": "0",
             "empty": "no_distance",
             "dice_mean": "86.5",
             "dice_sd": "2.1213",
@@ -86,7 +89,7 @@ def test_the_markdown_table_is_this(tmp_path, written):
     )
     dash, scores = "\N{EN DASH}", ["Dice (%) [paper]", "Dice (%), LC", "HD95 (voxel) [paper]", "HD95 (voxel), LC"]
     assert cells(text) == [
-        ["Method", "Labelled", "Unlabelled", "Seeds", "Empty", *scores],
+        ["Method", "Labelled", "Unlabelled", "Seeds", "Missed", *scores],
         [r"A\*", "8", "72", "2", "0", "86.50 ± 2.12 [89.70]", "86.50 ± 2.12", "6.25 ± 1.77 [6.88]", "6.25 ± 1.77"],
         ["DMD", "16", "64", "1", "2", "0.00", "0.00", dash, dash],
     ]
@@ -97,8 +100,8 @@ def test_the_markdown_table_is_this(tmp_path, written):
         "- Spread: the standard deviation over seeds.\n"
         "- Weights tested: la: the last iteration.\n"
         "- A voxel is one of the data trained on.\n"
-        "- Empty: predictions without a voxel, over all runs; they count with Dice 0 and are left out of the "
-        "distances.\n"
+        "- Missed: something is there, nothing predicted; false alarms: the reverse; rightly empty: neither; over all "
+        "runs. They have no distance; their Dice is 0, rightly empty 1.\n"
         "- \\* Reconstruction: neither code nor all settings are published (docs/deviations.md).\n"
         "- Labelled and unlabelled: patients learnt from.\n"
         "- LC: only the largest connected component of each class is kept.\n"
@@ -133,25 +136,47 @@ def test_the_largest_component_stands_beside(tmp_path, written):
     assert read_csv(tmp_path / "t.csv")[0]["hd95_voxel_largest_component_mean"] == "2.0"
 
 
+FOUND, MISSED = line("a", 1, 0.9, 0.8, 6.0, 1.5), line("b", 1, 0, 0, "", "") | NOTHING
+ALARM = line("c", 1, 0, 0, "", "") | {"reference_voxels": 0}
+RIGHTLY = line("d", 1, 1, 1, "", "") | NOTHING | {"dice": 1, "jaccard": 1, "reference_voxels": 0}
+
+
+# HD95 of 6 voxels, in volumes with a diagonal of 50.
 @pytest.mark.parametrize(
-    ("empty", "hd95", "said"),
+    ("empty", "dice", "hd95", "said"),
     [
-        ("no_distance", "6.0", "they count with Dice 0 and are left out of the distances."),
+        ("no_distance", "47.5", "6.0", "They have no distance; their Dice is 0, rightly empty 1."),
+        ("as_published", "22.5", "2.0", r"all scores are 0, .* which flatters \(as\\_published\)"),
         (
-            "as_published",
-            "3.0",
-            r"all scores 0, distances too, as in released test scripts, which flatters (as\_published)",
+            "penalised",
+            "47.5",
+            "26.5",
+            r"the diagonal of the volume and their Dice 0, rightly empty 0 and 1 \(penalised\)",
         ),
-        ("penalised", "28.0", "Dice 0 and the diagonal of the volume as distance (penalised)."),
     ],
 )
-def test_empty_predictions_count_as_the_table_says(tmp_path, written, empty, hd95, said):
-    run = add_run(tmp_path, [line("a", 1, 0.9, 0.8, 6.0, 1.5), line("b", 1, 0, 0, "", "") | NOTHING])
+def test_empty_masks_count_as_the_table_says(tmp_path, written, empty, dice, hd95, said):
+    run = add_run(tmp_path, [FOUND, MISSED, ALARM, RIGHTLY])
     text = written(row("DMD", 8, [run], {}), empty=empty)
     (found,) = read_csv(tmp_path / "t.csv")
-    assert (found["dice_mean"], found["hd95_voxel_mean"], found["empty_predictions"]) == ("45.0", hd95, "1")
-    assert found["empty"] == empty
-    assert said in text
+    assert (found["dice_mean"], found["hd95_voxel_mean"]) == (dice, hd95)
+    assert [found[name] for name in ("measured", "missed", "false_alarms", "rightly_empty", "empty")] == [
+        *"1111",
+        empty,
+    ]
+    assert re.search(said, text)
+
+
+def test_who_predicts_nothing_has_no_distance_however_empty_the_cases_are(tmp_path, written):
+    """The other method finds a and b and sees something in c and d, where there is nothing."""
+    found = [FOUND | {"case": name, "patient": name} for name in "ab"]
+    missed = [MISSED | {"case": name, "patient": name} for name in "ab"]
+    alarms, empty = ([kind | {"case": name, "patient": name} for name in "cd"] for kind in (ALARM, RIGHTLY))
+    other, nothing = add_run(tmp_path, found + alarms, seed=1), add_run(tmp_path, missed + empty, seed=2)
+    assert cells(written(row("A", 8, [other], {}), row("DMD", 8, [nothing], {})))[1:] == [
+        ["A", "0", "2", "0", "45.00", "45.00", "6.00", "6.00"],
+        ["DMD", "2", "0", "2", "50.00", "50.00", *["\N{EN DASH}"] * 2],
+    ]
 
 
 def test_a_scale_that_is_not_the_papers_says_so(tmp_path, written):

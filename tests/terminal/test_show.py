@@ -10,6 +10,7 @@ from conftest import tiny_training
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
 from dmd.terminal import cost
 from dmd.terminal.show import LINES, means, show
@@ -95,10 +96,17 @@ def test_scores_are_means_over_cases_with_the_spread_and_empty_predictions_count
         "hd95_mm": "-",
         "asd_mm": "-",
         "cases": "3",
-        "empty": "1",
+        "missed": "1",
     }
     assert dict(zip(names, other, strict=True))["dice"] == "25.00"
     assert "1      none" in "\n".join(said(run, capsys)["test"])
+
+
+@pytest.mark.parametrize("text", ["", CASES.partition("\n")[0], "no scores, but text\nof two lines", CASES + "\xe9"])
+def test_test_scores_that_are_none_are_refused(run, text):
+    run.cases.write_text(text, encoding="latin-1")
+    with pytest.raises(InputError, match=f"expected the test scores of a run at {run.cases}, found none"):
+        show(run, {}, {})
 
 
 def test_a_finished_run_shows_its_table_validations_and_cost(run, capsys):

@@ -1,5 +1,5 @@
 import pytest
-from report.made import TRAINING, add_run, line, shifted
+from report.made import NOTHING, TRAINING, add_run, line, shifted
 
 from dmd import cli
 from dmd.errors import InputError
@@ -45,7 +45,7 @@ def test_the_command_prints_settings_and_differences(runs, tmp_path, capsys):
 def test_what_cannot_be_tested_has_a_dash(tmp_path):
     method = {"implementation": "cps", "params": {}}
     first = add_run(tmp_path, shifted(1)[:5], method=method, seed=1)
-    nothing = [line(name, 1, 0, 0, "", "", empty_prediction=1) for name in "abcde"]
+    nothing = [line(name, 1, 0, 0, "", "") | NOTHING for name in "abcde"]
     second = add_run(tmp_path, nothing, method=method, seed=2)
     lines = [text.split() for text in say_pair(first, second).splitlines()]
     assert ["HD95", "(voxel)", "8.00", "-", "-", "-", "-", "0", "5", "too", "few"] in lines

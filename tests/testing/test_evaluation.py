@@ -2,6 +2,7 @@ import csv
 import math
 
 import h5py
+import numpy as np
 import pytest
 from conftest import tiny_training
 
@@ -11,6 +12,7 @@ from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import save_tensors
 from dmd.testing import evaluation
 from dmd.testing.evaluation import COLUMNS, evaluate_run
+from dmd.testing.label_maps import write_predictions
 from dmd.testing.prediction import load_predictor, predict
 from dmd.training.loop import train
 
@@ -26,9 +28,9 @@ def predicted(request, tiny_store, tiny_run) -> tuple[RunFolder, object]:
 
 
 def write_prediction(run: RunFolder, case: str, labels) -> None:
-    with h5py.File(run.predictions, "r+") as file:
-        del file[case]
-        file[case] = labels
+    with h5py.File(run.predictions) as file:
+        maps = {name: entry[()] for name, entry in file.items()} | {case: np.asarray(labels, np.uint8)}
+    write_predictions(run, run.read_spec().testing, maps.items())
 
 
 def lines(run: RunFolder) -> list[dict[str, str]]:
@@ -106,10 +108,10 @@ def test_distances_in_millimetres_use_the_spacing_where_it_is_known(predicted):
 def test_a_missing_prediction_or_one_of_another_shape_is_named(predicted):
     run, store = predicted
     write_prediction(run, "t0", [[1]])
-    with pytest.raises(InputError, match=r"expected shape .* for case 't0', found \(1, 1\)"):
+    with pytest.raises(InputError, match=r"expected for case 't0' the shape .*, found \(1, 1\)"):
         evaluate_run(run, store)
     run.predictions.unlink()
-    with pytest.raises(InputError, match="expected a prediction of test case 't0'"):
+    with pytest.raises(InputError, match="expected the predictions of run"):
         evaluate_run(run, store)
 
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from dmd.errors import InputError
 from dmd.testing import metrics
-from dmd.testing.metrics import Scores, diagonal, evaluate, largest_component, treat_empty
+from dmd.testing.metrics import evaluate, largest_component, mean_dice
 
 LA = "la/2018LA_Seg_Training Set"
 
@@ -184,48 +184,18 @@ def test_the_tree_and_the_distance_transform_agree(monkeypatch, spacing):
     assert dataclasses.astuple(tree) == pytest.approx(dataclasses.astuple(transform), abs=1e-12)
 
 
-def test_an_empty_prediction_has_unknown_distances_and_is_flagged():
-    scores = evaluate(np.zeros((4, 4), bool), voxels((4, 4), (1, 1)), (1.0, 1.0))
-    assert (scores.dice, scores.jaccard, scores.predicted_voxels, scores.empty_prediction) == (0, 0, 0, True)
+@pytest.mark.parametrize(
+    ("predicted", "expected", "overlap"),
+    [([(1, 1)], [], 0), ([], [(1, 1)], 0), ([], [], 1)],
+    ids=["false alarm", "missed", "rightly empty"],
+)
+def test_where_a_mask_is_empty_there_is_no_distance_and_agreement_is_overlap_1(predicted, expected, overlap):
+    scores = evaluate(voxels((4, 4), *predicted), voxels((4, 4), *expected), (1.0, 1.0))
+    assert (scores.dice, scores.jaccard) == (overlap, overlap)
+    assert (scores.predicted_voxels, scores.reference_voxels) == (len(predicted), len(expected))
+    assert scores.empty_prediction == (not predicted)
     distances = [scores.hd95_voxel, scores.asd_voxel, scores.hd95_mm, scores.asd_mm]
     assert all(math.isnan(distance) for distance in distances)
-
-
-def test_two_empty_masks_agree():
-    nothing = np.zeros((4, 4), bool)
-    scores = evaluate(nothing, nothing, (1.0, 1.0))
-    assert scores == Scores(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0, 0, empty_prediction=True)
-    assert treat_empty(scores, "penalised", diagonal((4, 4), (1.0, 1.0))) == scores
-
-
-def test_a_class_absent_from_the_reference_scores_zero_and_has_no_distance():
-    scores = evaluate(voxels((4, 4), (1, 1)), np.zeros((4, 4), bool), (1.0, 1.0))
-    assert (scores.dice, scores.jaccard, scores.predicted_voxels, scores.reference_voxels) == (0, 0, 1, 0)
-    assert math.isnan(scores.hd95_voxel)
-    assert math.isnan(scores.asd_mm)
-    assert not scores.empty_prediction
-
-
-def test_an_empty_prediction_as_published_is_all_zero_and_penalised_is_the_diagonal():
-    spacing = (2.0, 3.0)
-    size = diagonal((3, 4), spacing)
-    scores = evaluate(np.zeros((3, 4), bool), voxels((3, 4), (1, 1)), spacing)
-    assert math.isnan(treat_empty(scores, "no_distance", size).hd95_voxel)
-    published = treat_empty(scores, "as_published", size)
-    assert published == Scores(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 1, empty_prediction=True)
-    penalised = treat_empty(scores, "penalised", size)
-    assert (penalised.hd95_voxel, penalised.asd_voxel, penalised.dice) == (5, 5, 0)
-    assert penalised.hd95_mm == pytest.approx(math.hypot(6, 12))
-    for how in ("as_published", "penalised"):
-        treated = treat_empty(scores, how, diagonal((3, 4)))
-        assert math.isnan(treated.asd_mm)
-        assert math.isfinite(treated.asd_voxel)
-
-
-@pytest.mark.parametrize("how", ["no_distance", "as_published", "penalised"])
-def test_a_prediction_that_is_not_empty_is_left_alone(how):
-    scores = evaluate(voxels((4, 4), (0, 0)), voxels((4, 4), (1, 1)), (1.0, 1.0))
-    assert treat_empty(scores, how, diagonal((4, 4), (1.0, 1.0))) == scores
 
 
 def test_bad_input_is_refused_by_name():
@@ -238,10 +208,29 @@ def test_bad_input_is_refused_by_name():
         evaluate(np.ones(4, bool), np.ones(4, bool))
     with pytest.raises(InputError, match="2 positive spacings"):
         evaluate(mask, mask, (1.0, 1.0, 1.0))
-    with pytest.raises(InputError, match="2 positive spacings"):
-        evaluate(mask, mask, (1.0, 0.0))
-    with pytest.raises(InputError, match="did you mean 'penalised'"):
-        treat_empty(evaluate(mask, mask), "penalized", (1.0, 1.0))
+    for bad in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(InputError, match="2 positive spacings"):
+            evaluate(mask, mask, (1.0, bad))
+
+
+def test_the_mean_dice_of_classes_is_that_of_their_masks():
+    random = np.random.default_rng(0)
+    prediction, reference = random.integers(0, 4, (2, 6, 5))
+    single = [evaluate(prediction == index, reference == index).dice for index in (1, 2, 3)]
+    assert mean_dice(prediction, reference, 4) == pytest.approx(np.mean(single), abs=1e-15)
+    assert mean_dice(prediction.astype(np.uint8) * 0, reference * 0, 4) == 1
+    assert mean_dice(prediction > 0, reference > 0, 2) == evaluate(prediction > 0, reference > 0).dice
+
+
+@pytest.mark.parametrize("bad", [3, -1, 1.0, None])
+@pytest.mark.parametrize("first", [True, False])
+def test_labels_that_are_no_class_are_refused(bad, first):
+    """They would be counted as voxels of other classes."""
+    good, odd = np.array([0, 1, 2, 1]), np.array([0, 1, 2, 1] if bad is None else [0, 1, 2, bad])
+    if bad is None:
+        good, odd = good[:0], odd[:0]
+    with pytest.raises(InputError, match=r"(prediction|reference): expected (the classes 0 to 2|a label map)"):
+        mean_dice(*((odd, good) if first else (good, odd)), classes=3)
 
 
 def test_the_largest_component_stays_and_corners_connect():

@@ -169,7 +169,8 @@ def test_a_distance_that_does_not_exist_is_not_logged(store, run):
     )
     track_run(run, store, ["table3"])
     [mirror] = mirrors(store, run)
-    assert (mirror.data.metrics["dice"], mirror.data.metrics["empty_predictions"]) == (0, 1)
+    counted = [mirror.data.metrics[name] for name in ("missed", "false_alarms", "rightly_empty")]
+    assert (mirror.data.metrics["dice"], counted) == (0, [1, 0, 0])
     assert "hd95_voxel" not in mirror.data.metrics
     assert json.loads(run.tracked.read_text())["experiment"] == "dmd-paper"
 
@@ -268,7 +269,7 @@ def test_the_scores_of_each_class_stand_beside_their_mean(store, run):
     train(two)
     two.facts.write_text(json.dumps({"wall_seconds": 12.5, "peak_memory_mb": 800}))
     lines = [
-        f"a,a,{number},{name},{dice},0.5,,,,,9,9,0,16,"
+        f"a,a,{number},{name},{dice},0.5,2,1,,,9,9,0,16,"
         for number, dice in ((1, 0.5), (2, 0.75))
         for name in POST_PROCESSING
     ]

@@ -4,9 +4,9 @@ import importlib
 from pathlib import Path
 from typing import Protocol
 
-import h5py
 import numpy as np
 
+from dmd.data.hdf5 import read_array, reading
 from dmd.errors import InputError
 
 READS = ("LAYOUT", "cases", "read")
@@ -69,14 +69,10 @@ def read_volume(path: Path, layout: str) -> tuple[np.ndarray, np.ndarray]:
     """
     if not path.is_file():
         raise InputError(f"expected the file {path}, found none.\n{layout}")
-    try:
-        with h5py.File(path, locking=False) as file:
-            image, found = np.asarray(file["image"], np.float32), np.asarray(file["label"])
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
-        raise InputError(
-            f"expected an HDF5 file with the arrays 'image' and 'label' at {path}, found one that cannot be "
-            f"read ({error}); replace it by a fresh copy.\n{layout}"
-        ) from error
+    with reading(
+        path, "the arrays 'image' and 'label'", f"replace it by a fresh copy.\n{layout}", sealed=False
+    ) as file:
+        image, found = np.asarray(read_array(file, "image"), np.float32), read_array(file, "label")
     label = found.astype(np.uint8)
     if not np.array_equal(label, found):
         raise InputError(

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
 from dmd.data.store import Case, Store, load_store
-from dmd.planning.identity import store_name
+from dmd.errors import InputError
+from dmd.planning.identity import Spec, store_name
 from dmd.report.naming import setting_name
 from dmd.report.page.image import Picture, from_pixels
 from dmd.report.panels.drawing import grey_window
@@ -18,6 +18,7 @@ from dmd.report.panels.regions import boundary, plane
 from dmd.report.scores import Scores
 from dmd.report.style import BLUE, ORANGE, YELLOW
 from dmd.runs.folder import RunFolder
+from dmd.testing.label_maps import read_predictions
 
 COLOURS = (ORANGE, BLUE, YELLOW)  # of the foreground classes, apart in grey too
 OPACITY = 0.55
@@ -60,13 +61,17 @@ def worst_cases(tables: Iterable[Scores], results: Path) -> Iterator[Worst]:
         if absent:
             yield Worst(setting_name(row), (), missing=f"{absent[0]} is missing")
             continue
-        if path not in stores:
-            stores[path] = load_store(path, training["dataset"], parts=["test"])
+        worst = scores.by_case().loc[number].reset_index().sort_values("dice", kind="stable").drop_duplicates("case")
+        try:
+            if path not in stores:
+                stores[path] = load_store(path, training["dataset"], parts=["test"])
+            pictures = tuple(_pictures(setting_name(row), worst.head(SHOWN), scores.specs, results, stores[path]))
+        except InputError as error:
+            yield Worst(setting_name(row), (), missing=str(error))
+            continue
         classes = stores[path].classes
         legend = tuple((name, colour(value)) for value, name in enumerate(classes) if value) if len(classes) > 2 else ()
-        worst = scores.by_case().loc[number].reset_index().sort_values("dice", kind="stable").drop_duplicates("case")
-        pictures = _pictures(setting_name(row), worst.head(SHOWN), training["dimensions"], results, stores[path])
-        yield Worst(setting_name(row), tuple(pictures), legend)
+        yield Worst(setting_name(row), pictures, legend)
 
 
 def colour(value: int) -> str:
@@ -74,13 +79,13 @@ def colour(value: int) -> str:
     return COLOURS[(value - 1) % len(COLOURS)]
 
 
-def _pictures(of: str, worst: pd.DataFrame, dimensions: int, results: Path, store: Store) -> Iterator[Picture]:
+def _pictures(of: str, worst: pd.DataFrame, specs: dict[str, Spec], results: Path, store: Store) -> Iterator[Picture]:
     cases = {case.name: case for case in store.cases("test")}
-    axis = 2 if dimensions == 3 else 0
     for line in worst.to_dict("records"):
-        case = cases[line["case"]]
-        with h5py.File(RunFolder(results / "runs" / line["run"]).predictions, "r") as file:
-            prediction = file[case.name][()]
+        case, spec = cases[line["case"]], specs[line["run"]]
+        axis = 2 if spec.training["dimensions"] == 3 else 0
+        run = RunFolder(results / "runs" / line["run"])
+        [(_, prediction)] = read_predictions(run, spec, [case])
         index = worst_plane(prediction, case.label, axis)
         place = f"{case.name}, plane {index + 1} of {case.label.shape[axis]}"
         score = f"Dice of the whole scan {line['dice']:.1f} %"

@@ -10,7 +10,8 @@ from dmd.report.naming import HEADINGS, anchor, is_published, params_text, row_n
 from dmd.report.page.table import MARKS, Grid, number
 from dmd.report.scores import Scores
 from dmd.report.statistics import HIGHER_IS_BETTER
-from dmd.report.tables import COMPONENT_NOTE, Cells, notes, score_cells
+from dmd.report.tables import COMPONENT_NOTE, FACTS, Cells, notes, score_cells
+from dmd.runs.outcomes import EMPTY
 
 DIFFERENCE = "Diff.: ours minus the paper's; ▲ better, ▼ worse than the paper."
 COMPARED = "Method minus DMD on the same test patients; post-processing: {}."
@@ -36,8 +37,8 @@ def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) ->
     evaluated = [len(names.split()) for names in summary["runs"]]
     if evaluated != [len(row.runs) for row in rows]:
         cells["", "Evaluated"] = [f"{done} of {len(row.runs)}" for done, row in zip(evaluated, rows, strict=True)]
-    if summary["empty_predictions"].any():
-        cells["", "Empty"] = list(map(str, summary["empty_predictions"]))
+    for name in (name for name in EMPTY if summary[name].any()):
+        cells["", FACTS[name]] = list(map(str, summary[name]))
     cells["", "Runs"] = [" ".join(row.runs) for row in rows]
     said = " ".join([*[DIFFERENCE] * published, *notes(scores, summary), COMPONENT_NOTE])
     return Grid(f"{anchor(wanted)}-scores", wanted.form.caption, cells, said)

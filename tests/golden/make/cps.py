@@ -4,7 +4,8 @@ Training mode, dropout rate 0, lines of train_cross_pseudo_supervision_3D.py and
 from the next seed. The row ``cps`` executes those of the outputs and of the cross supervision, the latter with no case
 taken for labelled, so that it covers the whole batch as in Chen et al.; its Dice terms are that repository's dice_loss
 of the foreground (3-D) and DiceLoss (2-D), all at weight 1. In 3-D the network has one output z, and the lines see
-(0, z). The row ``cps_ssl4mis`` executes all lines from the outputs to the loss.
+(0, z). The rows ``cps_ssl4mis`` execute all lines from the outputs to the loss, in 3-D with two outputs as there and
+the warm-up that the row has for 6000 iterations.
 """
 
 from collections.abc import Callable
@@ -56,12 +57,32 @@ def released_slices(folder: Path) -> Case:
     case = {"row": "cps_ssl4mis", **public.SLICES, "iteration": 25000}
     ssl4mis = Checkout(folder, "SSL4MIS")
     networks = [ssl4mis.module("networks.unet").UNet(1, case["classes"]) for _ in range(2)]
+    return _released(case, ssl4mis, networks, SLICES, (30, 64), [(97, 99), (157, 158), (174, 195)])
+
+
+def released_volumes(folder: Path) -> Case:
+    case = {"row": "cps_ssl4mis", **public.VOLUMES, "iteration": 5000}
+    ssl4mis = Checkout(folder, "SSL4MIS")
+    vnet = ssl4mis.module("networks.vnet")
+    networks = [vnet.VNet(n_channels=1, n_classes=2, normalization="batchnorm", has_dropout=True) for _ in range(2)]
+    lines = [(67, 69), (140, 141), (154, 177)]
+    return _released(case, ssl4mis, networks, VOLUMES, (31, 64), lines, "--consistency_rampup", "40")
+
+
+def _released(
+    case: Case,
+    ssl4mis: Checkout,
+    networks: list[nn.Module],
+    file: str,
+    arguments: tuple[int, int],
+    lines: list[tuple[int, int]],
+    *given: str,
+) -> Case:
     names = _filled(case, networks)
     names |= {"losses": ssl4mis.module("utils.losses"), "ramps": ssl4mis.module("utils.ramps")}
-    names |= {"args": ssl4mis.arguments(SLICES, 30, 64, "--labeled_bs", str(case["labelled"]))}
-    ssl4mis.run(SLICES, 97, 99, names)
-    ssl4mis.run(SLICES, 157, 158, names)
-    ssl4mis.run(SLICES, 174, 195, names)
+    names["args"] = ssl4mis.arguments(file, *arguments, "--labeled_bs", str(case["labelled"]), *given)
+    for first, last in lines:
+        ssl4mis.run(file, first, last, names)
     outputs = {f"network_{place}": names[f"outputs{place}"] for place in (1, 2)}
     supervised = [names["loss1"], names["loss2"]]
     return case | _facts(networks, outputs, supervised, names) | {"sources": ssl4mis.sources()}
@@ -98,4 +119,4 @@ def _facts(networks: list[nn.Module], outputs: dict[str, Tensor], supervised: li
 
 
 if __name__ == "__main__":
-    public.make("cps", volumes, slices, released_slices)
+    public.make("cps", volumes, slices, released_slices, released_volumes)
