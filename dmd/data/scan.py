@@ -9,16 +9,19 @@ import itertools
 import math
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
 import nibabel
 import numpy as np
+import psutil
 import SimpleITK as sitk  # noqa: N813, the name its own documentation uses
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import SpatialImage
 
+from dmd.data.geometry import require_header, require_scan
 from dmd.data.hdf5 import read_array, reading
 from dmd.errors import InputError
 from dmd.files import replacing
@@ -57,31 +60,24 @@ def read_scan(path: Path, dataset: Dataset) -> sitk.Image:
     Raises
     ------
     InputError
-        The file is missing or unreadable, is no volume of numbers, or holds NaN or infinite ones.
+        The file is missing or unreadable, or what `dmd.data.geometry` refuses: no volume of finite numbers, no or two
+        answers to where its voxels lie.
     """
     ending = suffix(path, SCANS)
     if not path.is_file():
         raise InputError(f"expected a scan at {path}, found no file")
+    nifti = ending in NIFTI
     try:
+        if nifti:
+            require_header(path)
         scan = _read_array(path, dataset) if ending == ".h5" else sitk.ReadImage(path)
-        nifti = ending in NIFTI  # of which SimpleITK reads a NaN as 0
+        # SimpleITK reads a NaN of a NIfTI as 0.
         values = cast(SpatialImage, nibabel.load(path)).dataobj if nifti else sitk.GetArrayViewFromImage(scan).T
-    except (RuntimeError, OSError, KeyError, ValueError, TypeError, ImageFileError) as error:
+        numbers = np.asanyarray(values)
+    except (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError, zlib.error, ImageFileError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise InputError(f"{path} cannot be read as a scan: {reason}") from None
-    size, channels = scan.GetSize(), scan.GetNumberOfComponentsPerPixel()
-    if len(size) != 3 or channels != 1:
-        raise InputError(
-            f"{path}: expected one volume with 3 axes, found size {'x'.join(map(str, size))} with {channels} "
-            "value(s) per voxel; save the volume that is to be segmented as a file of its own"
-        )
-    bad = np.argwhere(~np.isfinite(np.asanyarray(values)))
-    if len(bad):
-        place = tuple(bad[0].tolist())
-        raise InputError(
-            f"{path}: expected finite numbers, found {len(bad)} NaN or infinite, the first at {place}; replace them, "
-            "outside the field of view by 0"
-        )
+    require_scan(path, scan, numbers)
     return sitk.Cast(scan, sitk.sitkFloat32)
 
 
@@ -213,9 +209,21 @@ def _resampled(scan: sitk.Image, spacing_mm: Sequence[float]) -> sitk.Image:
     """Return a scan at the origin with another spacing, its corner where it was."""
     old = scan.GetSpacing()
     size = [max(1, round(n * a / b)) for n, a, b in zip(scan.GetSize(), old, spacing_mm, strict=True)]
+    _require_memory(scan.GetSize(), size, spacing_mm)
     origin = [(b - a) / 2 for a, b in zip(old, spacing_mm, strict=True)]
     kind, unmoved = scan.GetPixelID(), sitk.Transform()
     return sitk.Resample(scan, size, unmoved, sitk.sitkLinear, origin, spacing_mm, LPS, 0.0, kind, True)
+
+
+def _require_memory(old: Sequence[int], size: Sequence[int], spacing_mm: Sequence[float]) -> None:
+    """Require room for a scan in other voxels: itself, and the sums, counts and probabilities of two classes."""
+    needed, there = math.prod(size) * 4 * 6, psutil.virtual_memory().available
+    if needed > there:
+        raise InputError(
+            f"expected a scan that fits into memory at the data set's spacing of {list(spacing_mm)} mm, found "
+            f"{'x'.join(map(str, size))} voxels made of {'x'.join(map(str, old))}: {needed / 1e9:.1f} GB, of which "
+            f"{there / 1e9:.1f} GB are free; is the spacing of the scan right? Else crop it"
+        )
 
 
 def _nearest(mask: sitk.Image, grid: sitk.Image) -> sitk.Image:

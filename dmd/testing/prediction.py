@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dmd.data.geometry import require_slices
 from dmd.data.scan import (
     MASKS,
     SCANS,
@@ -98,8 +99,11 @@ def predict_scan(
     chosen = choose_device(device)
     predictor = load_predictor(run, training, chosen)
     given = read_scan(scan, dataset)
+    is_array = suffix(scan, SCANS) == ".h5"
+    if dimensions == 2 and not is_array:
+        require_slices(scan, given)
     turned = upright(given, dimensions)
-    if not prepared and suffix(scan, SCANS) != ".h5":
+    if not prepared and not is_array:
         turned = with_intensities(turned, find_reader(dataset.reader, PREPARES).normalise)
     grid = to_training_grid(turned, dataset, training["dataset"]["downsample"])
     watch = partial(track, f"{run.id} predict {scan.name}")
@@ -144,5 +148,7 @@ def _require_place(out: Path, scan: Path) -> None:
     suffix(out, MASKS)
     if not out.absolute().parent.is_dir():
         raise InputError(f"expected the folder {out.absolute().parent} for the mask, found none; make it first")
+    if out.is_dir():
+        raise InputError(f"expected a file name for the mask, found the folder {out}; add a name to it")
     if out.exists() and scan.exists() and out.samefile(scan):
         raise InputError(f"expected another path for the mask than that of the scan, found {out} for both")

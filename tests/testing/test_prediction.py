@@ -155,12 +155,14 @@ def test_what_cannot_work_is_refused_before_anything_is_computed(trained, tmp_pa
     sitk.WriteImage(as_image(trained, case_t0(trained)), scan)
     name = trained.read_spec().training["dataset"]["name"]
     newer = {name: DATASETS[name].model_copy(update={"revision": 2})}
-    moved = RunFolder(tmp_path / trained.id)
+    moved, folder = RunFolder(tmp_path / trained.id), tmp_path / "mask.nii"
+    folder.mkdir()
     moved.write_spec(trained.read_spec())
     for run, out, datasets, message in (
         (trained, tmp_path / "mask.png", DATASETS, r"expected a file that ends in \.nii\.gz, \.nii, \.nrrd, found"),
         (trained, tmp_path / "nowhere" / "mask.nrrd", DATASETS, "expected the folder .*nowhere for the mask"),
         (trained, scan, DATASETS, "expected another path for the mask"),
+        (trained, folder, DATASETS, "expected a file name for the mask, found the folder"),
         (trained, tmp_path / "mask.nrrd", {}, f"found '{name}'"),
         (trained, tmp_path / "mask.nrrd", newer, "expected revision 2 .* found a run on revision 1"),
         (moved, tmp_path / "mask.nrrd", DATASETS, "train the run first"),
