@@ -22,6 +22,7 @@ STEPS = [
     "download",
     "prepare",
     "check",
+    "mosaic",
     "train",
     "test",
     "table",
@@ -38,7 +39,7 @@ def names(app) -> list[str]:
 
 
 def test_peoples_verbs_come_first_and_the_workflows_steps_have_a_group():
-    assert names(cli.app) == [*VERBS, "step"]
+    assert names(cli.app) == [*VERBS, "method", "step"]
     assert names(steps.app) == STEPS
 
 
