@@ -16,12 +16,13 @@ from dmd.planning import identity
 from dmd.runs.folder import RunFolder
 from dmd.terminal import steps
 
-VERBS = ["plan", "show", "compare", "predict", "report", "ui", "track"]
+VERBS = ["plan", "show", "compare", "predict", "report", "ui", "track", "init"]
 STEPS = [
     "describe",
     "download",
     "prepare",
     "check",
+    "mosaic",
     "train",
     "test",
     "table",
@@ -38,7 +39,7 @@ def names(app) -> list[str]:
 
 
 def test_peoples_verbs_come_first_and_the_workflows_steps_have_a_group():
-    assert names(cli.app) == [*VERBS, "step"]
+    assert names(cli.app) == [*VERBS, "method", "step"]
     assert names(steps.app) == STEPS
 
 

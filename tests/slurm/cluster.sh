@@ -73,7 +73,7 @@ CONF
     chmod +x "$dir/bin/fake"
     # Snakemake's jobs drop SLURM_CONF from the environment before they call srun, so every command brings it along.
     local name
-    for name in srun sbatch squeue scancel scontrol sinfo sacct; do
+    for name in srun sbatch squeue scancel scontrol sinfo sacct sacctmgr sshare; do
         printf '#!/bin/sh\nSLURM_CONF=%s exec %s "$@"\n' "$dir/etc/slurm.conf" "$(command -v $name)" >"$dir/bin/$name"
         chmod +x "$dir/bin/$name"
     done

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from dmd.terminal.site import SITE
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 MISSING = [name for name in ("munged", "slurmctld", "slurmd") if not shutil.which(name, path="/usr/sbin:/usr/bin")]
@@ -42,14 +44,18 @@ class Cluster:
             "OMP_NUM_THREADS": "1",
         }
 
-    def call(self, *command: str) -> str:
+    def call(self, *command: str, folder: Path | None = None) -> str:
         """Run a command and return what it prints."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(
+            command, cwd=folder, env=self.environment, capture_output=True, text=True, timeout=PATIENCE
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def start(self, project: Path, *arguments: str) -> subprocess.Popen:
-        """Start Snakemake with the profile; what it says goes to snakemake.log."""
+        """Start Snakemake with the profile of this cluster; what it says goes to snakemake.log."""
+        if not (project / SITE).exists():
+            self.call("dmd", "init", "--slurm", folder=project)
         command = ["snakemake", "--profile", "slurm", *arguments]
         with (project / "snakemake.log").open("a") as log:
             return subprocess.Popen(command, cwd=project, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
@@ -133,7 +139,7 @@ def interrupted(cluster, local, tmp_path_factory):
 
 
 def edit(project: Path, old: str, new: str) -> None:
-    """Fill in a line of the profile."""
+    """Fill in a line of the profile, before that of the cluster is made of it."""
     profile = project / "profiles/slurm/config.yaml"
     assert old in profile.read_text()
     profile.write_text(profile.read_text().replace(old, new))
@@ -280,7 +286,7 @@ def descendants(pids: list[int]) -> list[int]:
 
 
 def test_a_killed_snakemake_leaves_jobs_that_nobody_trains_beside(cluster, local, project):
-    edit(project, "# gpu: 0", "gpu: 0")  # which is how a cluster without GPUs is used
+    edit(project, "gpu: 1 ", "gpu: 0 ")  # which is how a cluster without GPUs is used
     process = cluster.start(project, *THIN)
     runs = caught_in_mid_training(project, process)
     process.kill()
@@ -313,18 +319,43 @@ def test_trainings_submitted_as_an_array_make_the_same_table(cluster, local, pro
     assert len([comment for comment in cluster.comments(project) if comment.startswith("rule_train")]) == 1
 
 
-def test_an_unknown_partition_is_said_before_anything_is_submitted(cluster, tmp_path):
-    project = clone(tmp_path)
-    edit(project, "slurm_partition: gpu ", "slurm_partition: gpus ")
+@pytest.mark.parametrize(
+    ("filled_in", "said"),
+    [
+        ("slurm_partition: gpus", "test, train: slurm_partition: no 'gpus' here; did you mean 'gpu'?"),
+        ("gpu_model: h100", "test, train: partition 'gpu' has no node with a GPU of type 'h100', but fake"),
+        ("mem_mb: 900000", "test, train: partition 'gpu' has no node with 900000 MB, at most 8192"),
+        ("runtime: 1441", "test, train: partition 'gpu' allows 1440 minutes, asked for are 1441"),
+    ],
+)
+def test_what_would_not_run_is_said_before_anything_is_submitted(cluster, project, filled_in, said):
+    cluster.call("dmd", "init", "--slurm", folder=project)
+    profile = project / SITE
+    kept = [line for line in profile.read_text().splitlines() if 'slurm_partition: "gpu"' not in line]
+    own = filled_in if "partition" in filled_in else f"slurm_partition: gpu\n    {filled_in}"
+    profile.write_text("\n".join(kept).replace("# gpu_model: h100", own))
     assert cluster.start(project, *THIN).wait(PATIENCE) != 0
     log = (project / "snakemake.log").read_text()
-    assert "profiles/slurm/config.yaml: the cluster has no partition 'gpus'; did you mean 'gpu'?" in log
+    assert said in log
+    assert f"Edit {SITE}" in log
     assert "submitted" not in log
 
 
-@pytest.mark.parametrize("filled_in", ["gpu_model: h100", "mem_mb: 900000"])
-def test_what_slurm_refuses_is_said_with_its_reason(cluster, project, filled_in):
-    edit(project, "# gpu_model: h100", filled_in)
+def test_what_slurm_alone_can_refuse_is_said_in_its_words_and_what_cannot_be_checked_too(cluster, project):
+    edit(project, "# gpu_model: h100", "constraint: huge")
+    edit(project, "# slurm-qos: long", "slurm-qos: gold")  # which SLURM takes where there is no accounting
     assert cluster.start(project, "--retries", "0", *THIN).wait(PATIENCE) != 0
     log = (project / "snakemake.log").read_text()
-    assert log.count("Requested node configuration is not available") == 2, "once for each training"
+    assert "SLURM, not checked: slurm-qos 'gold': You are not running a supported accounting_storage plugin" in log
+    assert log.count("Invalid feature specification") >= 2, "once for each training"
+    assert "2 failed:\n  train " in log
+
+
+def test_a_run_that_cannot_heal_is_trained_once_and_listed_with_its_reason(cluster, project):
+    heavy = ["--config", "methods={dmd: {params: {weight: 1.0e+30}}}", *THIN]
+    assert cluster.start(project, "--retries", "1", *heavy).wait(PATIENCE) != 0
+    log = (project / "snakemake.log").read_text()
+    assert log.count("so ended the first attempt; this one did not try again") == 1
+    listed = log.split("\nFailed:\n")[1]
+    assert re.match(r"  train synthetic3d-8-dmd-\w+\n +\S+ at\s+step 2 ", listed)
+    assert f"Not made for want of that:\n  {TABLE}" in listed
