@@ -1,9 +1,11 @@
 """The forms of artefacts: one type per kind, the same in the configuration, in the plan and in JSON."""
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, model_validator
 
+from dmd.planning.bounds import Positive, Whole
 from dmd.planning.strict import Axis, Draw, Name, Seed, Strict, Value
 
 # What an empty prediction counts as, see `dmd.testing.metrics.treat_empty`.
@@ -16,16 +18,22 @@ class Block(Strict):
 
     dataset: Name | Axis[Name]
     method: Name | Axis[Name]
-    labelled: int | Axis[int]
+    labelled: Whole | Axis[Whole]
     params: dict[str, Value | Axis[Value]] = {}
+
+    @property
+    def points(self) -> int:
+        """How many combinations of its axes there are."""
+        axes = [self.dataset, self.method, self.labelled, *self.params.values()]
+        return math.prod(len(axis) for axis in axes if isinstance(axis, list))
 
 
 class Loss(Strict):
     """A distillation loss whose gradient is drawn: ``weight * divergence`` at a temperature."""
 
     divergence: Literal["dice", "kl", "kl_bernoulli"]
-    weight: PositiveFloat
-    temperature: PositiveFloat
+    weight: Positive
+    temperature: Positive
 
 
 class Form(Strict):

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from dmd.errors import InputError
@@ -50,3 +52,14 @@ def test_what_does_not_fit_is_refused_with_its_place(content, root, path, value,
     with pytest.raises(InputError) as caught:
         plan.make(config.check(changed(content, path, value)), root)
     assert message in str(caught.value)
+
+
+def test_a_grid_that_takes_minutes_to_plan_is_refused_at_once(content, root):
+    grid = content["artefacts"]["fig4"]["runs"][0]["params"]
+    grid |= {"temperature": [1 + step / 1000 for step in range(300)], "weight": [step / 10 for step in range(1, 241)]}
+    before = time.process_time()
+    with pytest.raises(InputError) as caught:
+        plan.make(config.check(content), root)
+    assert time.process_time() - before < 3
+    assert "expected at most 20000 runs over all artefacts and scales, found 4" in str(caught.value)
+    assert "for 'fig4' at 4 scales" in str(caught.value)
