@@ -5,7 +5,6 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args
 
-from annotated_types import Lt
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from dmd.errors import nearest
@@ -13,8 +12,7 @@ from dmd.planning.bounds import NULL, Natural, read_word
 from dmd.planning.identity import NAME
 
 Value = Annotated[float | int | str | bool | None, BeforeValidator(read_word)]
-Seed = Annotated[Natural, Lt(2**63)]
-Draw = Natural
+Seed = Draw = Natural
 # Names become files, wildcards of rules and words of commands.
 Name = Annotated[str, Field(pattern=rf"^{NAME}$")]
 
