@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+from annotated_types import Le
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dmd.errors import InputError
@@ -45,7 +46,7 @@ class Schedule(Strict):
 
     kind: Literal["constant", "step", "poly"]
     every: Count | None = None
-    factor: Positive | None = None
+    factor: Annotated[Positive, Le(1)] | None = None
     power: Positive | None = None
 
     @model_validator(mode="after")

@@ -74,4 +74,8 @@ def faults(content: Any) -> list[str]:
     except ValidationError as error:
         return [f"{'.'.join(map(str, fault['loc'])) or 'all'}: {fault['msg']}" for fault in error.errors()]
     same = canonical(read) == canonical(content)
-    return [] if same else ["expected numbers and truths as such, found words"]
+    return (
+        []
+        if same
+        else ["expected numbers and truths as `dmd step describe` writes them, found words or other spellings"]
+    )

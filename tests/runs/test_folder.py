@@ -62,7 +62,7 @@ def test_a_file_that_is_no_spec_is_refused(run, content, message):
     [
         ({"patch": None}, "training.patch: Input should be a valid list"),
         ({"iterations": "many"}, "training.iterations: Input should be a valid integer"),
-        ({"iterations": "60"}, "expected numbers and truths as such, found words"),
+        ({"iterations": "60"}, "expected numbers and truths as `dmd step describe` writes them"),
         ({"batch": {"size": 4}}, "training.batch.labelled: Field required"),
         ({"seed": -1}, "training.seed: "),
     ],

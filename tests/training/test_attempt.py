@@ -15,6 +15,7 @@ from trainings import await_steps, command, stop_after
 from dmd.data.batches import Batch
 from dmd.errors import DivergedError
 from dmd.methods.base import Method, Predictor
+from dmd.planning.identity import plain
 from dmd.training import attempt, provenance
 from dmd.training.loop import train
 
@@ -42,7 +43,7 @@ class Watching(Method):
 def test_what_runs_after_the_step_sees_the_weights_after_it_and_in_full_precision():
     """Autocast keeps the weights that it has lowered until it is left."""
     method = Watching()
-    method.start_training({"lr": 0.5})
+    method.start_training({"lr": 0.5, "momentum": 0, "weight_decay": 0})
     before = method.network.weight.item()
     batch = Batch(torch.ones(1, 1, 2, 2, 2), torch.zeros(1, 2, 2, 2, dtype=torch.int64))
     method.train_step(batch, 0, torch.autocast("cpu", torch.bfloat16))
@@ -135,4 +136,20 @@ def test_a_signal_that_is_ignored_stays_ignored(monkeypatch):
 def test_a_divergence_before_the_first_state_promises_none(tiny_store, tiny_run, monkeypatch):
     run = tiny_run(tiny_training(3, "dmd", DMD | {"weight": 1e300}))
     with pytest.raises(DivergedError, match="No state was saved before"):
+        train(run, tiny_store[3], "cpu")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimiser": {"lr": 1e38, "momentum": 0.9, "weight_decay": 0.0001}},
+        {"optimiser": {"lr": 0.01, "momentum": 0, "weight_decay": 1e38}},
+        {"method": {"implementation": "dmd", "revision": 1, "params": DMD | {"weight": 1e38}}},
+    ],
+    ids=["rate", "decay", "weight"],
+)
+def test_a_number_that_is_far_too_large_diverges(tiny_store, tiny_run, change):
+    """As whole numbers, which settings have them as, they are beyond 64 bits: an OverflowError."""
+    run = tiny_run(plain(tiny_training(3, "dmd", DMD) | change))
+    with pytest.raises(attempt.DivergedError, match="are not finite"):
         train(run, tiny_store[3], "cpu")
