@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from dmd.planning.bounds import Positive, Whole
-from dmd.planning.strict import Axis, Draw, Name, Seed, Strict, Value
+from dmd.planning.strict import Axis, Draw, Line, Name, Seed, Strict, Value
 
 # What an empty prediction counts as, see `dmd.testing.metrics.treat_empty`.
 Empty = Literal["no_distance", "as_published", "penalised"]
@@ -42,7 +42,7 @@ class Form(Strict):
     ``seeds`` and ``draws`` stand in place of those of the scale.
     """
 
-    caption: str
+    caption: Line
     runs: list[Block] = Field(default=[], exclude=True)
     seeds: Axis[Seed] | None = Field(default=None, exclude=True)
     draws: Axis[Draw] | None = Field(default=None, exclude=True)

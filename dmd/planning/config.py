@@ -10,7 +10,7 @@ from dmd.planning.address import database
 from dmd.planning.artefacts import AnyForm
 from dmd.planning.bounds import Count, Decay, NonNegative, Positive, read_word
 from dmd.planning.implementations import PATTERN
-from dmd.planning.strict import Axis, Draw, Name, Place, Seed, Strict, Value, no_word
+from dmd.planning.strict import Axis, Draw, Label, Line, Name, Place, Seed, Strict, Value, no_word
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"
 RESERVED = ("data", "logs", "mlartifacts", "raw", "runs")  # folders in results/ beside those of the scales
@@ -91,9 +91,9 @@ class Method(Strict):
     published.
     """
 
-    label: str
-    labels: dict[str, str] = {}
-    citation: str | None = None
+    label: Label
+    labels: dict[str, Label] = {}
+    citation: Line | None = None
     implementation: Annotated[str, Field(pattern=PATTERN)] | None = None
     revision: Count | None = None
     batches: Literal["two_stream", "labelled"] | None = None
@@ -123,7 +123,7 @@ class Dataset(Strict):
     revision: Count
     reader: str
     dimensions: Dimensions
-    classes: list[str] = Field(min_length=2)
+    classes: list[Label] = Field(min_length=2)
     spacing_mm: list[Positive] | None
     split: Place
     checksums: Place | None = None

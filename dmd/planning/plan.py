@@ -17,7 +17,7 @@ from dmd.planning.identity import Spec, artefact_name, canonical
 from dmd.planning.paper import plotted_values, printed_values
 from dmd.planning.resolve import Cell, Resolver, Store
 from dmd.planning.splits import load_split
-from dmd.planning.strict import Value
+from dmd.planning.strict import Label, Value
 
 F = TypeVar("F", Table, Curve, Panel, AnyForm)
 
@@ -43,7 +43,7 @@ class Row:
     """
 
     method: str
-    label: str
+    label: Label
     reconstructed: bool
     dataset: str
     labelled: int

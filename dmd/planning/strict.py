@@ -27,6 +27,24 @@ def _at_home(path: str) -> str:
 Place = Annotated[str, AfterValidator(_at_home)]  # a file or folder
 
 
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    if not line.isprintable():
+        raise ValueError(f"expected text that can be printed, found {text!r}")
+    return line
+
+
+def _label(text: str) -> str:
+    line = _one_line(text)
+    if not line or line.startswith("_"):  # Matplotlib leaves such out of legends
+        raise ValueError(f"expected a name that does not begin with '_', found {text!r}")
+    return line
+
+
+Line = Annotated[str, AfterValidator(_one_line)]  # what people read; a line break in it is a space
+Label = Annotated[str, AfterValidator(_label)]  # what something is called in tables and figures
+
+
 def _distinct(values: list[Any]) -> list[Any]:
     twice = sorted((value for value, count in Counter(values).items() if count > 1), key=str)
     if twice:
