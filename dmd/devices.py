@@ -7,6 +7,8 @@ import platform
 import resource
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -61,6 +63,26 @@ def say_slow(device: torch.device, precision: str) -> None:
             "Set `precision: fp32` for the scale (another precision makes runs of their own)",
             file=sys.stderr,
         )
+
+
+@contextmanager
+def memory_lacks_are_told(what: str) -> Iterator[None]:
+    """Make a message of a step that has too little memory; ``what`` names the run and what its memory depends on.
+
+    Raises
+    ------
+    InputError
+        The device, or the machine, has not as much memory as was asked for.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # On a CPU torch has no class of its own for it.
+        is_lack = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not is_lack:
+            raise
+        said = str(error).strip().splitlines()[0]
+        raise InputError(f"{what}: too little memory ({said}). Lower one of these, or use another device") from error
 
 
 def channels_last(dimensions: int) -> torch.memory_format:

@@ -12,7 +12,8 @@ from dmd.planning.bounds import NULL, Natural, read_word
 from dmd.planning.identity import NAME
 
 Value = Annotated[float | int | str | bool | None, BeforeValidator(read_word)]
-Seed = Draw = Natural
+Seed = Natural
+Draw = Natural
 # Names become files, wildcards of rules and words of commands.
 Name = Annotated[str, Field(pattern=rf"^{NAME}$")]
 

@@ -9,7 +9,7 @@ import torch
 
 from dmd.data.batches import Batches
 from dmd.data.store import digest, load_store
-from dmd.devices import choose_device, placed, say_device, say_slow
+from dmd.devices import choose_device, memory_lacks_are_told, placed, say_device, say_slow
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning.trainable import require_trainable
@@ -62,7 +62,9 @@ def train(
     print(f"{run.id}: trains on {say_device(chosen)}", file=sys.stderr)
     say_slow(chosen, training["precision"])
     autocast = torch.autocast(chosen.type, torch.bfloat16, enabled=training["precision"] == "bf16")
-    with Attempt(run, save_every, note_every or (1 if chosen.type == "cpu" else 20), saved) as attempt:
+    sizes = f"patch {training['patch']}, batch {training['batch']}, network {training['network']}"
+    note_every = note_every or (1 if chosen.type == "cpu" else 20)
+    with memory_lacks_are_told(f"{run.id}: {sizes}"), Attempt(run, save_every, note_every, saved) as attempt:
         torch.manual_seed(training["seed"])
         build = Build.from_settings(training)
         method = placed(make(training["method"], build), chosen, training["dimensions"])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from trainings import await_steps, command, stop_after
 
 from dmd.data.batches import Batch
-from dmd.errors import DivergedError
+from dmd.errors import DivergedError, InputError
 from dmd.methods.base import Method, Predictor
 from dmd.planning.identity import plain
 from dmd.training import attempt, provenance
@@ -151,5 +151,26 @@ def test_a_divergence_before_the_first_state_promises_none(tiny_store, tiny_run,
 def test_a_number_that_is_far_too_large_diverges(tiny_store, tiny_run, change):
     """As whole numbers, which settings have them as, they are beyond 64 bits: an OverflowError."""
     run = tiny_run(plain(tiny_training(3, "dmd", DMD) | change))
-    with pytest.raises(attempt.DivergedError, match="are not finite"):
+    with pytest.raises(DivergedError, match="are not finite"):
         train(run, tiny_store[3], "cpu")
+
+
+LACKS = r"patch \[16, 16, 16\], batch .*allocate.*Lower one of these"
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "message"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB"), InputError, LACKS),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"), InputError, LACKS),
+        (MemoryError("Unable to allocate 9 GiB"), InputError, LACKS),
+        (RuntimeError("another"), RuntimeError, "^another$"),
+    ],
+)
+def test_too_little_memory_is_said_with_what_it_depends_on(tiny_store, tiny_run, monkeypatch, error, said, message):
+    def lacking(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Method, "train_step", lacking)
+    with pytest.raises(said, match=message):
+        train(tiny_run(tiny_training(3, "dmd", DMD)), tiny_store[3], "cpu")
