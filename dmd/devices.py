@@ -7,7 +7,8 @@ import platform
 import resource
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -54,31 +55,34 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def check_precision(device: torch.device, precision: str, patch: Sequence[int]) -> None:
-    """Refuse bf16 where a CPU computes nonsense in it, and say on stderr where it is slow.
-
-    In torch 2.13 gradients of 3-D convolutions are undefined memory if the first axis of a feature is 2 voxels long
-    (docs/performance.md); networks halve the patch four times.
-
-    Raises
-    ------
-    InputError
-        Some feature of a 3-D network would be 2 voxels long.
-    """
-    if precision != "bf16" or device.type != "cpu":
-        return
-    if len(patch) == 3 and patch[0] in (2 * 2**level for level in range(5)):
-        raise InputError(
-            f"expected a patch whose first axis is not halved to 2 voxels, found {list(patch)}: there "
-            "gradients in bf16 on a CPU are undefined. Set `precision: fp32` for the scale, or a first axis of 48 or "
-            "more"
-        )
-    if not torch.cpu._is_avx512_bf16_supported():
+def say_slow(device: torch.device, precision: str) -> None:
+    """Say on stderr that a precision is slow on this processor."""
+    if precision == "bf16" and device.type == "cpu" and not torch.cpu._is_avx512_bf16_supported():
         print(
             "this processor has no bf16 instructions: convolutions take tens of times longer than in fp32. "
             "Set `precision: fp32` for the scale (another precision makes runs of their own)",
             file=sys.stderr,
         )
+
+
+@contextmanager
+def memory_lacks_are_told(what: str) -> Iterator[None]:
+    """Make a message of a step that has too little memory; ``what`` names the run and what its memory depends on.
+
+    Raises
+    ------
+    InputError
+        The device, or the machine, has not as much memory as was asked for.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # On a CPU torch has no class of its own for it.
+        is_lack = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not is_lack:
+            raise
+        said = str(error).strip().splitlines()[0]
+        raise InputError(f"{what}: too little memory ({said}). Lower one of these, or use another device") from error
 
 
 def channels_last(dimensions: int) -> torch.memory_format:

@@ -1,4 +1,4 @@
-"""Files that are never half written: write aside, flush to disk, rename; and a lock."""
+"""Files that people may have edited, and files that are never half written: write aside, flush, rename; a lock."""
 
 import glob
 import json
@@ -7,6 +7,26 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from dmd.errors import InputError
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return the text of a file that people may have edited; ``what`` says in messages which file is meant.
+
+    Raises
+    ------
+    InputError
+        There is none, a folder stands in its place, or it is no UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"expected {what} at {path}, found no file") from None
+    except IsADirectoryError:
+        raise InputError(f"expected {what} at {path}, found a folder") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"expected {what} in UTF-8 at {path}: {error}; save it as UTF-8") from None
 
 
 @contextmanager

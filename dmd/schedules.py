@@ -86,7 +86,7 @@ def learning_rate(training: dict[str, Any], clock: int) -> float:
     InputError
         The kind is unknown.
     """
-    base, schedule = training["optimiser"]["lr"], training["schedule"]
+    base, schedule = float(training["optimiser"]["lr"]), training["schedule"]
     match schedule["kind"]:
         case "constant":
             return constant(base, clock)

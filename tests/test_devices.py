@@ -1,4 +1,4 @@
-"""Which device works, and which precision it can do."""
+"""Which device works, and which precision it is slow in."""
 
 import tempfile
 from types import SimpleNamespace
@@ -7,40 +7,25 @@ import pytest
 import torch
 
 from dmd import devices
-from dmd.devices import check_precision, choose_device
-from dmd.errors import InputError, PassingError
+from dmd.devices import choose_device, say_slow
+from dmd.errors import PassingError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
-@pytest.fixture
-def has_bf16(monkeypatch):
-    def answer(value: bool) -> None:
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: value)
-
-    return answer
-
-
-@pytest.mark.parametrize("patch", [[32, 48, 48], [16, 16, 16]])
-def test_bf16_is_refused_where_a_feature_is_two_voxels_long(patch):
-    with pytest.raises(InputError, match="not halved to 2 voxels"):
-        check_precision(CPU, "bf16", patch)
-
-
 @pytest.mark.parametrize(
-    ("device", "precision", "patch"),
-    [(CPU, "bf16", [64, 64, 32]), (CPU, "bf16", [32, 32]), (CPU, "fp32", [32, 32, 16]), (CUDA, "bf16", [32, 32, 16])],
+    ("device", "precision", "has_bf16", "is_slow"),
+    [
+        (CPU, "bf16", False, True),
+        (CPU, "bf16", True, False),
+        (CPU, "fp32", False, False),
+        (CUDA, "bf16", False, False),
+    ],
 )
-def test_everything_else_is_allowed_in_silence(device, precision, patch, has_bf16, capsys):
-    has_bf16(True)
-    check_precision(device, precision, patch)
-    assert capsys.readouterr().err == ""
-
-
-def test_a_processor_without_bf16_instructions_is_warned_of(has_bf16, capsys):
-    has_bf16(False)
-    check_precision(CPU, "bf16", [64, 64, 32])
-    assert "no bf16 instructions" in capsys.readouterr().err
+def test_a_processor_without_bf16_instructions_is_warned_of(device, precision, has_bf16, is_slow, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    say_slow(device, precision)
+    assert ("no bf16 instructions" in capsys.readouterr().err) == is_slow
 
 
 @pytest.fixture

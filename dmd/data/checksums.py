@@ -7,6 +7,7 @@ import numpy as np
 
 from dmd.data.store import sha256
 from dmd.errors import InputError
+from dmd.files import read_text
 
 
 def read_checksums(path: Path, cases: list[str]) -> dict[str, list[str]]:
@@ -18,8 +19,8 @@ def read_checksums(path: Path, cases: list[str]) -> dict[str, list[str]]:
         The file is missing, is not JSON, or lacks one of the cases.
     """
     try:
-        checksums = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        checksums = json.loads(read_text(path, "the checksums of the arrays"))
+    except json.JSONDecodeError as error:
         raise InputError(f"expected the checksums of the arrays in {path}: {error}") from None
     missing = [case for case in cases if case not in checksums]
     if missing:

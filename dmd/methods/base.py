@@ -72,7 +72,9 @@ class Method(nn.Module, ABC):
     def start_training(self, settings: Descent) -> None:
         """Make the optimiser over every parameter that asks for a gradient."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        self.optimiser = torch.optim.SGD(trained, **settings)
+        # Settings have whole numbers as such, of which torch takes none beyond 64 bits.
+        lr, momentum, weight_decay = (float(settings[name]) for name in ("lr", "momentum", "weight_decay"))
+        self.optimiser = torch.optim.SGD(trained, lr, momentum, weight_decay=weight_decay)
 
     def train_step(self, batch: Batch, step: int, autocast: Autocast | None = None) -> dict[str, Tensor]:
         """Minimise the sum of the terms by one step and return them, detached.

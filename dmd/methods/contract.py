@@ -13,7 +13,8 @@ from dmd.data.batches import Batch, Batches
 from dmd.data.store import Case, Store
 from dmd.errors import InputError
 from dmd.methods.base import Method, make
-from dmd.networks.build import DIMENSIONS, Build
+from dmd.networks.build import Build
+from dmd.planning.trainable import DIMENSIONS
 
 PATIENTS = {"train": [f"p{index}" for index in range(6)], "validation": ["v0", "v1"], "test": ["t0", "t1"]}
 CLASSES = {2: ("background", "ring", "core"), 3: ("background", "ring")}

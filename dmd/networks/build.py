@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from dmd.errors import InputError, nearest
 from dmd.networks import unet, vnet
+from dmd.planning.trainable import DIMENSIONS
 
 DIVISOR = 16  # both networks halve the resolution four times
-DIMENSIONS = {"vnet": 3, "unet": 2}
 
 
 class Network(nn.Module):

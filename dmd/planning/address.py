@@ -22,12 +22,12 @@ def database(uri: str) -> Path | None:
     kind, _, place = uri.partition("://")
     if kind in ("http", "https") and place:
         return None
-    if kind == "sqlite" and place.startswith("/") and place != "/":
+    if kind == "sqlite" and place.startswith("/") and place != "/" and not place.startswith("/~"):
         return Path(place.removeprefix("/"))
     raise InputError(
         f"expected a tracking store sqlite:///path.db or http(s)://server, found '{public(uri)}'. The file "
         "store (a folder) is refused: it is in maintenance mode since MLflow 3.13 and loses what "
-        "concurrent runs write. Other databases are reached through `mlflow server`"
+        "concurrent runs write. Other databases are reached through `mlflow server`; `~` is no home in an address"
     )
 
 

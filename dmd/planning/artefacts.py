@@ -1,10 +1,12 @@
 """The forms of artefacts: one type per kind, the same in the configuration, in the plan and in JSON."""
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, model_validator
 
-from dmd.planning.strict import Axis, Draw, Name, Seed, Strict, Value
+from dmd.planning.bounds import Positive, Whole
+from dmd.planning.strict import Axis, Draw, Line, Name, Seed, Strict, Value
 
 # What a test case with an empty mask counts as, see `dmd.report.empty.treat_empty`.
 Empty = Literal["no_distance", "as_published", "penalised"]
@@ -16,16 +18,22 @@ class Block(Strict):
 
     dataset: Name | Axis[Name]
     method: Name | Axis[Name]
-    labelled: int | Axis[int]
+    labelled: Whole | Axis[Whole]
     params: dict[str, Value | Axis[Value]] = {}
+
+    @property
+    def points(self) -> int:
+        """How many combinations of its axes there are."""
+        axes = [self.dataset, self.method, self.labelled, *self.params.values()]
+        return math.prod(len(axis) for axis in axes if isinstance(axis, list))
 
 
 class Loss(Strict):
     """A distillation loss whose gradient is drawn: ``weight * divergence`` at a temperature."""
 
     divergence: Literal["dice", "kl", "kl_bernoulli"]
-    weight: PositiveFloat
-    temperature: PositiveFloat
+    weight: Positive
+    temperature: Positive
 
 
 class Form(Strict):
@@ -34,7 +42,7 @@ class Form(Strict):
     ``seeds`` and ``draws`` stand in place of those of the scale.
     """
 
-    caption: str
+    caption: Line
     runs: list[Block] = Field(default=[], exclude=True)
     seeds: Axis[Seed] | None = Field(default=None, exclude=True)
     draws: Axis[Draw] | None = Field(default=None, exclude=True)

@@ -2,32 +2,29 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from annotated_types import Le
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dmd.errors import InputError
 from dmd.planning.address import database
 from dmd.planning.artefacts import AnyForm
+from dmd.planning.bounds import Count, Decay, NonNegative, Positive, read_word
 from dmd.planning.implementations import PATTERN
-from dmd.planning.strict import Axis, Draw, Name, Seed, Strict, Value
+from dmd.planning.strict import Axis, Draw, Label, Line, Name, Place, Seed, Strict, Value, no_word
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"
 RESERVED = ("data", "logs", "mlartifacts", "raw", "runs")  # folders in results/ beside those of the scales
 
 Selection = Literal["last", "validation", "oracle"]
+Precision = Literal["fp32", "bf16"]
+Dimensions = Annotated[Literal[2, 3], BeforeValidator(read_word)]
 
 
 class Batch(Strict):
     """Cases in a batch, and how many of them are labelled in a two-stream batch."""
 
-    size: PositiveInt
-    labelled: PositiveInt
+    size: Count
+    labelled: Count
 
     @model_validator(mode="after")
     def _leave_room_for_unlabelled(self) -> "Batch":
@@ -39,18 +36,18 @@ class Batch(Strict):
 class Optimiser(Strict):
     """Stochastic gradient descent."""
 
-    lr: PositiveFloat
-    momentum: float = Field(ge=0, lt=1)
-    weight_decay: float = Field(ge=0)
+    lr: Positive
+    momentum: Decay
+    weight_decay: NonNegative
 
 
 class Schedule(Strict):
     """Learning rate over the paper's iterations: ``constant``, ``step`` (every, factor) or ``poly`` (power)."""
 
     kind: Literal["constant", "step", "poly"]
-    every: PositiveInt | None = None
-    factor: PositiveFloat | None = None
-    power: PositiveFloat | None = None
+    every: Count | None = None
+    factor: Annotated[Positive, Le(1)] | None = None
+    power: Positive | None = None
 
     @model_validator(mode="after")
     def _have_the_numbers_of_its_kind(self) -> "Schedule":
@@ -70,7 +67,7 @@ class Protocol(Strict):
 
     network: Literal["vnet", "unet"]
     batch: Batch
-    iterations: PositiveInt
+    iterations: Count
     optimiser: Optimiser
     schedule: Schedule
     selection: Selection
@@ -79,7 +76,7 @@ class Protocol(Strict):
 class Training(Strict):
     """What a method changes in the protocol of one data set."""
 
-    iterations: PositiveInt | None = None
+    iterations: Count | None = None
     schedule: Schedule | None = None
     selection: Selection | None = None
 
@@ -94,15 +91,15 @@ class Method(Strict):
     published.
     """
 
-    label: str
-    labels: dict[str, str] = {}
-    citation: str | None = None
+    label: Label
+    labels: dict[str, Label] = {}
+    citation: Line | None = None
     implementation: Annotated[str, Field(pattern=PATTERN)] | None = None
-    revision: PositiveInt | None = None
+    revision: Count | None = None
     batches: Literal["two_stream", "labelled"] | None = None
     params: dict[str, Value] = {}
     adapted: dict[str, dict[str, Value]] = {}
-    tuned: dict[str, dict[PositiveInt, dict[str, Value]]] = {}
+    tuned: dict[str, dict[Count, dict[str, Value]]] = {}
     reconstructed: list[str] = []
     training: dict[str, Training] = {}
 
@@ -123,13 +120,13 @@ class Dataset(Strict):
     image there.
     """
 
-    revision: PositiveInt
+    revision: Count
     reader: str
-    dimensions: Literal[2, 3]
-    classes: list[str] = Field(min_length=2)
-    spacing_mm: list[PositiveFloat] | None
-    split: str
-    checksums: str | None = None
+    dimensions: Dimensions
+    classes: list[Label] = Field(min_length=2)
+    spacing_mm: list[Positive] | None
+    split: Place
+    checksums: Place | None = None
     repeated: list[list[str]] = []
     download: Download | None = None
 
@@ -141,20 +138,20 @@ class ScaledDataset(Strict):
     """
 
     data: str
-    downsample: list[PositiveInt]
-    patch: list[PositiveInt]
-    stride: list[PositiveInt] | None = None
-    iterations: PositiveInt
-    validate_every: PositiveInt | None = None
+    downsample: list[Count]
+    patch: list[Count]
+    stride: list[Count] | None = None
+    iterations: Count
+    validate_every: Count | None = None
 
 
 class Jobs(Strict):
     """What a run asks of a cluster: processors and memory of a job, and after how many minutes it is stopped."""
 
-    cpus: PositiveInt
-    memory_mb: PositiveInt
-    train_minutes: PositiveInt
-    test_minutes: PositiveInt
+    cpus: Count
+    memory_mb: Count
+    train_minutes: Count
+    test_minutes: Count
 
 
 class Scale(Strict):
@@ -162,8 +159,8 @@ class Scale(Strict):
 
     seeds: Axis[Seed]
     draws: Axis[Draw] = [0]
-    precision: Literal["fp32", "bf16"]
-    width: PositiveInt = 16
+    precision: Precision
+    width: Count = 16
     jobs: Jobs
     datasets: dict[Name, ScaledDataset]
 
@@ -196,7 +193,7 @@ class Config(Strict):
 
     build: list[str] = Field(min_length=1)
     scale: str
-    data: dict[str, str | None] = {}
+    data: dict[str, Annotated[Place | None, BeforeValidator(no_word)]] = {}
     tracking: Tracking = Tracking()
     keep: list[str] = []
     datasets: dict[Name, Dataset]

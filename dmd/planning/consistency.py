@@ -9,6 +9,7 @@ from dmd.planning.implementations import implemented, is_elsewhere
 
 AXES = 3  # of what is prepared: volumes, and stacks of slices
 HALVED = 16  # dmd/networks: both kinds halve their input four times
+MOST_RUNS = 20_000  # planned in some 5 s, as every step of the workflow does
 
 
 def require_consistent(config: Config, patients: Mapping[str, int]) -> None:
@@ -39,11 +40,30 @@ def require_consistent(config: Config, patients: Mapping[str, int]) -> None:
     for name, artefact in config.artefacts.items():
         if not artefact.runs:
             raise InputError(f"config: artefacts.{name}.runs: expected at least one block of runs, found none")
+    _require_few_runs(config)
     for name in config.keep:
         lookup(config.methods, name, "method", "config: keep")
     # Implementations first: a fault of theirs is theirs, and not that of a row that shares it.
     for name, method in sorted(config.methods.items(), key=lambda entry: _is_shared(entry[1])):
         _require_method(config, name, method, patients)
+
+
+def _require_few_runs(config: Config) -> None:
+    """Require a plan that is made in seconds; settings that several artefacts share count for each."""
+    runs = {
+        name: sum(
+            sum(block.points for block in form.runs) * len(form.seeds or scale.seeds) * len(form.draws or scale.draws)
+            for scale in config.scales.values()
+        )
+        for name, form in config.artefacts.items()
+    }
+    if sum(runs.values()) > MOST_RUNS:
+        largest = max(runs, key=lambda name: runs[name])
+        raise InputError(
+            f"config: artefacts: expected at most {MOST_RUNS} runs over all artefacts and scales, found "
+            f"{sum(runs.values())}, {runs[largest]} of them for '{largest}' at {len(config.scales)} scales; "
+            "shorten its lists, or plan parts of it in files of their own"
+        )
 
 
 def _is_shared(method: Method) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from dmd.errors import InputError, nearest, require_known
+from dmd.files import read_text
 from dmd.planning import bounds
 from dmd.planning.implementations import FOLDER, source_file
 
@@ -156,7 +157,7 @@ def _fingerprint(*trees: ast.Module) -> str:
 
 def _parse(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_text(encoding="utf-8"))
+        return ast.parse(read_text(path, "a method's Python"))
     except (SyntaxError, ValueError) as error:
         raise InputError(f"expected a method's Python in {path}: {error}") from None
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from dmd.errors import InputError, nearest
-from dmd.files import write_json
+from dmd.files import read_text, write_json
 from dmd.planning.artefacts import AnyForm, Curve, Panel, Table
 from dmd.planning.config import Config
 from dmd.planning.plan import Artefact, Plan, Row
@@ -73,11 +73,9 @@ def read_any(path: Path) -> Artefact[Any]:
         The file is missing or describes something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path, "the description of a table or figure"))
         form, rows = FORM.validate_python(content["form"]), ROWS.validate_python(content["rows"])
         return Artefact(content["name"], content["scale"], form, rows)
-    except FileNotFoundError:
-        raise InputError(f"expected the description of a table or figure at {path}, found no file") from None
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise InputError(
             f"expected the description of a table or figure at {path}, found another content ({error!r}); delete the "
@@ -103,8 +101,8 @@ def read_json(path: Path) -> Any:
         There is no file, or it is no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        return json.loads(read_text(path, "a JSON description"))
+    except json.JSONDecodeError as error:
         raise InputError(f"expected a JSON description at {path}: {error}") from None
 
 

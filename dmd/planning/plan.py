@@ -4,6 +4,7 @@ A run is its resolved settings: two artefacts that ask for the same settings sha
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from dmd.planning.identity import Spec, artefact_name, canonical
 from dmd.planning.paper import plotted_values, printed_values
 from dmd.planning.resolve import Cell, Resolver, Store
 from dmd.planning.splits import load_split
-from dmd.planning.strict import Value
+from dmd.planning.strict import Label, Value
 
 F = TypeVar("F", Table, Curve, Panel, AnyForm)
 
@@ -43,7 +44,7 @@ class Row:
     """
 
     method: str
-    label: str
+    label: Label
     reconstructed: bool
     dataset: str
     labelled: int
@@ -194,13 +195,17 @@ class _Planner:
         return replace(row, paper=self.plotted.get(place, {}) if data == row.dataset else {})
 
     def _require_one_scene(self, name: str, artefact: Artefact[Any]) -> None:
-        """Require one set of unlabelled volumes for all pictures of a panel."""
+        """Require one set of unlabelled volumes for all pictures of a panel, and names that tell them apart."""
         sets = {(row.dataset, row.labelled) for row in artefact.rows}
         if len(sets) > 1:
             raise InputError(f"artefact '{name}': expected one data set and budget in a panel, found {sorted(sets)}")
         (dimensions,) = {self.runs[row.runs[0]].spec.training["dimensions"] for row in artefact.rows}
         if dimensions != 3:
             raise InputError(f"artefact '{name}': panels are drawn of 3-D data, found {dimensions}-D data")
+        called = Counter(canonical([row.label, row.params]) for row in artefact.rows)
+        twice = [row.method for row in artefact.rows if called[canonical([row.label, row.params])] > 1]
+        if twice:
+            raise InputError(f"artefact '{name}': expected a label of its own for each of {', '.join(twice)}")
 
 
 def _require_equal(known: Spec, spec: Spec, who: str) -> None:

@@ -1,6 +1,7 @@
 """YAML files into one dictionary: strictly read, a user's laid over the project's."""
 
 import shlex
+from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import yaml
 
 from dmd.errors import InputError
-from dmd.files import write_json
+from dmd.files import read_text, write_json
 from dmd.planning.identity import digest
 
 FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
@@ -18,8 +19,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """Refuses a key that stands twice in one mapping, of which YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [key for key in dict.fromkeys(map(str, keys)) if list(map(str, keys)).count(key) > 1]
+        keys = Counter(str(self.construct_object(key, deep=True)) for key, _ in node.value)
+        twice = [key for key, count in keys.items() if count > 1]
         if twice:
             line = node.start_mark.line + 1
             raise yaml.YAMLError(f"expected each key once in the mapping from line {line} on, found '{twice[0]}' again")
@@ -48,17 +49,21 @@ def read_file(path: Path) -> dict[str, Any]:
     InputError
         It is missing, is no UTF-8 or no YAML, has a key twice, or holds no mapping.
     """
+    path = path.expanduser()
+    if not path.exists():
+        raise InputError(f"expected a configuration file at {path}, found none; run from the project's root")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except FileNotFoundError:
-        raise InputError(f"expected a configuration file at {path}, found none; run from the project's root") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"expected a configuration file in UTF-8 at {path}: {error}") from None
+        content = parse(read_text(path, "a configuration file"))
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
     return content
+
+
+def parse(text: str) -> Any:
+    """Return what YAML says; a `yaml.YAMLError` also where a key stands twice."""
+    return yaml.load(text, _Loader)
 
 
 def keep(laid_over: dict[str, Any], folder: Path) -> str:

@@ -11,6 +11,7 @@ from dmd.planning.identity import CODE, Spec, plain, store_name
 from dmd.planning.implementations import implemented
 from dmd.planning.splits import Split
 from dmd.planning.strict import Value
+from dmd.planning.trainable import require_trainable
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ class Resolver:
             "seed": seed,
             "code": CODE,
         }
-        return Spec(plain(training), plain({"stride": scaled.stride}))
+        spec = Spec(plain(training), plain({"stride": scaled.stride}))
+        require_trainable(spec.training, cell.where)
+        return spec
 
     def _patients(self, cell: Cell) -> int:
         return len(self.splits[self.data(cell).data].parts["train"])

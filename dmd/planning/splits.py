@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError
+from dmd.files import read_text
 
 PARTS = ("train", "validation", "test")
 
@@ -82,10 +83,8 @@ def load_split(path: Path) -> Split:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"expected a split file at {path}, found none; check `split` in datasets.yaml") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(read_text(path, "a split (`split` in datasets.yaml)"))
+    except json.JSONDecodeError as error:
         raise InputError(f"split file {path} is not valid JSON: {error}") from None
     if not isinstance(content, dict) or not _is_text(content, "name", "source", "sha256"):
         raise InputError(f"split file {path}: expected texts under name, source and sha256, found {_brief(content)}")

@@ -48,8 +48,16 @@ def params_text(row: Row) -> str:
 
 
 def row_name(row: Row) -> str:
-    """Return what a row is called: its label in one line, a star for a reconstruction, its own hyper-parameters."""
-    name = " ".join(row.label.split()) + "*" * row.reconstructed
+    """Return what a row is called: its label, a star for a reconstruction, its own hyper-parameters."""
+    return _named(row, row.label + "*" * row.reconstructed)
+
+
+def picture_name(row: Row) -> str:
+    """Return what a row is called in a picture, where a star has no explanation."""
+    return _named(row, row.label)
+
+
+def _named(row: Row, name: str) -> str:
     return f"{name} ({params_text(row)})" if row.params else name
 
 
@@ -69,7 +77,7 @@ def caption(artefact: Artefact[Any], specs: dict[str, Spec]) -> str:
     if artefact.scale != "paper":
         said = f"Not the paper's setting: scale '{artefact.scale}' ({'; '.join(settings([artefact], specs))})."
         said += " The paper's numbers are for orientation, not for comparison." if is_published(artefact) else ""
-    return f"{said} {' '.join(artefact.form.caption.split())}"
+    return f"{said} {artefact.form.caption}"
 
 
 def settings(artefacts: Sequence[Artefact[Any]], specs: dict[str, Spec]) -> list[str]:

@@ -131,7 +131,8 @@ def _markdown(said: str, cells: pd.DataFrame, verdict: list[str], below: list[st
     places = zip(*map(cells.columns.get_level_values, (0, 1)), strict=True)
     names = [f"{group}, {name}".replace(", ours", "") if group else name for group, name in places]
     flat = cells.set_axis(names, axis=1)
-    flat["Method"] = flat["Method"].map(_escaped)
+    for name in {"Method", FACTS["data"]}.intersection(flat):  # the others are ours
+        flat[name] = flat[name].map(_escaped)
     aligned = ["left", *["right"] * (flat.shape[1] - 1)]
     grid = flat.to_markdown(index=False, colalign=aligned, disable_numparse=True)
     first, *more = map(_escaped, verdict)
@@ -144,11 +145,16 @@ def _escaped(text: str) -> str:
     return MARKDOWN.sub(r"\\\1", text)
 
 
+def _latex_text(text: str) -> str:
+    r"""Return text that LaTeX shows as it is, also after ``\\``, to which a star or a bracket would belong."""
+    return ("{}" if text.startswith(("*", "[")) else "") + text.translate(LATEX)
+
+
 def _latex(said: str, cells: pd.DataFrame, verdict: list[str], below: list[str]) -> str:
     names = pd.MultiIndex.from_tuples(
         [tuple(part.translate(LATEX) for part in place) for place in cells.columns.tolist()]
     )
-    texts = cells.map(lambda text: text.translate(LATEX)).set_axis(names, axis=1)
+    texts = cells.map(_latex_text).set_axis(names, axis=1)
     aligned = "l" + "r" * (cells.shape[1] - 1)
     caption = said.translate(LATEX)
     text = texts.to_latex(index=False, escape=False, column_format=aligned, multicolumn_format="c", caption=caption)

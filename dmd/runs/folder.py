@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError, nearest
-from dmd.files import write_json
+from dmd.files import read_text, write_json
 from dmd.planning.identity import Spec
+from dmd.planning.settings import faults
 from dmd.runs import ownership
 
 
@@ -152,9 +153,7 @@ class RunFolder:
             The file is missing, is not JSON, or its settings have another id than the folder's name.
         """
         try:
-            content = json.loads(self.spec.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"expected the settings of a run at {self.spec}, found no file") from None
+            content = json.loads(read_text(self.spec, "the settings of a run"))
         except json.JSONDecodeError as error:
             raise InputError(f"{self.spec} is not valid JSON: {error}") from None
         spec = _parse(content, self.spec)
@@ -209,12 +208,12 @@ def read_json(path: Path) -> Any:
 
 
 def _parse(content: Any, where: Path) -> Spec:
-    try:
-        spec = Spec(**content)
-        spec.id  # noqa: B018 - asks for the settings that a name is made of
-        return spec
-    except (KeyError, TypeError, AttributeError):
-        raise InputError(f"{where}: expected the settings of a run, found {str(content)[:80]}") from None
+    found = faults(content)
+    if found:
+        raise InputError(
+            f"{where}: expected the settings of a run: {'; '.join(found)}. Delete the file to have it made again"
+        )
+    return Spec(**content)
 
 
 def _require_id(spec: Spec, name: str, where: Path) -> None:

@@ -5,14 +5,18 @@ said to be an estimate; never from one precision to another.
 """
 
 import csv
+import io
 import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from dmd.errors import InputError
+from dmd.files import read_text
 from dmd.planning.config import Config
 from dmd.planning.identity import Spec
 from dmd.planning.plan import Plan, Run
@@ -81,14 +85,14 @@ def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path
 def step_times(folder: Path, facts: Path) -> StepTimes:
     """Return seconds per step: the median over the finished runs in ``folder``, else what the table of facts says."""
     stated: StepTimes = defaultdict(dict)
-    with facts.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            stated[Key(*(line[name] for name in Key._fields))][line["device"]] = float(line["seconds_per_step"])
+    for line in csv.DictReader(io.StringIO(read_text(facts, "measured step times"))):
+        stated[Key(*(line[name] for name in Key._fields))][line["device"]] = float(line["seconds_per_step"])
     found: dict[Key, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(folder.glob("*/run.json")):
-        measured, spec = read_json(path), read_json(path.with_name("spec.json"))
-        if measured and spec:
-            found[key(Spec(**spec))][measured["device"]].append(measured["seconds_per_step"])
+        measured = read_json(path)
+        with suppress(InputError, KeyError, TypeError, ValueError):  # of a torn run nothing is known
+            device, seconds = measured["device"], float(measured["seconds_per_step"])
+            found[key(RunFolder(path.parent).read_spec())][device].append(seconds)
     return dict(stated) | {
         what: {name: statistics.median(all_) for name, all_ in by.items()} for what, by in found.items()
     }

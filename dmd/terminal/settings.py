@@ -7,6 +7,7 @@ import yaml
 
 from dmd.errors import InputError
 from dmd.planning.identity import Spec, canonical
+from dmd.planning.reading import parse
 
 
 def flat(spec: Spec) -> dict[str, str]:
@@ -50,7 +51,7 @@ def assignment(word: str, where: str) -> tuple[str, Any]:
         with suppress(ValueError):
             return key, read(value)
     try:
-        return key, yaml.safe_load(value)
+        return key, parse(value)
     except yaml.YAMLError as error:
         raise InputError(f"{where}: expected YAML after '{key}=', found '{value}': {error}") from None
 

@@ -9,9 +9,10 @@ import torch
 
 from dmd.data.batches import Batches
 from dmd.data.store import digest, load_store
-from dmd.devices import check_precision, choose_device, placed, say_device
+from dmd.devices import choose_device, memory_lacks_are_told, placed, say_device, say_slow
 from dmd.methods.base import make
 from dmd.networks.build import Build
+from dmd.planning.trainable import require_trainable
 from dmd.runs.folder import RunFolder
 from dmd.schedules import learning_rate
 from dmd.training.attempt import Attempt
@@ -57,10 +58,13 @@ def train(
         A loss term or a weight became infinite or NaN: says which and when.
     """
     training, chosen = run.read_spec().training, choose_device(device)
+    require_trainable(training, str(run.spec))
     print(f"{run.id}: trains on {say_device(chosen)}", file=sys.stderr)
-    check_precision(chosen, training["precision"], training["patch"])
+    say_slow(chosen, training["precision"])
     autocast = torch.autocast(chosen.type, torch.bfloat16, enabled=training["precision"] == "bf16")
-    with Attempt(run, save_every, note_every or (1 if chosen.type == "cpu" else 20), saved) as attempt:
+    sizes = f"patch {training['patch']}, batch {training['batch']}, network {training['network']}"
+    note_every = note_every or (1 if chosen.type == "cpu" else 20)
+    with memory_lacks_are_told(f"{run.id}: {sizes}"), Attempt(run, save_every, note_every, saved) as attempt:
         torch.manual_seed(training["seed"])
         build = Build.from_settings(training)
         method = placed(make(training["method"], build), chosen, training["dimensions"])

@@ -37,7 +37,9 @@ def test_all_faults_are_reported_at_once(content):
     assert "-1" in message
 
 
-@pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "", "postgresql://me:secret@host/db"])
+@pytest.mark.parametrize(
+    "uri", ["mlruns", "file:///tmp/mlruns", "sqlite:///~/mlflow.db", "postgresql://me:secret@host/db"]
+)
 def test_a_tracking_store_that_loses_runs_is_refused_with_the_reason(content, uri):
     content["tracking"] = {"uri": uri}
     message = fault(content)
@@ -46,10 +48,11 @@ def test_a_tracking_store_that_loses_runs_is_refused_with_the_reason(content, ur
     assert "secret" not in message
 
 
-@pytest.mark.parametrize("uri", [None, "sqlite:////data/mlflow.db", "http://login1:5000"])
+@pytest.mark.parametrize("uri", [None, "", "null", "sqlite:////data/mlflow.db", "http://login1:5000"])
 def test_a_tracking_store_is_a_database_or_a_server(content, uri):
     content["tracking"] = {"uri": uri}
-    assert config.check(content).tracking.store == (uri or "sqlite:///results/mlflow.db")
+    named = uri not in (None, "", "null")
+    assert config.check(content).tracking.store == (uri if named else "sqlite:///results/mlflow.db")
 
 
 def test_a_batch_needs_room_for_unlabelled_cases(content):
@@ -98,13 +101,46 @@ def test_a_name_that_would_lie_where_something_else_lies_is_refused(content, par
     assert f"found '{name}'" in fault(content)
 
 
-@pytest.mark.parametrize("rate", [float("inf"), float("nan"), 0])
+@pytest.mark.parametrize("rate", [float("inf"), float("nan"), "inf", 0, True, "true", "much"])
 def test_a_learning_rate_is_a_positive_number(content, rate):
     content["protocols"]["la"]["optimiser"]["lr"] = rate
     assert "protocols.la.optimiser.lr" in fault(content)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**63])
+@pytest.mark.parametrize("seed", [-1, 2**63, True, 1.5, "x"])
 def test_a_seed_is_one_that_generators_take(content, seed):
     content["scales"]["half"]["seeds"] = [seed]
     assert "scales.half.seeds.0" in fault(content)
+
+
+def words(value):
+    """Return a configuration as `snakemake --config` gives it: every value a word."""
+    if isinstance(value, dict):
+        return {key: words(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [words(entry) for entry in value]
+    return "null" if value is None else str(value)
+
+
+def test_words_say_what_they_mean_in_every_place(content):
+    """A false was true, and a null a folder of that name."""
+    assert config.check(words(content)) == config.check(content)
+
+
+@pytest.mark.parametrize(("given", "meant"), [("1e4", 10000), ("1.0e+4", 10000), (1e4, 10000)])
+def test_one_spelling_of_a_number_is_as_good_as_another(content, given, meant):
+    content["protocols"]["la"]["iterations"] = given
+    assert config.check(content).protocols["la"].iterations == meant
+
+
+def test_a_budget_is_no_truth(content):
+    content["artefacts"]["table3"]["runs"][0]["labelled"] = True
+    assert "expected a number, found a truth" in fault(content)
+
+
+def test_a_path_may_begin_at_home(content, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    content["data"] = {"la": "~/la", "acdc": None}
+    assert config.check(content).data == {"la": "/home/me/la", "acdc": None}
+    content["datasets"]["la"]["split"] = "~nobody-of-this-name/la.json"
+    assert "datasets.la.split: expected a path, found '~nobody-of-this-name/la.json'" in fault(content)

@@ -1,7 +1,11 @@
+import time
+
 import pytest
 
 from dmd.errors import InputError
 from dmd.planning import config, plan
+
+ONE = {"dataset": "la", "labelled": 1}
 
 
 def changed(content: dict, path: str, value) -> dict:
@@ -40,6 +44,14 @@ def changed(content: dict, path: str, value) -> dict:
         ),
         ("scales/half/datasets/la/stride", [16, 65, 6], "stride: expected 3 steps of at most the patch"),
         ("scales/half/datasets/acdc/stride", [16, 16], "stride: expected none, as slices are predicted whole"),
+        ("scales/half/datasets/la/patch", [32, 64, 32], "first axis is not halved to 2 voxels, found [32, 64, 32]"),
+        ("scales/smoke/precision", "bf16", "first axis is not halved to 2 voxels, found [32, 32, 16]"),
+        ("scales/half/datasets/la/patch", [3200, 3200, 3200], "expected a step that some memory holds"),
+        ("scales/half/width", 800000, "expected a step that some memory holds, found at least 283,200,000 GB"),
+        ("methods/uamt/params/copies", 10**8, "expected a step that some memory holds"),
+        ("methods/lgermt/params/cube", 33, "no larger than the patch [64, 64, 32], found `cube: 33`"),
+        ("protocols/acdc/network", "vnet", "network 'vnet' is for 3-D images, found 2-D data"),
+        ("artefacts/table3/runs", [ONE | {"method": "dmd"}], "budget of at least 2 labelled patients"),
         ("scales/half/seeds", [1, 2, 1], "scales.half.seeds: expected each value once, found [1] again"),
         ("artefacts/table3/runs", [{"dataset": "la", "labelled": [], "method": "dmd"}], "at least 1 item"),
     ],
@@ -50,3 +62,21 @@ def test_what_does_not_fit_is_refused_with_its_place(content, root, path, value,
     with pytest.raises(InputError) as caught:
         plan.make(config.check(changed(content, path, value)), root)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("block", [ONE | {"method": "supervised"}, ONE | {"method": "dmd", "dataset": "acdc"}])
+def test_one_labelled_patient_is_enough_where_they_fill_a_batch(content, root, block):
+    """Of slices every patient has several; a batch of labelled volumes alone may be smaller."""
+    content["artefacts"]["table3"]["runs"] = [block]
+    assert plan.make(config.check(content), root).artefacts["table3"].rows[0].labelled == 1
+
+
+def test_a_grid_that_takes_minutes_to_plan_is_refused_at_once(content, root):
+    grid = content["artefacts"]["fig4"]["runs"][0]["params"]
+    grid |= {"temperature": [1 + step / 1000 for step in range(300)], "weight": [step / 10 for step in range(1, 241)]}
+    before = time.process_time()
+    with pytest.raises(InputError) as caught:
+        plan.make(config.check(content), root)
+    assert time.process_time() - before < 3
+    assert "expected at most 20000 runs over all artefacts and scales, found 4" in str(caught.value)
+    assert "for 'fig4' at 4 scales" in str(caught.value)

@@ -192,6 +192,12 @@ def test_an_impossible_figure_is_refused(content, root, artefact, change, messag
     assert message in fault(content, root)
 
 
+def test_two_methods_of_a_panel_are_called_apart(content, root):
+    """Their numbers would be averaged."""
+    content["methods"]["cps"]["label"] = content["methods"]["dmd"]["label"]
+    assert "artefact 'fig2': expected a label of its own for each of cps, dmd" in fault(content, root)
+
+
 def test_an_explicit_default_is_the_same_run(content, root):
     before = row(planned(content, root), "table3", "dmd").runs
     content["artefacts"]["table3"]["runs"][0]["params"] = {}

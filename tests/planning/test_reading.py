@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from dmd.errors import InputError
@@ -41,9 +43,17 @@ def test_a_key_that_stands_twice_is_refused_with_its_place(tmp_path):
         reading.read_file(mine)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", None])
-def test_a_file_that_is_no_text_and_a_folder_are_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"\xff\xfe", "configuration file in UTF-8"), (None, "found a folder")]
+)
+def test_a_file_that_is_no_text_and_a_folder_are_refused(tmp_path, content, message):
     mine = tmp_path / "mine.yaml"
     mine.mkdir() if content is None else mine.write_bytes(content)
-    with pytest.raises(InputError, match="configuration file in UTF-8"):
+    with pytest.raises(InputError, match=message):
         reading.read_file(mine)
+
+
+def test_a_home_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text("scale: half\n")
+    assert reading.read_file(Path("~/mine.yaml")) == {"scale": "half"}

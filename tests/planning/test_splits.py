@@ -98,9 +98,11 @@ def test_a_file_of_another_form_is_refused(tmp_path, text, said):
         load_split(path)
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"toy\.json, found none"):
+def test_a_missing_file_and_a_folder_in_its_place_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"toy\.json, found no file"):
         load_split(tmp_path / "toy.json")
+    with pytest.raises(InputError, match="found a folder"):
+        load_split(tmp_path)
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -14,14 +14,21 @@ from dmd.testing.evaluation import COLUMNS
 
 TRAINING = {
     "dataset": {"name": "la", "revision": 1, "downsample": [1, 1, 1], "split": "ab12"},
+    "dimensions": 3,
     "classes": 2,
     "labelled": 8,
-    "method": {"implementation": "dmd", "params": {}},
+    "method": {"implementation": "dmd", "revision": 1, "params": {}},
+    "network": {"kind": "vnet", "width": 16},
     "patch": [112, 112, 80],
+    "batch": {"size": 4, "labelled": 2},
     "iterations": 6000,
     "reference_iterations": 6000,
+    "optimiser": {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.0001},
+    "schedule": {"kind": "constant"},
+    "precision": "fp32",
     "selection": "last",
     "seed": 1,
+    "code": 1,
 }
 MADE_UP = {"hd95_mm": "", "asd_mm": "", "predicted_voxels": 9, "reference_voxels": 9, "empty_prediction": 0}
 SIZE = {"diagonal_voxel": 50, "diagonal_mm": ""}

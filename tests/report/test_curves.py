@@ -23,7 +23,7 @@ def artefact(tmp_path) -> plan.Artefact[Curve]:
     for divergence, weight in (("dice", 4), ("kl", 1)):
         for place, temperature in enumerate(GRID):
             params = {"divergence": divergence, "weight": weight, "temperature": temperature}
-            method = {"implementation": "dmd", "params": params}
+            method = {"implementation": "dmd", "revision": 1, "params": params}
             lines = {
                 seed: [line("a", 1, 0.9 - 0.1 * place + shift, 0.8, 5, 1)] for seed, shift in ((1, 0.01), (2, -0.01))
             }

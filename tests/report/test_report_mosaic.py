@@ -7,7 +7,7 @@ from dmd.errors import InputError
 from dmd.report.mosaic import mosaic
 
 
-def store(path, count, classes=("background", "blob")):
+def store(path, count, classes=("background", r"$\nocommand$ {v2} a_b")):
     random = np.random.default_rng(0)
     cases = []
     for index in range(count):

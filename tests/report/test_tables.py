@@ -221,7 +221,16 @@ def test_latex_is_a_booktabs_table_with_signs_escaped(tmp_path, written):
 
 
 @pytest.mark.parametrize(
-    "label", ["DMD {v2}", "DMD$_{ours}$", "a|b *c* <i>d</i> [e](f) `g` \\h", "two\n\nlines", "100 % & ~^"]
+    "label",
+    [
+        "DMD {v2}",
+        "DMD$_{ours}$",
+        r"$\nocommand$",
+        "a|b *c* <i>d</i> [e](f) `g` \\h",
+        "two\n\nlines",
+        "100 % & ~^",
+        "a_b",
+    ],
 )
 def test_labels_and_captions_are_text(tmp_path, written, label):
     runs = [add_run(tmp_path, ONE_SEED, seed=seed) for seed in (1, 2)]
@@ -233,7 +242,23 @@ def test_labels_and_captions_are_text(tmp_path, written, label):
     assert not re.findall(r"(?<!\\)[$<>`{}]", text.replace("{v2}", "").replace("{ours}", ""))
     latex = (tmp_path / "t.tex").read_text()
     assert latex.count(r" \\" + "\n") == 4
-    assert read_csv(tmp_path / "t.csv")[1]["label"] == label
+    assert read_csv(tmp_path / "t.csv")[1]["label"] == shown
+
+
+@pytest.mark.parametrize(("label", "cell"), [("[b]", "{}[b]"), ("*", "{}*"), ("a[b]*", "a[b]*")])
+def test_a_line_of_latex_begins_with_nothing_that_belongs_to_the_end_of_the_one_before(tmp_path, written, label, cell):
+    r"""``\\[b]`` is a length, and ``\\*`` another command."""
+    runs = [add_run(tmp_path, ONE_SEED, seed=seed) for seed in (1, 2)]
+    written(row("DMD", 8, runs[:1], {}), row(label, 8, runs[1:], {}))
+    assert f"\n{cell} & " in (tmp_path / "t.tex").read_text()
+
+
+def test_data_are_named_as_they_are_called(tmp_path, written):
+    """Markdown took the lines below a name for emphasis."""
+    names = ("_la_", "acdc")
+    runs = [add_run(tmp_path, ONE_SEED, dataset=TRAINING["dataset"] | {"name": name}) for name in names]
+    text = written(*(row("DMD", 8, [run], {}) for run in runs))
+    assert [line[1] for line in cells(text)] == ["Data", r"\_la\_", "acdc"]
 
 
 def test_a_run_without_test_scores_is_named_and_no_table_is_written(tmp_path, written):

@@ -2,13 +2,14 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import tiny_training
 
 from dmd.errors import InputError
 from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder, find_run
 
-TRAINING = {"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1}
-SPEC = Spec(TRAINING, {"stride": [8]})
+TRAINING = tiny_training(3, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"})
+SPEC = Spec(TRAINING, {"stride": [8, 8, 8]})
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def test_a_spec_edited_by_hand_is_refused(run):
 
 
 def test_another_test_of_the_same_training_lies_in_the_same_folder(run):
-    run.write_spec(Spec(TRAINING, {"stride": [4]}))
-    assert run.read_spec().testing == {"stride": [4]}
+    run.write_spec(Spec(TRAINING, {"stride": [4, 4, 4]}))
+    assert run.read_spec().testing == {"stride": [4, 4, 4]}
 
 
 def test_a_spec_of_another_run_is_not_written(run):
@@ -39,10 +40,43 @@ def test_a_spec_of_another_run_is_not_written(run):
     assert run.read_spec() == SPEC
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ("[1]", "found \\[1\\]"), ("{}", "found {}")])
-def test_a_file_that_is_no_spec_is_refused(run, text, message):
-    run.spec.write_text(text)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "not valid JSON"),
+        (b"[1]", "expected the settings of a run: all: "),
+        (b"{}", "training: Field required; testing: Field required"),
+        (b"\xff", "in UTF-8"),
+        (None, "found a folder"),
+    ],
+)
+def test_a_file_that_is_no_spec_is_refused(run, content, message):
+    run.spec.unlink()
+    run.spec.mkdir() if content is None else run.spec.write_bytes(content)
     with pytest.raises(InputError, match=message):
+        run.read_spec()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"patch": None}, "training.patch: Input should be a valid list"),
+        ({"iterations": "many"}, "training.iterations: Input should be a valid integer"),
+        ({"iterations": "60"}, "expected numbers and truths as `dmd step describe` writes them"),
+        ({"batch": {"size": 4}}, "training.batch.labelled: Field required"),
+        ({"seed": -1}, "training.seed: "),
+    ],
+)
+def test_settings_that_lack_a_number_are_no_run_although_the_folder_is_named_for_them(tmp_path, change, message):
+    """A key that is missing was a KeyError in whoever needed it first."""
+    spec = Spec(TRAINING | change, {})
+    run = RunFolder(tmp_path / spec.id)
+    run.write_spec(spec)
+    with pytest.raises(InputError, match=message):
+        run.read_spec()
+    without = {key: value for key, value in TRAINING.items() if key not in change}
+    run.spec.write_text(json.dumps({"training": without, "testing": {}}))
+    with pytest.raises(InputError, match=f"training.{next(iter(change))}: Field required"):
         run.read_spec()
 
 

@@ -181,10 +181,11 @@ def test_step_times_on_a_gpu_go_before_those_on_a_cpu(made, checked, facts, tmp_
     )
 
 
-def test_a_broken_run_json_measures_nothing(made, facts, tmp_path):
+@pytest.mark.parametrize(("name", "text"), [("run.json", "{"), ("run.json", "[]"), ("spec.json", "{}")])
+def test_a_broken_file_measures_nothing(made, facts, tmp_path, name, text):
     run = runs(made, "table3")[0]
-    leave(tmp_path, run)
-    (tmp_path / "runs" / run.id / "run.json").write_text("{")
+    leave(tmp_path, run, device="Some GPU", seconds=1)
+    (tmp_path / "runs" / run.id / name).write_text(text)
     assert cost.key(run.spec) not in cost.step_times(tmp_path / "runs", facts)
 
 

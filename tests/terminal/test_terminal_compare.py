@@ -9,8 +9,8 @@ from dmd.terminal.compare import compare_pair, say_pair
 @pytest.fixture
 def runs(tmp_path):
     """Two runs; the first is two points of Dice above the second and a voxel of HD95 worse."""
-    cps = TRAINING | {"method": {"implementation": "cps", "params": {"weight": 1}}}
-    dmd = TRAINING | {"method": {"implementation": "dmd", "params": {"weight": 4}}}
+    cps = TRAINING | {"method": {"implementation": "cps", "revision": 1, "params": {"weight": 1}}}
+    dmd = TRAINING | {"method": {"implementation": "dmd", "revision": 1, "params": {"weight": 4}}}
     return add_run(tmp_path, shifted(2, hd95=9), **cps), add_run(tmp_path, shifted(0, hd95=8), **dmd)
 
 
@@ -43,7 +43,7 @@ def test_the_command_prints_settings_and_differences(runs, tmp_path, capsys):
 
 
 def test_what_cannot_be_tested_has_a_dash(tmp_path):
-    method = {"implementation": "cps", "params": {}}
+    method = {"implementation": "cps", "revision": 1, "params": {}}
     first = add_run(tmp_path, shifted(1)[:5], method=method, seed=1)
     nothing = [line(name, 1, 0, 0, "", "") | NOTHING for name in "abcde"]
     second = add_run(tmp_path, nothing, method=method, seed=2)

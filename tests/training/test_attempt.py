@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from trainings import await_steps, command, stop_after
 
 from dmd.data.batches import Batch
-from dmd.errors import DivergedError
+from dmd.errors import DivergedError, InputError
 from dmd.methods.base import Method, Predictor
+from dmd.planning.identity import plain
 from dmd.training import attempt, provenance
 from dmd.training.loop import train
 
@@ -42,7 +43,7 @@ class Watching(Method):
 def test_what_runs_after_the_step_sees_the_weights_after_it_and_in_full_precision():
     """Autocast keeps the weights that it has lowered until it is left."""
     method = Watching()
-    method.start_training({"lr": 0.5})
+    method.start_training({"lr": 0.5, "momentum": 0, "weight_decay": 0})
     before = method.network.weight.item()
     batch = Batch(torch.ones(1, 1, 2, 2, 2), torch.zeros(1, 2, 2, 2, dtype=torch.int64))
     method.train_step(batch, 0, torch.autocast("cpu", torch.bfloat16))
@@ -136,3 +137,40 @@ def test_a_divergence_before_the_first_state_promises_none(tiny_store, tiny_run,
     run = tiny_run(tiny_training(3, "dmd", DMD | {"weight": 1e300}))
     with pytest.raises(DivergedError, match="No state was saved before"):
         train(run, tiny_store[3], "cpu")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimiser": {"lr": 1e38, "momentum": 0.9, "weight_decay": 0.0001}},
+        {"optimiser": {"lr": 0.01, "momentum": 0, "weight_decay": 1e38}},
+        {"method": {"implementation": "dmd", "revision": 1, "params": DMD | {"weight": 1e38}}},
+    ],
+    ids=["rate", "decay", "weight"],
+)
+def test_a_number_that_is_far_too_large_diverges(tiny_store, tiny_run, change):
+    """As whole numbers, which settings have them as, they are beyond 64 bits: an OverflowError."""
+    run = tiny_run(plain(tiny_training(3, "dmd", DMD) | change))
+    with pytest.raises(DivergedError, match="are not finite"):
+        train(run, tiny_store[3], "cpu")
+
+
+LACKS = r"patch \[16, 16, 16\], batch .*allocate.*Lower one of these"
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "message"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB"), InputError, LACKS),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"), InputError, LACKS),
+        (MemoryError("Unable to allocate 9 GiB"), InputError, LACKS),
+        (RuntimeError("another"), RuntimeError, "^another$"),
+    ],
+)
+def test_too_little_memory_is_said_with_what_it_depends_on(tiny_store, tiny_run, monkeypatch, error, said, message):
+    def lacking(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Method, "train_step", lacking)
+    with pytest.raises(said, match=message):
+        train(tiny_run(tiny_training(3, "dmd", DMD)), tiny_store[3], "cpu")

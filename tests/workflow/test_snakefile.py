@@ -227,6 +227,24 @@ def test_a_mistake_in_the_configuration_stops_with_its_place(copy, setting, mess
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_key_that_stands_twice_in_a_file_of_ones_own_is_refused(copy, tmp_path):
+    """Which Snakemake itself reads, and takes the last."""
+    (tmp_path / "mine.yaml").write_text("scale: smoke\nscale: half\n")
+    done = snakemake(copy, "--dry-run", "--configfile", str(tmp_path / "mine.yaml"))
+    assert done.returncode != 0
+    assert "mine.yaml is not valid YAML: expected each key once" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_null_on_the_command_line_is_no_folder(copy):
+    done = snakemake(
+        copy, "--dry-run", "--printshellcmds", "--config", "data={la: null}", "--", "results/data/la-2x2x2.h5"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "dmd step prepare la-2x2x2 results/raw/la " in done.stdout
+    assert jobs(done.stdout)["download"] == 1
+
+
 def test_what_a_failed_rule_said_is_shown_on_the_terminal(tmp_path):
     folder = clone(tmp_path)
     done = snakemake(folder, "--retries", "1", "--config", "data={la: /no/where}", "--", "results/half/table3.csv")

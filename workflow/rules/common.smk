@@ -14,6 +14,8 @@ from dmd.runs.sources import require_decided
 from dmd.terminal import cost, failure, machine, preflight
 
 try:
+    for path in workflow.configfiles:
+        reading.read_file(Path(path))  # Snakemake takes the last of two equal keys
     # `config`: what is laid over the files in config/ by the command line, or by the workflow that uses this one.
     CONFIG = configuration.check(reading.merge(reading.read(), config))
     PLAN = planner.make(CONFIG)

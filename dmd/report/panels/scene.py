@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from dmd.data.store import Case
 from dmd.planning.plan import Artefact, Row
 from dmd.progress import Progress
+from dmd.report.naming import picture_name
 from dmd.runs.folder import RunFolder
 from dmd.training import snapshots
 
@@ -46,7 +47,13 @@ class Scene:
         progress, done = Progress(self.artefact.name, len(work) * len(self.cases)), itertools.count(1)
         for row, run, training, step in work:
             network = load(run, training, step, self.device)
-            place = {"method": row.method, "label": row.label, "run": run.id, "seed": training["seed"], "step": step}
+            place = {
+                "method": row.method,
+                "label": picture_name(row),
+                "run": run.id,
+                "seed": training["seed"],
+                "step": step,
+            }
             for case in self.cases:
                 yield place | {"case": case.name}, training, network, case
                 progress.report(next(done))
