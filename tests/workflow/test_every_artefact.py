@@ -16,8 +16,8 @@ FIGURES = ("fig2", "fig3a", "fig3b", "fig4", "entropy")
 SMOKE = {
     "width": 4,
     "datasets": {
-        "la": {"iterations": 4, "stride": [32, 32, 16]},
-        "acdc": {"iterations": 4, "validate_every": 2},
+        "la": {"iterations": 2, "stride": [32, 32, 16]},
+        "acdc": {"iterations": 2, "validate_every": 1},
     },
 }
 # Every method once, in a table of the paper that has it, and two points of a line. test_snakefile.py has the whole
