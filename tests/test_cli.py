@@ -25,6 +25,7 @@ STEPS = [
     "train",
     "test",
     "table",
+    "learning",
     "curve",
     "panel",
     "follow",

@@ -97,8 +97,8 @@ class Scores:
     lines: pd.DataFrame
 
     def by_patient(self) -> pd.DataFrame:
-        """Return those of each patient, by post_processing, row and patient (`dmd.report.statistics.per_patient`)."""
-        return per_patient(self.lines, ["post_processing", "row"])
+        """Return those of each patient in each run, by post_processing, row, run and patient (`per_patient`)."""
+        return per_patient(self.lines, ["post_processing", "row", "run"])
 
     def by_case(self) -> pd.DataFrame:
         """Return those of each case in each run, by row, run and case: the mean over classes, no post-processing."""

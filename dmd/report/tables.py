@@ -12,8 +12,11 @@ from dmd.planning.artefacts import Table
 from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Row
 from dmd.report.comparison import compare_rows
+from dmd.report.intervals import forest_plot, rank_plot
 from dmd.report.naming import EMPTY, HEADINGS, caption, row_name, selections
+from dmd.report.ranking import claims, rank_rows
 from dmd.report.scores import Scores, column, read, reader
+from dmd.report.style import publish
 from dmd.report.verdict import say_verdict
 
 FACTS = {name: name.capitalize() for name in ("data", "labelled", "unlabelled", "seeds", "draws")}
@@ -23,7 +26,8 @@ COMPONENT = "largest_component"
 LABELLED = "Labelled and unlabelled: patients learnt from."
 COMPONENT_NOTE = "LC: only the largest connected component of each class is kept."
 Cells = dict[tuple[str, str], list[str]]  # columns by a heading that neighbours share, "" for none, and their own
-ROUNDED = ("difference", "low", "high")
+ROUNDED = dict.fromkeys(("difference", "error", "low", "high", "detectable"), 4)
+ROUNDED |= {"degrees": 1, "p_runs": 6, "p_runs_holm": 6}
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|$~#&])")
 LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -42,8 +46,9 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     runs : Path
         Folder that holds the run folders.
     output : Path
-        The CSV to write; ``.md``, ``.tex`` and ``.comparison.csv`` (`dmd.report.comparison.compare_rows`) are written
-        beside it.
+        The CSV to write. Beside it are written ``.md``, ``.tex``, ``.comparison.csv``
+        (`dmd.report.comparison.compare_rows`), ``.ranks.csv`` and ``.claims.csv`` (`dmd.report.ranking`), and as
+        pictures with captions ``.forest.png`` and ``.ranks.png`` (`dmd.report.intervals`).
 
     Raises
     ------
@@ -54,13 +59,20 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
         raise InputError(f"expected a file name that ends in .csv for the table, found {output}")
     artefact = read_artefact(description, Table)
     scores = read(artefact, reader(runs))
-    summary, comparison = scores.summary(), compare_rows(scores)
+    summary, comparison, ranks = scores.summary(), compare_rows(scores), rank_rows(scores)
     said, cells = caption(artefact, scores.specs), _cells(scores, summary)
     same = [f"{heading} {summary[name].iloc[0]}" for name, heading in FACTS.items() if ("", heading) not in cells]
     shared = [f"In every row: {', '.join(same).lower()}."] if same else []
     verdict, below = say_verdict(scores, comparison), [*shared, *notes(scores, summary), LABELLED, COMPONENT_NOTE]
     write_text(output, csv(summary.round(4)))
-    write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
+    write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(ROUNDED)))
+    write_text(output.with_suffix(".ranks.csv"), csv(ranks.round(4)))
+    write_text(output.with_suffix(".claims.csv"), csv(claims(scores).round(4)))
+    for ending, (figure, about) in {
+        "forest": forest_plot(scores, comparison),
+        "ranks": rank_plot(scores, ranks),
+    }.items():
+        publish(figure, f"{said} {about}", artefact.runs, output.with_suffix(f".{ending}.png"))
     write_text(output.with_suffix(".md"), _markdown(said, cells, verdict, below))
     write_text(output.with_suffix(".tex"), _latex(said, cells, verdict, below))
 

@@ -162,11 +162,20 @@ def test(
 
 @step("table half/table3")
 def table(name: Name, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
-    """Make a table from the runs behind it: .csv, .md, .tex, .comparison.csv."""
+    """Make a table from the runs behind it: .csv, .md, .tex, and beside it comparison, ranks, claims and two plots."""
     from dmd.report.tables import write_table
 
     description = write(name, *configuration.plan(), results)
     write_table(description, results / "runs", description.with_suffix(".csv"))
+
+
+@step("learning half/table3")
+def learning(name: Name, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
+    """Draw how the methods of a table learnt, over their runs: .learning.png, .learning.svg, .learning.csv."""
+    from dmd.report.learning import write_learning
+
+    description = write(name, *configuration.plan(), results)
+    write_learning(description, results / "runs", description.with_suffix(".learning.png"))
 
 
 @step("curve half/fig4")

@@ -14,7 +14,7 @@ from dmd.terminal import cost
 from workflow.project import clone, jobs, snakemake
 
 RUN_FILES = ("weights.pt", "run.json")
-STAYS_HERE = {"download", "table", "curve", "report"}  # on the machine that submits
+STAYS_HERE = {"download", "table", "learning", "curve", "report"}  # on the machine that submits
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,11 @@ def of_runs(file):
     return files
 
 
+def endings(picture):
+    """Return what a picture beside a table ends in, with its caption."""
+    return [f"{picture}{ending}" for ending in (".png", ".svg", ".caption.txt")]
+
+
 def scene(wildcards):
     """The one data set that all runs of a panel share."""
     return store_of(PLAN.artefacts[wildcards.artefact].runs[0])
@@ -48,6 +53,9 @@ rule table:
         markdown="results/{artefact}.md",
         latex="results/{artefact}.tex",
         comparison="results/{artefact}.comparison.csv",
+        ranks="results/{artefact}.ranks.csv",
+        claims="results/{artefact}.claims.csv",
+        pictures=multiext("results/{artefact}", *endings(".forest"), *endings(".ranks")),
     log:
         "results/logs/table/{artefact}.log",
     wildcard_constraints:
@@ -58,6 +66,24 @@ rule table:
         described=described,
     shell:
         "dmd step table {wildcards.artefact} {params.laid_over} 2>> {log}"
+
+
+rule learning:
+    input:
+        of_runs("history.csv"),
+    output:
+        csv="results/{artefact}.learning.csv",
+        pictures=multiext("results/{artefact}", *endings(".learning")),
+    log:
+        "results/logs/learning/{artefact}.log",
+    wildcard_constraints:
+        artefact=artefacts_of("table"),
+    localrule: True
+    params:
+        laid_over=laid_over,
+        described=described,
+    shell:
+        "dmd step learning {wildcards.artefact} {params.laid_over} 2>> {log}"
 
 
 rule curve:
