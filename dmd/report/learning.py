@@ -72,7 +72,7 @@ def learning_curves(artefact: Artefact[Any], runs: Path) -> pd.DataFrame:
     found = []
     for number, row in enumerate(artefact.rows):
         for run in map(RunFolder, (runs / name for name in row.runs)):
-            history = read_history(run) if run.stage not in ("missing", "started") else pd.DataFrame()
+            history = read_history(run)
             if not history.empty:
                 window = -(-run.read_spec().training["iterations"] // POINTS)
                 found.append(_windows(history, window).assign(row=number, name=setting_name(row)))
