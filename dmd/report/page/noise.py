@@ -52,6 +52,8 @@ def claim_tables(scores: Scores) -> list[Grid]:
         found = lines["p_false"].to_dict()
         rows = sorted(set(lines.index.get_level_values("row")) | set(lines.index.get_level_values("other")))
         names = [row_name(scores.artefact.rows[place]) for place in rows]
+        if len(set(names)) < len(names):  # columns need a name each
+            names = [f"{name}, row {place + 1}" for place, name in zip(rows, names, strict=True)]
         cells: Cells = {("", "Claimed winner"): names}
         for place, name in zip(rows, names, strict=True):
             values = [found.get((winner, place)) for winner in rows]

@@ -16,7 +16,7 @@ MARKS = {"better": "▲", "worse": "▼"}
 class Grid:
     """A table whose first column names its rows.
 
-    Columns named Run and Runs hold ids, each of which leads to its run.
+    Columns named Run and Names hold ids, each of which leads to its run.
     """
 
     id: str
