@@ -18,7 +18,7 @@ from dmd.report.paired import compare
 from dmd.report.statistics import hodges_lehmann
 
 RESAMPLES = 499
-INTERVALS = ("in use", "patients", "hierarchical")
+INTERVALS = ("in use", "patients only", "hierarchical")
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,11 @@ class Setting:
     shared: bool = False
 
     def __str__(self) -> str:
-        runs = f"{self.runs} runs" + (f" of each of {self.draws} draws" if self.draws > 1 else "")
+        runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
+        runs += f" of each of {self.draws} draws" if self.draws > 1 else ""
         draw = f", draw {self.draw:g}{' (shared)' * self.shared}" if self.draw else ""
         differences = f"{self.patients:g}{' exponential' * self.skewed}"
-        return f"{runs if self.runs * self.draws > 1 else '1 run'} | {differences} | {self.run:g}{draw} | {self.rest:g}"
+        return f"{runs} | {differences} | {self.run:g}{draw} | {self.rest:g}"
 
     def sample(self, random: np.random.Generator, patients: int) -> tuple[np.ndarray, np.ndarray]:
         """Return scores of two methods, each (runs, patients), whose true difference is 0."""
@@ -51,7 +52,8 @@ class Setting:
         of_draws = np.broadcast_to(drawn[:1], drawn.shape) if self.shared else drawn
         size = (2, self.draws, self.runs, patients)
         scores = of_draws + random.normal(0, self.run, (*size[:3], 1)) + random.normal(0, self.rest, size)
-        one, two = scores.reshape(2, -1, patients)
+        # Of several draws each counts once, as in `dmd.report.scores.Scores.by_patient`.
+        one, two = (scores.mean(axis=2) if self.draws > 1 else scores).reshape(2, -1, patients)
         # The estimate is of the pseudomedian, the median of the mean of two: of exponential ones half a gamma(2)'s.
         skewed = random.standard_exponential(patients) - stats.gamma(2).median() / 2
         return one + self.patients * (skewed if self.skewed else random.standard_normal(patients)), two

@@ -129,7 +129,7 @@ def fields(scores: Scores) -> Iterator[Field]:
     patients, groups = scores.by_patient(), _groups(scores.artefact.rows)
     for (dataset, labelled), rows in groups.items():
         for name, score in itertools.product(POST_PROCESSING, scores.artefact.form.columns):
-            found = [patients[score].xs((name, place)).unstack("run")[[*row.runs]] for place, row in rows.items()]
+            found = [patients[score].xs((name, place)).unstack("replicate") for place in rows]
             whole = pd.concat(found, axis=1, keys=range(len(found)))
             kept = whole.dropna()
             if len(kept) < 2:
