@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from dmd.errors import InputError, require_known
-from dmd.terminal import steps
+from dmd.terminal import method, steps
 from dmd.terminal.options import (
     PROJECT,
     RESULTS,
@@ -43,6 +43,7 @@ app = App(
     exit_on_error=False,
     result_action="return_value",
 )
+app.command(method.app)
 app.command(steps.app)
 app.register_install_completion_command(help="Have this shell complete verbs and options; once is enough.")
 

@@ -1,16 +1,15 @@
 """Fixtures that several folders share."""
 
-import copy
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from dmd.data.store import Case, write_store
+from dmd.data.store import write_store
 from dmd.methods.base import Method
+from dmd.methods.contract import CLASSES, PATIENTS, tiny_cases, tiny_training
 from dmd.planning import reading
 from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder
@@ -43,47 +42,6 @@ def real_data() -> Path:
     return Path(folder)
 
 
-PATIENTS = {"train": [f"p{index}" for index in range(6)], "validation": ["v0", "v1"], "test": ["t0", "t1"]}
-
-
-def tiny_cases(dimensions: int) -> list[Case]:
-    """Blobs in noise, a little larger than the patch; volumes, or stacks of three slices with three classes."""
-    random = np.random.default_rng(0)
-    cases = []
-    for patient in PATIENTS["train"] + PATIENTS["test"] + PATIENTS["validation"]:
-        shape = (22, 20, 18) if dimensions == 3 else (3, 22, 20)
-        label = np.zeros(shape, np.uint8)
-        if dimensions == 3:
-            label[4:14, 5:15, 4:13] = 1
-        else:
-            label[:, 4:16, 4:16], label[:, 7:12, 7:12] = 1, 2
-        image = (label + random.normal(0, 0.5, shape)).astype(np.float32)
-        cases.append(Case(patient, patient, image, label, (1.0, 1.0, 2.0) if dimensions == 3 else None))
-    return cases
-
-
-def tiny_training(dimensions: int, implementation: str, params: dict) -> dict:
-    """Training settings of a run that takes a tenth of a second per step."""
-    return {
-        "dataset": {"name": f"tiny{dimensions}d", "revision": 1, "downsample": [1, 1, 1], "split": "0"},
-        "dimensions": dimensions,
-        "classes": 2 if dimensions == 3 else 3,
-        "labelled": 2,
-        "method": {"implementation": implementation, "revision": 1, "params": copy.deepcopy(params)},
-        "network": {"kind": "vnet" if dimensions == 3 else "unet", "width": 4},
-        "patch": [16] * dimensions,
-        "batch": {"size": 4, "labelled": 2},
-        "iterations": 10,
-        "reference_iterations": 6000,
-        "optimiser": {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.0001},
-        "schedule": {"kind": "step", "every": 2500, "factor": 0.1},
-        "precision": "fp32",
-        "selection": "last",
-        "seed": 7,
-        "code": 1,
-    }
-
-
 def tiny_testing(dimensions: int) -> dict:
     """Return the testing settings beside `tiny_training`."""
     return {"stride": [8] * dimensions} if dimensions == 3 else {}
@@ -96,9 +54,8 @@ def tiny_store(tmp_path_factory):
     paths = {}
     for dimensions in (2, 3):
         identity = tiny_training(dimensions, "dmd", {})["dataset"]
-        classes = ["background", "ring", "core"][: 4 - dimensions + 1]
         paths[dimensions] = folder / f"tiny{dimensions}d.h5"
-        write_store(paths[dimensions], identity, classes, PATIENTS, tiny_cases(dimensions))
+        write_store(paths[dimensions], identity, CLASSES[dimensions], PATIENTS, tiny_cases(dimensions))
     return paths
 
 

@@ -70,7 +70,14 @@ def commands() -> list[str]:
     """Return the `dmd` commands of the README and the guide that stand in blocks of code."""
     blocks = [
         block
-        for page in ("README.md", "docs/commands.md", "docs/tracking.md", "docs/statistics.md", "docs/slurm.md")
+        for page in (
+            "README.md",
+            "docs/commands.md",
+            "docs/tracking.md",
+            "docs/statistics.md",
+            "docs/slurm.md",
+            "docs/your-method.md",
+        )
         for block in re.findall(r"^```\n(.*?)^```|((?:^    .*\n)+)", (ROOT / page).read_text("utf-8"), re.M | re.S)
     ]
     lines = [line.strip().removeprefix("$ ") for block in blocks for line in "".join(block).splitlines()]

@@ -95,8 +95,7 @@ class Store:
         patients = self.parts["train"]
         if not 1 <= budget <= len(patients):
             raise InputError(
-                f"expected a budget of 1 to {len(patients)} labelled patients, as many as 'train' has in "
-                f"{json.dumps(self.identity)}, found {budget}"
+                f"expected a budget of 1 to {len(patients)} patients of {json.dumps(self.identity)}, found {budget}"
             )
         return drawn(patients, draw)
 

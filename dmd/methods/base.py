@@ -4,9 +4,11 @@ Four words are to be learnt: `Method.losses`, `Method.predictor`, and where a me
 `Method.after_step`.
 """
 
-import importlib
+import importlib.util
+import sys
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
 from typing import Any, ClassVar, Protocol, TypedDict, runtime_checkable
 
 import torch
@@ -18,6 +20,7 @@ from dmd.data.store import Case
 from dmd.errors import InputError
 from dmd.networks.build import Build
 from dmd.planning.declarations import declaration, require_dimensions, require_params
+from dmd.planning.implementations import is_elsewhere, is_file, source_file
 
 Autocast = AbstractContextManager[Any]
 
@@ -138,7 +141,7 @@ def class_probabilities(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
 
 def load(name: str) -> type[Method]:
-    """Return the one `Method` class in dmd/methods/<name>.py.
+    """Return the one `Method` class of an implementation: of this package, of another, or of a file.
 
     Raises
     ------
@@ -146,17 +149,32 @@ def load(name: str) -> type[Method]:
         There is no such file, it holds no method or several, or the method lacks one of the words.
     """
     declaration(name)
-    module = importlib.import_module(f"dmd.methods.{name}")
+    module, where = _module(name), source_file(name)
     classes = [
         entry
         for entry in vars(module).values()
         if isinstance(entry, type) and issubclass(entry, Method) and entry.__module__ == module.__name__
     ]
     if len(classes) != 1:
-        raise InputError(f"dmd/methods/{name}.py: expected one class derived from Method, found {len(classes)}")
+        raise InputError(f"{where}: expected one class derived from Method, found {len(classes)}")
     if missing := sorted(classes[0].__abstractmethods__):
-        raise InputError(f"dmd/methods/{name}.py: {classes[0].__name__} lacks {' and '.join(missing)}")
+        raise InputError(f"{where}: {classes[0].__name__} lacks {' and '.join(missing)}")
     return classes[0]
+
+
+def _module(name: str) -> ModuleType:
+    if not is_elsewhere(name):
+        return importlib.import_module(f"dmd.methods.{name}")
+    if not is_file(name):
+        return importlib.import_module(name)
+    path = source_file(name)
+    spec = importlib.util.spec_from_file_location(f"method_{path.stem}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up by its name.
+    sys.modules[module.__name__] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def make(settings: dict[str, Any], build: Build) -> Method:
@@ -172,6 +190,5 @@ def make(settings: dict[str, Any], build: Build) -> Method:
     require_dimensions(name, build.dimensions, where)
     params = require_params(name, settings["params"], where)
     method = load(name)
-    module = importlib.import_module(method.__module__)
-    made: Method = method(module.Params(**params), build)
+    made: Method = method(sys.modules[method.__module__].Params(**params), build)
     return made

@@ -1,6 +1,6 @@
 """The configuration as typed models: the schema of the files in config/."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -14,6 +14,7 @@ from pydantic import (
 from dmd.errors import InputError
 from dmd.planning.address import database
 from dmd.planning.artefacts import AnyForm
+from dmd.planning.implementations import PATTERN
 from dmd.planning.strict import Axis, Draw, Name, Seed, Strict, Value
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"
@@ -86,6 +87,8 @@ class Training(Strict):
 class Method(Strict):
     """A row of the tables: an implementation, its hyper-parameters and where they differ.
 
+    ``implementation`` names the stanza whose file implements it, or code elsewhere: ``mypackage.mine``, ``mine.py``.
+
     ``adapted`` holds what differs on a data set, ``tuned`` what differs there for one budget, ``labels`` what a table
     of that data set calls the row; ``reconstructed`` names the data sets for which neither code nor all settings are
     published.
@@ -94,7 +97,7 @@ class Method(Strict):
     label: str
     labels: dict[str, str] = {}
     citation: str | None = None
-    implementation: Name | None = None
+    implementation: Annotated[str, Field(pattern=PATTERN)] | None = None
     revision: PositiveInt | None = None
     batches: Literal["two_stream", "labelled"] | None = None
     params: dict[str, Value] = {}

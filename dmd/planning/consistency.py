@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dmd.errors import InputError, lookup
 from dmd.planning.config import Config, Dataset, Method, ScaledDataset
 from dmd.planning.declarations import declaration, require_names, require_params
+from dmd.planning.implementations import implemented, is_elsewhere
 
 AXES = 3  # of what is prepared: volumes, and stacks of slices
 HALVED = 16  # dmd/networks: both kinds halve their input four times
@@ -41,8 +42,13 @@ def require_consistent(config: Config, patients: Mapping[str, int]) -> None:
     for name in config.keep:
         lookup(config.methods, name, "method", "config: keep")
     # Implementations first: a fault of theirs is theirs, and not that of a row that shares it.
-    for name, method in sorted(config.methods.items(), key=lambda entry: entry[1].implementation is not None):
+    for name, method in sorted(config.methods.items(), key=lambda entry: _is_shared(entry[1])):
         _require_method(config, name, method, patients)
+
+
+def _is_shared(method: Method) -> bool:
+    """Say whether a row has the implementation of another stanza."""
+    return method.implementation is not None and not is_elsewhere(method.implementation)
 
 
 def _require_shapes(where: str, scaled: ScaledDataset, facts: Dataset) -> None:
@@ -62,8 +68,8 @@ def _require_shapes(where: str, scaled: ScaledDataset, facts: Dataset) -> None:
 
 def _require_method(config: Config, name: str, method: Method, patients: Mapping[str, int]) -> None:
     where = f"config: methods.{name}"
-    implementation = method.implementation or name
-    source = lookup(config.methods, implementation, "method", where)
+    stanza, implementation = implemented(config.methods, name, where)
+    source = config.methods[stanza]
     places: list[Iterable[str]] = [method.labels, method.adapted, method.tuned, method.reconstructed, method.training]
     for dataset in (dataset for place in places for dataset in place):
         lookup(config.protocols, dataset, "data set", where)
@@ -78,7 +84,7 @@ def _require_method(config: Config, name: str, method: Method, patients: Mapping
     missing = [key for key in declaration(implementation).names if key not in source.params]
     if missing:
         raise InputError(
-            f"config: methods.{implementation}.params: expected a value for every hyper-parameter, found none for "
+            f"config: methods.{stanza}.params: expected a value for every hyper-parameter, found none for "
             f"{', '.join(missing)}"
         )
     for layer in [{}, method.params, *method.adapted.values(), *(params for *_, params in tuned)]:

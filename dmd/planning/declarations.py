@@ -13,9 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from dmd.errors import InputError, nearest, require_known
 from dmd.planning import bounds
+from dmd.planning.implementations import FOLDER, source_file
 
-FOLDER = Path(__file__).parents[1] / "methods"
-NO_METHODS = ("__init__", "base")
 FAMILIES = "dmd.methods.families."
 
 
@@ -45,26 +44,17 @@ class Declaration:
 
 
 @cache
-def methods() -> tuple[str, ...]:
-    """Return the names of all methods: the files in dmd/methods."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in NO_METHODS))
-
-
-@cache
 def declaration(method: str) -> Declaration:
-    """Return what dmd/methods/<method>.py declares.
+    """Return what the file of a method declares.
 
     Raises
     ------
     InputError
-        There is no such file, it has no class ``Params``, or that uses types which planning does not know.
+        There is no such file, it is no Python or has no class ``Params``, or that uses types unknown to planning.
     """
-    if method not in methods():
-        raise InputError(
-            f"unknown method '{method}'{nearest(method, methods())}. Files in dmd/methods: {', '.join(methods())}"
-        )
-    tree = _parse(method)
-    return Declaration(_params(method, tree), _dimensions(tree), _fingerprint(tree, *map(_parse, _families(tree))))
+    path = source_file(method)
+    tree, families = _parse(path), [FOLDER / f"{name}.py" for name in _families(_parse(path))]
+    return Declaration(_params(path, tree), _dimensions(tree), _fingerprint(tree, *map(_parse, families)))
 
 
 def require_params(method: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -123,13 +113,13 @@ def require_dimensions(method: str, found: int, where: str) -> None:
         )
 
 
-def _params(method: str, tree: ast.Module) -> type:
+def _params(path: Path, tree: ast.Module) -> type:
     """Make the class ``Params`` alone, with nothing in reach but the types that it may be declared with."""
-    where = f"dmd/methods/{method}.py"
+    where = str(path)
     found = [node for node in _classes(tree) if node.name == "Params"]
     if not found:
         raise InputError(f"{where}: expected a frozen dataclass Params with the hyper-parameters, found none")
-    known: dict[str, Any] = {"dataclass": dataclass, "Literal": Literal, "__name__": f"dmd.methods.{method}"}
+    known: dict[str, Any] = {"dataclass": dataclass, "Literal": Literal, "__name__": f"params of {path.stem}"}
     known |= vars(bounds)
     try:
         exec(compile(ast.Module([found[0]], []), where, "exec"), known)
@@ -143,7 +133,7 @@ def _dimensions(tree: ast.Module) -> tuple[int, ...]:
     """Return the literal ``dimensions`` of the method's class, else that of the base class."""
     values = [
         ast.literal_eval(statement.value)
-        for node in [*_classes(tree), *_classes(_parse("base"))]
+        for node in [*_classes(tree), *_classes(_parse(FOLDER / "base.py"))]
         for statement in node.body
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value and _name(statement) == "dimensions"
     ]
@@ -164,8 +154,11 @@ def _fingerprint(*trees: ast.Module) -> str:
     return hashlib.sha256("\n".join(map(ast.unparse, trees)).encode()).hexdigest()
 
 
-def _parse(module: str) -> ast.Module:
-    return ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"expected a method's Python in {path}: {error}") from None
 
 
 def _classes(tree: ast.Module) -> list[ast.ClassDef]:

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from dmd.planning.implementations import short_name
+
 # Raised when the loop, the batches or the augmentation change what is trained on; methods and data sets have revisions
 # of their own (config/methods.yaml, config/datasets.yaml).
 CODE = 1
 DIGITS = 10  # of a hash in a name: with 10,000 runs two share one with a probability of 5e-5, and planning refuses them
-RUN = rf"[a-z0-9_-]+-\d+-[a-z0-9_.-]+-[0-9a-f]{{{DIGITS}}}"  # as a regular expression
+RUN = rf"[a-z0-9_-]+-\d+-[a-z0-9_-]+-[0-9a-f]{{{DIGITS}}}"  # as a regular expression
 STORE = r"[a-z0-9_-]+-\d+(x\d+)*"
 NAME = r"[a-z0-9_-]+"  # of an artefact, a data set, a method or a scale
 
@@ -40,7 +42,7 @@ def run_id(training: dict[str, Any]) -> str:
     >>> run_id({"dataset": {"name": "la"}, "labelled": 8, "method": {"implementation": "dmd"}, "seed": 1})
     'la-8-dmd-72bbb668bf'
     """
-    method = training["method"]["implementation"]
+    method = short_name(training["method"]["implementation"])
     return f"{training['dataset']['name']}-{training['labelled']}-{method}-{digest(training)}"
 
 

@@ -8,6 +8,7 @@ from dmd.errors import InputError, lookup
 from dmd.planning.config import Config, Method, Protocol, ScaledDataset, Training
 from dmd.planning.declarations import declaration, require_dimensions, require_names, require_params
 from dmd.planning.identity import CODE, Spec, plain, store_name
+from dmd.planning.implementations import implemented
 from dmd.planning.splits import Split
 from dmd.planning.strict import Value
 
@@ -121,13 +122,13 @@ class Resolver:
         return method
 
     def _implementation(self, cell: Cell) -> str:
-        return self._method(cell).implementation or cell.method
+        return implemented(self.config.methods, cell.method, cell.where)[1]
 
     def _source(self, cell: Cell) -> Method:
         """Return the stanza of the implementation, which has the revision and every hyper-parameter."""
-        name = self._implementation(cell)
+        name, implementation = implemented(self.config.methods, cell.method, cell.where)
         source = self.config.methods[name]
-        declaration(name)
+        declaration(implementation)
         if source.revision is None:
             raise InputError(f"{cell.where}: method '{name}' has no revision; add `revision: 1` to its stanza")
         return source

@@ -29,6 +29,11 @@ def loss_terms(columns: Iterable[str]) -> list[str]:
     return [name for name in columns if name not in ("step", "learning_rate", *CHOSEN_BY)]
 
 
+def now() -> int:
+    """Return the time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
 class History:
     """Appends steps to a file that was first cut back to the ``size`` in bytes of the last saved state.
 
@@ -50,9 +55,9 @@ class History:
     ) -> None:
         self.file.close()
 
-    def append(self, step: int, values: dict[str, float]) -> None:
-        """Write one line for the step, counted from 1."""
-        line = {"step": step, "time": time.time_ns() // 1_000_000, "values": values}
+    def append(self, step: int, values: dict[str, float], at: int | None = None) -> None:
+        """Write one line for the step, counted from 1; ``at`` is when it was done, by default now."""
+        line = {"step": step, "time": now() if at is None else at, "values": values}
         self.file.write(json.dumps(line).encode() + b"\n")
         self.file.flush()
 

@@ -6,19 +6,20 @@ from pathlib import Path
 
 from dmd.errors import InputError
 from dmd.planning.declarations import declaration
+from dmd.planning.implementations import is_elsewhere
 from dmd.planning.plan import Run
 from dmd.runs.folder import RunFolder, read_json
 
 
-def changed(runs: Iterable[Run], folder: Path) -> dict[str, list[str]]:
+def changed(runs: Iterable[Run], folder: Path) -> dict[str, list[Run]]:
     """Return the trained runs, by implementation, whose method had other statements under the same revision."""
-    found: dict[str, list[str]] = defaultdict(list)
+    found: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         facts = read_json(RunFolder(folder / run.id).facts)
         implementation = run.spec.training["method"]["implementation"]
         source = facts.get("method_source") if isinstance(facts, dict) else None
         if source not in (None, declaration(implementation).source):
-            found[implementation].append(run.id)
+            found[implementation].append(run)
     return dict(found)
 
 
@@ -35,13 +36,21 @@ def undecided(runs: Mapping[str, Run], folder: Path, kept: Iterable[str]) -> lis
         Methods whose runs stay, `dmd.planning.config.Config.keep`.
     """
     return [
-        f"dmd/methods/{method}.py has other statements than when {len(names)} run(s) were trained, {names[0]} first, "
-        f"and the same revision. If its maths is another now, raise `revision` of methods.{method} in "
-        "config/methods.yaml: new runs are trained, the old ones stay. If it is the same, say so: "
-        f"`keep: [{method}]` in config/config.yaml"
-        for method, names in changed(runs.values(), folder).items()
-        if method not in kept
+        _say(implementation, found)
+        for implementation, found in changed(runs.values(), folder).items()
+        if {implementation, *(method for run in found for method in run.methods)}.isdisjoint(kept)
     ]
+
+
+def _say(implementation: str, found: list[Run]) -> str:
+    elsewhere = is_elsewhere(implementation)
+    method = found[0].methods[0] if elsewhere else implementation
+    file = implementation if elsewhere else f"dmd/methods/{implementation}.py"
+    return (
+        f"{file} has other statements than when {len(found)} run(s) were trained, {found[0].id} first, and the same "
+        f"revision. If its maths is another now, raise `revision` of methods.{method} where it stands: new runs are "
+        f"trained, the old ones stay. If it is the same, say so: `keep: [{method}]` in config/config.yaml"
+    )
 
 
 def require_decided(runs: Mapping[str, Run], folder: Path, kept: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from dmd.files import write_json, write_text
 from dmd.methods.base import Method
 from dmd.progress import Progress
 from dmd.runs.folder import RunFolder
-from dmd.runs.history import History, write_table
+from dmd.runs.history import History, now, write_table
 from dmd.runs.ownership import owned
 from dmd.runs.state import State, load_state, save_state
 from dmd.runs.tensors import save_tensors
@@ -32,6 +33,17 @@ class DivergedError(RuntimeError):
     """A loss term or a weight is not finite; the last good state is kept."""
 
 
+@dataclass(frozen=True)
+class Noted:
+    """What a step came to, its loss terms still on the device."""
+
+    step: int
+    time: int
+    names: tuple[str, ...]
+    terms: Tensor
+    values: dict[str, float]
+
+
 class Attempt:
     """Owns a run while the ``with`` block lasts; waits while another process does.
 
@@ -41,6 +53,8 @@ class Attempt:
         Folder of the run.
     save_every : int
         Steps between two saved states.
+    every : int
+        Steps between two transfers of loss terms from the device; always before a state is saved.
     saved : callable
         Told the size in bytes of the history that belongs to the state, at the start and whenever that was saved.
 
@@ -52,9 +66,10 @@ class Attempt:
 
     state: State
 
-    def __init__(self, run: RunFolder, save_every: int, saved: Callable[[int], None]) -> None:
-        self.run, self.save_every, self.saved = run, save_every, saved
+    def __init__(self, run: RunFolder, save_every: int, every: int, saved: Callable[[int], None]) -> None:
+        self.run, self.save_every, self.every, self.saved = run, save_every, every, saved
         self.training = run.read_spec().training
+        self.pending: list[Noted] = []
         self.held = ExitStack()
 
     def __enter__(self) -> "Attempt":
@@ -85,19 +100,17 @@ class Attempt:
         self.saved(self.state.history_size)
 
     def note(self, step: int, terms: dict[str, Tensor], values: dict[str, float]) -> None:
-        """Write into the history what ``step`` steps came to: the loss terms, and further values.
+        """Note what ``step`` steps came to: the loss terms, which stay on the device for a while, and further values.
 
         Raises
         ------
         DivergedError
-            A term is infinite or NaN.
+            A term of this step or of one noted before is infinite or NaN.
         """
-        numbers = _numbers(terms)
-        self._require_finite(numbers, step)
-        self.owner.require()
-        self.history.append(step, {"loss": sum(numbers.values()), **numbers, **values})
-        self.progress.report(step, numbers)
+        self.pending.append(Noted(step, now(), tuple(terms), torch.stack([*terms.values()]).float(), values))
         self.state.step, self.state.seconds = step, time.monotonic() - self.started
+        if len(self.pending) >= self.every:
+            self._write_down()
 
     def keep(self, best: dict[str, Any] | None) -> None:
         """Save what is due after the step: a snapshot, the state; leave if a signal asked for that.
@@ -111,6 +124,7 @@ class Attempt:
         self.asked -= asked
         due = bool(asked) or self.state.step % self.save_every == 0 or self._ended()
         if due or self.state.step in snapshots.steps(self.training["iterations"]):
+            self._write_down()
             self._require_finite_weights()
             snapshots.keep(self.run, self.method, self.state.step, self.training["iterations"])
         if due:
@@ -136,6 +150,18 @@ class Attempt:
         }
         steps = {"run": self.run.id, "steps": self.state.step}
         write_json(self.run.facts, steps | facts | cost | latest | {"attempts": self.state.attempts})
+
+    def _write_down(self) -> None:
+        """Write what is noted into the history, with one transfer from the device."""
+        noted, self.pending = self.pending, []
+        self.owner.require()
+        found = torch.cat([each.terms for each in noted]).tolist() if noted else []
+        for each in noted:
+            numbers = dict(zip(each.names, found, strict=False))
+            del found[: len(numbers)]
+            self._require_finite(numbers, each.step)
+            self.history.append(each.step, {"loss": sum(numbers.values()), **numbers, **each.values}, each.time)
+            self.progress.report(each.step, numbers)
 
     def _ended(self) -> bool:
         return bool(self.state.step == self.training["iterations"])
@@ -167,8 +193,9 @@ class Attempt:
 
     def _require_finite_weights(self) -> None:
         """Look at what the step's update made, before it is kept: the terms are those of the weights before it."""
-        held = self.method.state_dict()
-        bad = [name for name, tensor in held.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+        held = {name: tensor for name, tensor in self.method.state_dict().items() if tensor.is_floating_point()}
+        finite = torch.stack([tensor.isfinite().all() for tensor in held.values()]).tolist()
+        bad = [name for name, is_finite in zip(held, finite, strict=True) if not is_finite]
         if bad:
             raise DivergedError(
                 f"{self.run.id}: after step {self.state.step} {len(bad)} of {len(held)} tensors are not finite, "
@@ -178,11 +205,6 @@ class Attempt:
     def _kept(self) -> str:
         there = self.run.state.exists()
         return f"{self.run.state} keeps the last good state" if there else "No state was saved before"
-
-
-def _numbers(terms: dict[str, Tensor]) -> dict[str, float]:
-    """Return the terms as numbers with one transfer from the device."""
-    return dict(zip(terms, torch.stack(list(terms.values())).float().tolist(), strict=True))
 
 
 @contextmanager

@@ -25,6 +25,7 @@ def train(
     device: str = "auto",
     save_every: int = 100,
     saved: Callable[[int], None] = lambda size: None,
+    note_every: int | None = None,
 ) -> None:
     """Train a run from its ``spec.json`` to its ``weights.pt``, going on from its state where there is one.
 
@@ -43,6 +44,9 @@ def train(
         128 plus their number.
     saved : callable
         As in `Attempt`.
+    note_every : int, optional
+        Steps between two transfers of loss terms from the device; by default 1 on a CPU, where they cost nothing, else
+        20.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def train(
     training, chosen = run.read_spec().training, choose_device(device)
     check_precision(chosen, training["precision"], training["patch"])
     autocast = torch.autocast(chosen.type, torch.bfloat16, enabled=training["precision"] == "bf16")
-    with Attempt(run, save_every, saved) as attempt:
+    with Attempt(run, save_every, note_every or (1 if chosen.type == "cpu" else 20), saved) as attempt:
         torch.manual_seed(training["seed"])
         build = Build.from_settings(training)
         method = placed(make(training["method"], build), chosen, training["dimensions"])

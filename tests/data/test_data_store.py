@@ -100,7 +100,7 @@ def test_a_budget_cuts_the_training_patients_in_two(count, data):
 def test_a_budget_outside_the_split_is_refused_with_both_numbers(path, budget):
     store = load_store(path)
     for ask in (store.labelled, store.unlabelled):
-        with pytest.raises(InputError, match=rf"1 to 3 labelled patients.*found {budget}$"):
+        with pytest.raises(InputError, match=rf"1 to 3 patients.*found {budget}$"):
             ask(budget)
 
 

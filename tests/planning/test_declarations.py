@@ -1,7 +1,7 @@
 import pytest
 
 from dmd.errors import InputError
-from dmd.planning import declarations
+from dmd.planning import declarations, implementations
 from dmd.planning.declarations import declaration, require_params
 
 UAMT = {
@@ -93,9 +93,10 @@ class Mine(Method):
 
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
-    (tmp_path / "base.py").write_text((declarations.FOLDER / "base.py").read_text())
+    (tmp_path / "base.py").write_text((implementations.FOLDER / "base.py").read_text())
     monkeypatch.setattr(declarations, "FOLDER", tmp_path)
-    monkeypatch.setattr(declarations, "methods", lambda: ("mine",))
+    monkeypatch.setattr(implementations, "FOLDER", tmp_path)
+    monkeypatch.setattr(implementations, "methods", lambda: ("mine",))
 
     def write(type: str = "Positive", what: str = "much", value: int = 1) -> declarations.Declaration:
         (tmp_path / "mine.py").write_text(MINE.format(type=type, what=what, value=value))

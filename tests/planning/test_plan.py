@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dmd.errors import InputError
 from dmd.planning import bounds, config, consistency, declarations, describe, identity, plan
-from dmd.planning.declarations import declaration, methods
+from dmd.planning.declarations import declaration
+from dmd.planning.implementations import methods
 
 
 def planned(content: dict, root) -> plan.Plan:

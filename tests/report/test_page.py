@@ -22,8 +22,9 @@ from dmd.data.store import Case, load_store, write_store
 from dmd.errors import InputError
 from dmd.methods import base
 from dmd.networks.build import Build
-from dmd.planning.declarations import declaration, methods
+from dmd.planning.declarations import declaration
 from dmd.planning.identity import store_name
+from dmd.planning.implementations import methods
 from dmd.report.comparison import compare_rows
 from dmd.report.naming import title
 from dmd.report.page.image import from_files

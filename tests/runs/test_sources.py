@@ -26,7 +26,9 @@ def test_a_run_of_another_text_of_its_method_is_said_so_with_both_ways_out(made,
     name = trained(made, tmp_path, "cps", "0" * 64)
     trained(made, tmp_path, "dmd", declaration("dmd").source)
     trained(made, tmp_path, "uamt", None)
-    assert changed(made.runs.values(), tmp_path) == {"cps": [name]}
+    assert {method: [run.id for run in runs] for method, runs in changed(made.runs.values(), tmp_path).items()} == {
+        "cps": [name]
+    }
     with pytest.raises(InputError, match=r"cps\.py has other statements .* raise `revision` .* `keep: \[cps\]`"):
         require_decided(made.runs, tmp_path, [])
 

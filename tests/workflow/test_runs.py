@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dmd import cli
 from workflow.project import BIN, clone, jobs, snakemake
 
 
@@ -137,7 +138,7 @@ def made(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 @pytest.mark.slow
-def test_a_method_is_one_new_file_and_a_few_lines_of_the_users_own_and_retrains_nothing(tmp_path, root):
+def test_a_method_is_one_new_file_and_a_few_lines_of_the_users_own_and_retrains_nothing(tmp_path, monkeypatch):
     folder = clone(tmp_path)
     (folder / "small.yaml").write_text(SMALL)
     first = snakemake(folder, "--configfile", "small.yaml", "--", "results/smoke/only.csv")
@@ -145,10 +146,9 @@ def test_a_method_is_one_new_file_and_a_few_lines_of_the_users_own_and_retrains_
     before = made(folder)
     assert [name.split("-")[2] for name in before] == ["dmd"]
 
-    # What the README tells a user to write, and nothing else.
-    readme = (root / "README.md").read_text()
-    (folder / "dmd/methods/mine.py").write_text(re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1])
-    (folder / "mine.yaml").write_text(re.search(r"```yaml\n(.*?)```", readme, re.DOTALL)[1])
+    # What the README tells a user to do, and nothing else.
+    monkeypatch.chdir(folder)
+    assert cli.main(["method", "new", "mine"]) == 0
     own = ("--configfile", "mine.yaml", "small.yaml", "--")
     unchanged = snakemake(folder, "--dry-run", *own, "results/smoke/only.csv")
     assert "Nothing to be done" in unchanged.stdout + unchanged.stderr
