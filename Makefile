@@ -8,10 +8,18 @@ SHELL := bash
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-.venv/complete: pyproject.toml constraints.txt
+.venv/bin/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 demo")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[test]'
+
+# What a user needs, and what tests need besides; pip says what it fetches.
+.venv/complete: pyproject.toml constraints.txt | .venv/bin/pip
+	@echo 'Once: the packages of constraints.txt go into .venv. That takes 3 to 10 minutes and 2 GB of disk, with CUDA (PyPI, Linux) 7 GB.'
+	.venv/bin/pip install --constraint constraints.txt --editable .
+	touch $@
+
+.venv/tests: .venv/complete
+	.venv/bin/pip install --constraint constraints.txt --editable '.[test]'
 	touch $@
 
 demo: .venv/complete ## run the whole pipeline on synthetic scans and print its table
@@ -22,17 +30,17 @@ demo: .venv/complete ## run the whole pipeline on synthetic scans and print its 
 	@echo 'The same in MLflow   .venv/bin/dmd ui smoke/table3   (kept in results/mlflow.db)'
 	@echo 'Next, on real scans  .venv/bin/snakemake --cores 2 --config data="{la: /your/copy}" -- results/half/table3.csv'
 
-test: .venv/complete ## run every test but those on SLURM
+test: .venv/tests ## run every test but those on SLURM
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist worksteal --ignore tests/slurm
 
-coverage: .venv/complete ## measure how much of dmd/planning and dmd/runs the tests go through, branches included
+coverage: .venv/tests ## measure how much of dmd/planning and dmd/runs the tests go through, branches included
 	OMP_NUM_THREADS=1 .venv/bin/coverage run -m pytest --quiet tests/planning tests/runs tests/test_doctests.py
 	.venv/bin/coverage report
 
-slurm: .venv/complete ## run the tests on a private SLURM, where slurm-wlm and munge are installed
+slurm: .venv/tests ## run the tests on a private SLURM, where slurm-wlm and munge are installed
 	.venv/bin/python -m pytest tests/slurm
 
-lint: .venv/complete ## check style and types
+lint: .venv/tests ## check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check Snakefile workflow

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
-from dmd.errors import InputError, require_known
-from dmd.terminal import method, steps
+from dmd.errors import DivergedError, InputError, require_known
+from dmd.terminal import method, site, steps
 from dmd.terminal.options import (
     PROJECT,
     RESULTS,
@@ -58,9 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who read the output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except (InputError, CycloptsError) as error:
+    except (InputError, DivergedError, CycloptsError) as error:
         print(f"{name}: {error}", file=sys.stderr)
-        return 2
+        return 3 if isinstance(error, DivergedError) else 2
     except OSError as error:
         if error.errno not in DISK:
             raise
@@ -244,3 +244,6 @@ def track(*runs: Path, uri: Uri = None, results: Results = RESULTS, configuratio
     print(f"{sent} runs sent to MLflow" + (f", {pending} not: see above" if pending else ""))
     if pending:
         raise SystemExit(1)
+
+
+verb("dmd init --slurm")(site.init)

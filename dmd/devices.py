@@ -1,31 +1,43 @@
 """Which device works, what it needed, and what software it ran."""
 
+import fcntl
+import functools
+import os
 import platform
 import resource
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import torch
 from torch import nn
 
-from dmd.errors import InputError
+from dmd.errors import InputError, PassingError
+
+# Of CUDA_VISIBLE_DEVICES: no GPU is meant. The last is what SLURM writes for a job that holds none.
+HIDDEN = ("", "-1", "NoDevFiles")
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` is CUDA where there is one.
+    """Return the device called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    ``auto`` is a GPU where there is one: of several one that no other process of ours has chosen, if any is left.
 
     Raises
     ------
     InputError
         The name is unknown or CUDA is asked for where there is none.
+    PassingError
+        ``auto`` would be the CPU, but the process holds a GPU (``CUDA_VISIBLE_DEVICES``), which would be wasted.
     """
     available = torch.cuda.is_available()
     if name == "auto":
-        name = "cuda" if available else "cpu"
+        _require_what_is_held(available)
+        name = _free_gpu()[0] if available else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -84,7 +96,8 @@ def peak_memory_mb(device: torch.device) -> float:
     """Return the most memory held so far in MB: of the GPU, or of the process where there is none."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    unit = 1 if sys.platform == "darwin" else 2**10  # bytes on macOS, else kilobytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def describe_device(device: torch.device) -> str:
@@ -92,11 +105,46 @@ def describe_device(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
+def say_device(device: torch.device) -> str:
+    """Return a device as people know it: ``cuda:0 (NVIDIA H100)`` or ``cpu (AMD EPYC, AVX512)``."""
+    return f"{device} ({describe_device(device) if device.type == 'cuda' else describe_processor()})"
+
+
 def describe_processor() -> str:
     """Return model and widest instructions of the processor, which decide how it rounds: ``AMD EPYC, AVX512 bf16``."""
     kinds = {"bf16": torch.cpu._is_avx512_bf16_supported, "amx": torch.cpu._is_amx_tile_supported}
     found = [torch.backends.cpu.get_cpu_capability(), *(name for name, is_there in kinds.items() if is_there())]
     return f"{_model()}, {' '.join(found)}"
+
+
+def _require_what_is_held(available: bool) -> None:
+    """Raise a `PassingError` where a GPU is held and cannot be used: another node may have a better driver."""
+    held = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if available or held in HIDDEN:
+        return
+    built = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
+    raise PassingError(
+        f"expected the GPU that this process holds (CUDA_VISIBLE_DEVICES={held}), but torch {torch.__version__}, built "
+        f"{built}, sees none on {platform.node()}. Does `nvidia-smi` work there, and is its driver new enough? "
+        "To work on the CPU, empty CUDA_VISIBLE_DEVICES"
+    )
+
+
+@functools.cache
+def _free_gpu() -> tuple[str, IO[str] | None]:
+    """Return the GPU to use, and the file whose lock keeps it ours for the life of this process."""
+    count = torch.cuda.device_count()
+    for index in range(count if count > 1 else 0):
+        # By its number in the machine: each job of a cluster counts its own from 0.
+        name = f"dmd-{os.getuid()}-{torch.cuda.get_device_properties(index).uuid}.lock"
+        file = (Path(tempfile.gettempdir()) / name).open("w", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            continue
+        return f"cuda:{index}", file
+    return "cuda", None
 
 
 def _model() -> str:

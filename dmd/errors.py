@@ -1,4 +1,4 @@
-"""The one exception a user is meant to read."""
+"""The exceptions a user is meant to read."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,14 @@ class InputError(Exception):
 
     The command line prints the message without a traceback and exits with status 2.
     """
+
+
+class PassingError(InputError):
+    """The machine or the moment is wrong, not the input: another attempt may succeed, elsewhere or later."""
+
+
+class DivergedError(Exception):
+    """A loss term or a weight is not finite; the last good state is kept. The command line exits with status 3."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

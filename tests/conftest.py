@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from slurm_said import ACCOUNTS, QUALITIES, SINFO
 
 from dmd.data.store import write_store
 from dmd.methods.base import Method
@@ -76,3 +77,26 @@ def derived(method: Method, labels: torch.Tensor) -> dict[str, torch.Tensor]:
     """Return what a batch with these labels carries of what is made from them."""
     extras = method.extras(tiny_cases(labels.ndim - 1)[:2])
     return {name: derive(labels) for name, derive in extras.items() if callable(derive)}
+
+
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """A path with no command on it but those that a test puts there."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+
+    def put(name: str, script: str) -> None:
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+
+    return put
+
+
+@pytest.fixture
+def slurm(commands):
+    """A cluster with accounting."""
+    commands("sbatch", "")
+    commands("sinfo", f"echo '{SINFO}'")
+    commands("sacctmgr", f"case $* in *associations*) echo '{ACCOUNTS}';; *qos*) echo '{QUALITIES}';; esac")
+    return commands

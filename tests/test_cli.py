@@ -25,7 +25,6 @@ STEPS = [
     "train",
     "test",
     "table",
-    "learning",
     "curve",
     "panel",
     "follow",

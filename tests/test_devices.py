@@ -1,10 +1,14 @@
-"""Which precision a device can do."""
+"""Which device works, and which precision it can do."""
+
+import tempfile
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from dmd.devices import check_precision
-from dmd.errors import InputError
+from dmd import devices
+from dmd.devices import check_precision, choose_device
+from dmd.errors import InputError, PassingError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -37,3 +41,63 @@ def test_a_processor_without_bf16_instructions_is_warned_of(has_bf16, capsys):
     has_bf16(False)
     check_precision(CPU, "bf16", [64, 64, 32])
     assert "no bf16 instructions" in capsys.readouterr().err
+
+
+@pytest.fixture
+def gpus(monkeypatch, tmp_path):
+    """So many GPUs as torch sees them, none chosen by anybody."""
+
+    def put(count: int) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid=f"GPU-{index}"))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    yield put
+    devices._free_gpu.cache_clear()
+
+
+@pytest.mark.parametrize("held", ["0", "0,1", "GPU-5f3c", "MIG-7"])
+def test_a_job_that_holds_a_gpu_and_sees_none_stops_instead_of_training_on_the_cpu(gpus, monkeypatch, held):
+    gpus(0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", held)
+    with pytest.raises(PassingError, match=rf"CUDA_VISIBLE_DEVICES={held}\).* sees none .*To work on the CPU, empty"):
+        choose_device("auto")
+    assert choose_device("cpu") == CPU
+
+
+@pytest.mark.parametrize("held", [None, "", "-1", "NoDevFiles"])
+def test_without_a_gpu_held_the_cpu_works(gpus, monkeypatch, held):
+    gpus(0)
+    if held is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", held)
+    assert choose_device("auto") == CPU
+
+
+def test_trainings_side_by_side_choose_a_gpu_each_and_keep_it(gpus):
+    gpus(2)
+    chosen = choose_device("auto")
+    assert choose_device("auto") == chosen == torch.device("cuda:0")
+    kept = devices._free_gpu()  # of the first process; what follows is what others would do
+    devices._free_gpu.cache_clear()
+    assert choose_device("auto") == torch.device("cuda:1")
+    second = devices._free_gpu()
+    devices._free_gpu.cache_clear()
+    assert choose_device("auto") == torch.device("cuda"), "more trainings than GPUs share one"
+    devices._free_gpu.cache_clear()
+    kept[1].close()  # as the end of a process does
+    assert choose_device("auto") == torch.device("cuda:0")
+    second[1].close()
+
+
+def test_the_only_gpu_needs_no_choice(gpus, tmp_path):
+    gpus(1)
+    assert choose_device("auto") == torch.device("cuda")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_device_is_said_as_people_know_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H100")
+    assert devices.say_device(torch.device("cuda:1")) == "cuda:1 (NVIDIA H100)"
+    assert devices.say_device(CPU) == f"cpu ({devices.describe_processor()})"

@@ -1,6 +1,8 @@
 """One set of versions in three files."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 
 import pytest
@@ -16,9 +18,15 @@ def constraints(root) -> dict[str, str]:
 
 
 @pytest.fixture
-def project(root) -> list[Requirement]:
+def runtime(root) -> list[Requirement]:
     content = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    return [Requirement(line) for line in content["dependencies"] + content["optional-dependencies"]["test"]]
+    return [Requirement(line) for line in content["dependencies"]]
+
+
+@pytest.fixture
+def project(root, runtime) -> list[Requirement]:
+    content = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    return runtime + [Requirement(line) for line in content["optional-dependencies"]["test"]]
 
 
 def normal(name: str) -> str:
@@ -30,11 +38,11 @@ def test_every_dependency_is_pinned_within_its_bound(project, constraints):
         assert requirement.specifier.contains(constraints[normal(requirement.name)]), requirement
 
 
-def test_the_conda_environment_pins_the_same_versions(root, project, constraints):
+def test_the_conda_environment_pins_the_same_versions(root, runtime, constraints):
     environment = yaml.safe_load((root / "environment.yaml").read_text())["dependencies"]
     (pip,) = [entry["pip"] for entry in environment if isinstance(entry, dict)]
     pins = dict(line.split("==") for line in pip if "==" in line)
-    assert pins == {requirement.name: constraints[normal(requirement.name)] for requirement in project}
+    assert pins == {requirement.name: constraints[normal(requirement.name)] for requirement in runtime}
     # What these need in turn has the versions of the same file.
     assert (pip[0], pip[-1]) == ("--constraint constraints.txt", "--editable .")
 
@@ -52,3 +60,15 @@ SET_UP = ("constraints.txt", "environment.yaml", "pyproject.toml", "Makefile", "
 @pytest.mark.parametrize("name", [*SET_UP, ".pre-commit-config.yaml"])
 def test_no_set_up_file_names_a_registry(root, name):
     assert "://" not in (root / name).read_text().replace("sqlite:///", "")
+
+
+@pytest.mark.parametrize(("target", "tests_too"), [("demo", False), ("test", True), ("lint", True)])
+def test_users_install_without_the_tests_and_are_told_how_much_it_is(root, tmp_path, target, tests_too):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(root / name, tmp_path)
+    said = subprocess.run(
+        ["make", "--dry-run", target], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert said.index("GB of disk") < said.index("pip install")
+    assert "--quiet" not in said
+    assert (".[test]" in said) == tests_too

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -14,7 +13,7 @@ from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Artefact
 from dmd.report.naming import HEADINGS, caption, is_published, row_name
 from dmd.report.scores import read, reader
-from dmd.report.style import SETTINGS, grey, publish, style
+from dmd.report.style import grey, our_style, publish, style
 from dmd.report.tables import csv, notes
 
 SYMBOLS = {"temperature": "T", "weight": "λ"}
@@ -45,7 +44,7 @@ def write_curve(description: Path, runs: Path, output: Path) -> None:
     frame = scores.summary()
     for place, name in enumerate(name for name in (artefact.form.line, artefact.form.x) if name):
         frame.insert(place, name, [row.params[name] for row in artefact.rows])
-    with mpl.rc_context(SETTINGS):
+    with our_style():
         figure = draw(artefact, frame)
     write_text(output.with_suffix(".csv"), csv(frame.round(4)))
     about = f"{caption(artefact, scores.specs)} Mean over test scans and runs, no post-processing."

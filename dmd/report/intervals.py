@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from dmd.report.comparison import FLOOR
 from dmd.report.naming import HEADINGS, row_name
 from dmd.report.scores import PLAIN, Scores
-from dmd.report.style import BLUE, GREY, SETTINGS, VERMILION
+from dmd.report.style import BLUE, GREY, VERMILION, our_style
 
 FIELD = ["dataset", "labelled", "metric"]
 LOOKS = {"better": (BLUE, "^"), "worse": (VERMILION, "v")}  # of a method against DMD; else black and round
@@ -61,7 +60,7 @@ def _drawn(scores: Scores, lines: pd.DataFrame, draw: Callable[[Axes, pd.DataFra
     """Return a figure with a row of plots per data set and budget: in each a plot per score, a line per method."""
     groups, metrics = list(lines.groupby(["dataset", "labelled"], sort=False)), scores.artefact.form.columns
     heights = [0.75 + 0.22 * group.index.nunique() for _, group in groups] or [0.5]
-    with mpl.rc_context(SETTINGS):
+    with our_style():
         figure = Figure(figsize=(1.3 + 1.6 * len(metrics), sum(heights)), layout="constrained")
         if not groups:
             figure.text(0.5, 0.5, EMPTY, ha="center", va="center", fontsize=7)

@@ -3,19 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dmd.errors import InputError
-from dmd.files import write_text
-from dmd.planning.artefacts import Table
-from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Artefact
-from dmd.report.naming import caption, setting_name
+from dmd.report.naming import setting_name
 from dmd.report.picture import read_history
-from dmd.report.style import BLUE, GREEN, SETTINGS, publish
-from dmd.report.tables import csv
+from dmd.report.style import BLUE, GREEN, our_style
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY
 
@@ -28,36 +22,6 @@ ABOUT = (
     "it: Dice on the validation patients. Lines: means over runs and windows of steps; bands: from the lowest run to "
     "the highest."
 )
-
-
-def write_learning(description: Path, runs: Path, output: Path) -> None:
-    """Draw the learning curves of a table from the histories of its runs.
-
-    Parameters
-    ----------
-    description : Path
-        JSON of a `dmd.planning.plan.Artefact` of kind ``table``.
-    runs : Path
-        Folder that holds the run folders.
-    output : Path
-        The PNG to write; ``.svg``, ``.caption.txt`` and ``.csv`` (every plotted value) are written beside it.
-
-    Raises
-    ------
-    InputError
-        The description is none, or a run behind the table is not trained.
-    """
-    if output.suffix != ".png":
-        raise InputError(f"expected a file name that ends in .png for the figure, found {output}")
-    artefact = read_artefact(description, Table)
-    folders = {run: RunFolder(runs / run) for run in artefact.runs}
-    untrained = [run for run, folder in folders.items() if not folder.history_table.exists()]
-    if untrained:
-        raise InputError(f"expected the history of every run of '{artefact.name}' in {runs}, found none of {untrained}")
-    curves = learning_curves(artefact, runs)
-    said = caption(artefact, {run: folder.read_spec() for run, folder in folders.items()})
-    write_text(output.with_suffix(".csv"), csv(curves.round(6)))
-    publish(draw(curves), f"{said} {ABOUT}", artefact.runs, output)
 
 
 def learning_curves(artefact: Artefact[Any], runs: Path) -> pd.DataFrame:
@@ -101,7 +65,7 @@ def draw(curves: pd.DataFrame) -> Figure:
     rows = list(curves.groupby("name", sort=False))
     columns = min(len(rows), 3) or 1
     height = -(-len(rows) // columns) or 1
-    with mpl.rc_context(SETTINGS):
+    with our_style():
         figure = Figure(figsize=(2.3 * columns + 0.4, 1.7 * height + 0.2), layout="constrained")
         plots = figure.subplots(height, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for plot, (name, lines) in zip(plots, rows, strict=False):
@@ -121,6 +85,12 @@ def draw(curves: pd.DataFrame) -> Figure:
         figure.supxlabel("step", fontsize=8)
         figure.supylabel("loss", fontsize=8)
     return figure
+
+
+def about(artefact: Artefact[Any], runs: Path) -> str:
+    """Say what the curves are, and of which runs there are none."""
+    without = [run for run in artefact.runs if read_history(RunFolder(runs / run)).empty]
+    return f"{ABOUT} Without a history, and not drawn: {', '.join(without)}." if without else ABOUT
 
 
 def _runs(number: int) -> str:

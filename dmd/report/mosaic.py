@@ -13,6 +13,7 @@ from dmd.data.store import Case, Store, load_store
 from dmd.files import replacing
 from dmd.report.panels.drawing import grey_window
 from dmd.report.panels.regions import plane
+from dmd.report.style import our_style
 
 COLUMNS, ROWS, INCHES = 6, 4, 2.3  # inches per panel
 OUTLINES = [mpl.colormaps["Set1"](index) for index in (0, 4, 2, 1, 3, 6, 7, 5)]
@@ -35,15 +36,16 @@ def mosaic(path: Path, out: Path) -> None:
     listed = [(part, case) for part in store.parts for case in store.cases(part)]
     picks = np.unique(np.linspace(0, len(listed) - 1, COLUMNS * ROWS).round().astype(int))
     rows = -(-len(picks) // COLUMNS)
-    figure = Figure(figsize=(COLUMNS * INCHES, rows * INCHES + 0.9), layout="constrained")
     bare = {"frameon": False, "xticks": [], "yticks": []}
-    panels = figure.subplots(rows, COLUMNS, squeeze=False, subplot_kw=bare).ravel()
-    for panel, pick in zip(panels, picks, strict=False):
-        part, case = listed[pick]
-        _draw(panel, part, case, len(store.classes))
-    _describe(figure, store, len(picks), len(listed))
-    with replacing(out) as aside:
-        figure.savefig(aside, format="png", dpi=100)
+    with our_style():
+        figure = Figure(figsize=(COLUMNS * INCHES, rows * INCHES + 0.9), layout="constrained")
+        panels = figure.subplots(rows, COLUMNS, squeeze=False, subplot_kw=bare).ravel()
+        for panel, pick in zip(panels, picks, strict=False):
+            part, case = listed[pick]
+            _draw(panel, part, case, len(store.classes))
+        _describe(figure, store, len(picks), len(listed))
+        with replacing(out) as aside:
+            figure.savefig(aside, format="png", dpi=100)
 
 
 def _draw(panel: Axes, part: str, case: Case, classes: int) -> None:

@@ -1,6 +1,7 @@
 """What things are called in tables, in figures and on the page, and how their setting is said in words."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from dmd.planning.identity import Spec, canonical
@@ -65,14 +66,17 @@ def caption(artefact: Artefact[Any], specs: dict[str, Spec]) -> str:
     """Return the caption of an artefact, after its scale and, where that is not the paper's, what differs."""
     said = f"Scale '{artefact.scale}'."
     if artefact.scale != "paper":
-        said = f"Not the paper's setting: scale '{artefact.scale}' ({'; '.join(settings(specs))})."
+        said = f"Not the paper's setting: scale '{artefact.scale}' ({'; '.join(settings([artefact], specs))})."
         said += " The paper's numbers are for orientation, not for comparison." if is_published(artefact) else ""
     return f"{said} {' '.join(artefact.form.caption.split())}"
 
 
-def settings(specs: dict[str, Spec]) -> list[str]:
-    """Say on what data, patch and number of iterations runs were trained, each setting once."""
-    return list(dict.fromkeys(_setting(spec.training) for spec in specs.values()))
+def settings(artefacts: Sequence[Artefact[Any]], specs: dict[str, Spec]) -> list[str]:
+    """Say on what data, patch and number of iterations those runs were trained that have a spec, each setting once."""
+    rows = [
+        (row.dataset, specs[run].training) for of in artefacts for row in of.rows for run in row.runs if run in specs
+    ]
+    return list(dict.fromkeys(_setting(dataset, training) for dataset, training in rows))
 
 
 def selections(specs: dict[str, Spec]) -> list[str]:
@@ -81,8 +85,9 @@ def selections(specs: dict[str, Spec]) -> list[str]:
     return list(dict.fromkeys(map(": ".join, told)))
 
 
-def _setting(training: dict[str, Any]) -> str:
+def _setting(dataset: str, training: dict[str, Any]) -> str:
     data, factors = training["dataset"]["name"], training["dataset"]["downsample"]
     factor, patch = ("x".join(map(str, sizes)) for sizes in (factors, training["patch"]))
+    data += f" in place of {dataset}" if data != dataset else ""
     data += f" downsampled by {factor}" if set(factors) != {1} else ""
     return f"{data}, patch {patch}, {training['iterations']} of {training['reference_iterations']} iterations"

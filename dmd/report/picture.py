@@ -1,6 +1,5 @@
 """Pictures of one run: its loss terms over the steps, and how its test cases scatter."""
 
-import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -8,7 +7,7 @@ from matplotlib.figure import Figure
 
 from dmd.errors import InputError
 from dmd.report.scores import PLAIN, read_run
-from dmd.report.style import SETTINGS, VERMILION
+from dmd.report.style import VERMILION, our_style
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
 
@@ -22,7 +21,7 @@ def picture(run: RunFolder) -> Figure:
         Its history is no table of numbers, or its test scores are not complete.
     """
     cases = read_run(run).lines.query(PLAIN)
-    with mpl.rc_context(SETTINGS):
+    with our_style():
         figure = Figure(figsize=(7.2, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(3, 1))
         _draw_terms(left, read_history(run), 120)
@@ -39,7 +38,7 @@ def training_curve(history: pd.DataFrame) -> Figure:
     """Return the loss terms of a training and the Dice that its weights are chosen by, for many in a row."""
     chosen_by = [name for name in CHOSEN_BY if name in history]
     heights = [2.1, *[1.1] * len(chosen_by)]
-    with mpl.rc_context(SETTINGS):
+    with our_style():
         figure = Figure(figsize=(4.2, sum(heights)), layout="constrained")
         plots = figure.subplots(len(heights), squeeze=False, sharex=True, height_ratios=heights).ravel()
         _draw_terms(plots[0], history, 60)

@@ -1,6 +1,7 @@
 """How figures look (told apart in grey print and by the colour-blind) and how they are published."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ SETTINGS: dict[Any, Any] = {  # Matplotlib's own type lists every key there is
     "text.parse_math": False,  # a dollar in a label is a dollar
 }
 DPI = 200
+
+
+@contextmanager
+def our_style(**more: Any) -> Iterator[None]:
+    """Draw and save by our settings and ``more`` of them, whatever the user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS | more)
+        yield
 
 
 def style(index: int) -> dict[str, Any]:
@@ -52,7 +62,7 @@ def publish(figure: Figure, caption: str, ids: Iterable[str], output: Path) -> N
         Ends in ``.png``.
     """
     text = f"{caption} Runs: {', '.join(ids)}."
-    with mpl.rc_context(SETTINGS):
+    with our_style():
         with replacing(output) as aside:
             figure.savefig(aside, format="png", dpi=DPI, metadata={"Description": text})
         with replacing(output.with_suffix(".svg")) as aside:

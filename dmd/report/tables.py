@@ -12,16 +12,15 @@ from dmd.planning.artefacts import Table
 from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Row
 from dmd.report.comparison import compare_rows
-from dmd.report.intervals import forest_plot, rank_plot
 from dmd.report.naming import EMPTY, HEADINGS, caption, row_name, selections
 from dmd.report.ranking import claims, rank_rows
 from dmd.report.scores import Scores, column, read, reader
-from dmd.report.style import publish
 from dmd.report.verdict import say_verdict
 
 FACTS = {name: name.capitalize() for name in ("data", "labelled", "unlabelled", "seeds", "draws")}
 FACTS["empty_predictions"] = "Empty"
-ABSENT, MISSING = "\N{EN DASH}", "missing"
+USUAL = {"draws": 1, "empty_predictions": 0}  # goes without saying
+ABSENT = "\N{EN DASH}"
 COMPONENT = "largest_component"
 LABELLED = "Labelled and unlabelled: patients learnt from."
 COMPONENT_NOTE = "LC: only the largest connected component of each class is kept."
@@ -47,8 +46,7 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
         Folder that holds the run folders.
     output : Path
         The CSV to write. Beside it are written ``.md``, ``.tex``, ``.comparison.csv``
-        (`dmd.report.comparison.compare_rows`), ``.ranks.csv`` and ``.claims.csv`` (`dmd.report.ranking`), and as
-        pictures with captions ``.forest.png`` and ``.ranks.png`` (`dmd.report.intervals`).
+        (`dmd.report.comparison.compare_rows`), ``.ranks.csv`` and ``.claims.csv`` (`dmd.report.ranking`).
 
     Raises
     ------
@@ -59,20 +57,16 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
         raise InputError(f"expected a file name that ends in .csv for the table, found {output}")
     artefact = read_artefact(description, Table)
     scores = read(artefact, reader(runs))
-    summary, comparison, ranks = scores.summary(), compare_rows(scores), rank_rows(scores)
+    summary, comparison = scores.summary(), compare_rows(scores)
     said, cells = caption(artefact, scores.specs), _cells(scores, summary)
-    same = [f"{heading} {summary[name].iloc[0]}" for name, heading in FACTS.items() if ("", heading) not in cells]
+    shared_by = {name: summary[name].iloc[0] for name, heading in FACTS.items() if ("", heading) not in cells}
+    same = [f"{FACTS[name]} {value}" for name, value in shared_by.items() if value != USUAL.get(name)]
     shared = [f"In every row: {', '.join(same).lower()}."] if same else []
     verdict, below = say_verdict(scores, comparison), [*shared, *notes(scores, summary), LABELLED, COMPONENT_NOTE]
     write_text(output, csv(summary.round(4)))
     write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(ROUNDED)))
-    write_text(output.with_suffix(".ranks.csv"), csv(ranks.round(4)))
+    write_text(output.with_suffix(".ranks.csv"), csv(rank_rows(scores).round(4)))
     write_text(output.with_suffix(".claims.csv"), csv(claims(scores).round(4)))
-    for ending, (figure, about) in {
-        "forest": forest_plot(scores, comparison),
-        "ranks": rank_plot(scores, ranks),
-    }.items():
-        publish(figure, f"{said} {about}", artefact.runs, output.with_suffix(f".{ending}.png"))
     write_text(output.with_suffix(".md"), _markdown(said, cells, verdict, below))
     write_text(output.with_suffix(".tex"), _latex(said, cells, verdict, below))
 
@@ -105,7 +99,7 @@ def _axes(summary: pd.DataFrame) -> str:
 def score_cells(rows: Sequence[Row], lines: pd.DataFrame, score: str) -> Cells:
     """Return the columns of a score: ours, the paper's in brackets where it has any, and of the largest component.
 
-    ``lines`` are those of `dmd.report.scores.Scores.summary`, NaN for a row without a run that is evaluated.
+    ``lines`` are those of `dmd.report.scores.Scores.summary`.
     """
     brackets = [f" [{row.paper[score]:.2f}]" if score in row.paper else "" for row in rows]
     ours = [text + bracket for text, bracket in zip(_spreads(lines, score), brackets, strict=True)]
@@ -114,12 +108,12 @@ def score_cells(rows: Sequence[Row], lines: pd.DataFrame, score: str) -> Cells:
 
 
 def _spreads(lines: pd.DataFrame, name: str) -> list[str]:
-    return list(map(_spread, lines["seeds"], lines[f"{name}_mean"], lines[f"{name}_sd"]))
+    return list(map(_spread, lines[f"{name}_mean"], lines[f"{name}_sd"]))
 
 
-def _spread(seeds: float, mean: float, deviation: float) -> str:
+def _spread(mean: float, deviation: float) -> str:
     if pd.isna(mean):
-        return MISSING if pd.isna(seeds) else ABSENT
+        return ABSENT
     return f"{mean:.2f}" if pd.isna(deviation) else f"{mean:.2f} ± {deviation:.2f}"
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dmd.errors import InputError
+from dmd.errors import PassingError
 from dmd.files import process_lives
 
 BEAT = 10.0  # seconds between two beats; enough for a slow file server, little beside a training
@@ -59,11 +59,11 @@ class Owner:
         self.thread.start()
 
     def require(self) -> None:
-        """Raise an `InputError` if another job has taken over, as it may when this process was stopped for long."""
+        """Raise a `PassingError` if another job has taken over, as it may when this process was stopped for long."""
         if time.monotonic() - self.beaten > 2 * self.beat:
             self.lost = self.lost or not self._is_ours()
         if self.lost:
-            raise InputError(
+            raise PassingError(
                 f"{self.name}: this process was silent for so long that {describe(_read(self.path))} has taken the run "
                 "over; it goes on there from the last saved state, and nothing is lost"
             )

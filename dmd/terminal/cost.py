@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from dmd.planning.config import Config, Jobs
+from dmd.planning.config import Config
 from dmd.planning.identity import Spec
 from dmd.planning.plan import Plan, Run
 from dmd.runs.folder import RunFolder, read_json
@@ -37,6 +37,8 @@ class Key(NamedTuple):
 StepTimes = dict[Key, dict[str, float]]  # seconds per step by device
 
 MEASURED = Path("config/step_times.csv")
+MARGIN = 2  # times what was measured: a busy node, the validation between steps
+BEGINNING = 10  # minutes until the first step
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path
     for scale, of_scale in scales.items():
         paces = {run.id: pace(run.spec, times, known) for run in of_scale}
         print(f"{scale}:")
-        for line in _lines(of_scale, results, paces, config.scales[scale].jobs):
+        limits = config.scales[scale].jobs
+        asked = {run.id: minutes(run.spec, times, limits.train_minutes) for run in of_scale}
+        for line in _lines(of_scale, results, paces, asked, limits.test_minutes):
             print(f"  {line}")
 
 
@@ -120,6 +124,17 @@ def pace(spec: Spec, times: StepTimes, scales: dict[Key, str]) -> Pace | None:
     return Pace(times[nearest][device] * growth[nearest], device, scales.get(nearest, "of another configuration"))
 
 
+def minutes(spec: Spec, times: StepTimes, limit: int, attempt: int = 1) -> int:
+    """Return the time to ask for a training: by its own steps on the slowest device measured, at most ``limit``.
+
+    Where it was never measured, and once it was not enough, that is the limit of its scale.
+    """
+    measured = times.get(key(spec))
+    if attempt > 1 or not measured:
+        return limit
+    return min(limit, BEGINNING + math.ceil(MARGIN * max(measured.values()) * iterations(spec) / 60))
+
+
 def _kind(what: Key) -> tuple[str, int, str]:
     """Return what must agree for steps to differ in the amount of work alone."""
     return what.implementation, what.patch.count("x"), what.precision
@@ -134,7 +149,9 @@ def _scale(run: Run, plan: Plan) -> str:
     return plan.artefacts[run.wanted_by[0]].scale
 
 
-def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limits: Jobs) -> Iterable[str]:
+def _lines(
+    runs: list[Run], results: Path, paces: dict[str, Pace | None], asked: dict[str, int], test_minutes: int
+) -> Iterable[str]:
     folders = {run.id: RunFolder(results / "runs" / run.id) for run in runs}
     left = [run for run in runs if folders[run.id].tested_with != run.spec.testing]
     train = [run for run in left if not folders[run.id].weights.exists()]
@@ -152,8 +169,9 @@ def _lines(runs: list[Run], results: Path, paces: dict[str, Pace | None], limits
         else:
             hours[found.device, found.scale].append(found.seconds * iterations(run.spec) / 3600)
     longest = f" of {max(map(max, hours.values())):.2f} h" if hours else ""
-    training = f"a training{longest} (limit {limits.train_minutes / 60:.1f} h), " if train else ""
-    yield f"longest chain: {'data, ' if stores else ''}{training}a test (limit {limits.test_minutes / 60:.1f} h)"
+    limit = max((asked[run.id] for run in train), default=0) / 60
+    training = f"a training{longest} (limit {limit:.1f} h), " if train else ""
+    yield f"longest chain: {'data, ' if stores else ''}{training}a test (limit {test_minutes / 60:.1f} h)"
     for (device, scale), each in hours.items():
         about, kind = "about " if scale else "", "CPU" if device == "cpu" else "GPU"
         origin = f"estimated from steps at scale {scale}" if scale else "at the step times measured"

@@ -13,7 +13,8 @@ from dmd.planning.identity import Spec
 from dmd.planning.plan import Plan, Run
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import last_steps
-from dmd.terminal import cost
+from dmd.terminal import cost, failure
+from dmd.terminal.failure import Failure
 from dmd.terminal.find import asked, find, tell_apart
 from dmd.terminal.settings import iterations
 
@@ -21,11 +22,13 @@ from dmd.terminal.settings import iterations
 KEYS = """\
 --json prints a list with one object per run, in the order of the plan:
   run           id, the name of the folder in results/runs
-  state         missing, started (interrupted), running, trained, evaluated
+  state         missing, started (interrupted), running, trained, evaluated,
+                failed
   step          steps of the training that are done
   iterations    steps of the whole training
   seconds_left  of training, on one device, as fast as it was measured;
                 null where nothing was
+  failure       step, name, reason, log, status of what failed; else null
   wanted_by     artefacts that use the run
   spec          settings of the run"""
 
@@ -38,6 +41,7 @@ class Standing:
     step: int
     iterations: int
     seconds_left: float | None
+    failure: Failure | None = None
 
 
 def show(plan: Plan, words: Sequence[str], scale: str | None, folder: Path, times: cost.StepTimes) -> None:
@@ -65,6 +69,9 @@ def show(plan: Plan, words: Sequence[str], scale: str | None, folder: Path, time
     for line in lines:
         print("  ".join(f"{entry:<{width}}" for entry, width in zip(line, widths, strict=True)).rstrip())
     print(_totals(standings))
+    failures = {now.failure for now in standings if now.failure}
+    if failures:
+        print("\n".join(["failed:", *sorted(map(failure.lines, failures))]))
 
 
 def show_json(runs: list[Run], folder: Path, times: cost.StepTimes) -> None:
@@ -95,13 +102,15 @@ def standing(run: RunFolder, spec: Spec, times: cost.StepTimes) -> Standing:
     state, whole = run.stage, iterations(spec)
     if state == "evaluated" and run.tested_with != spec.testing:
         state = "trained"  # its scores are of other settings of the test
+    failed = failure.of_run(run, spec, state)
     if state in ("trained", "evaluated"):
-        return Standing(state, whole, whole, 0.0)
+        return Standing("failed" if failed else state, whole, whole, 0.0, failed)
     lately = last_steps(run.history) if state != "missing" else []
     step, seconds = lately[-1]["step"] if lately else 0, times.get(cost.key(spec))
     pace = _pace(lately) if state == "running" else None
     pace = pace or (seconds[cost.fastest(seconds)] if seconds else None)
-    return Standing(state, step, whole, None if pace is None else round(pace * (whole - step), 1))
+    left = None if pace is None else round(pace * (whole - step), 1)
+    return Standing("failed" if failed else state, step, whole, left, failed)
 
 
 def clock(seconds: float) -> str:
@@ -125,7 +134,7 @@ def _pace(lately: list[dict[str, Any]]) -> float | None:
 
 
 def _state(now: Standing) -> str:
-    return f"{now.state} {now.step}/{now.iterations}" if now.state in ("running", "started") else now.state
+    return f"{now.state} {now.step}/{now.iterations}" if now.state in ("running", "started", "failed") else now.state
 
 
 def _left(now: Standing) -> str:

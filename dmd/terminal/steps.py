@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +12,7 @@ from cyclopts.validators import Number
 
 from dmd.errors import lookup
 from dmd.planning.describe import read_json, write
+from dmd.terminal.failure import noted
 from dmd.terminal.options import PROJECT, RESULTS, Artefacts, Configuration, Device, Folder, Methods, Results
 from dmd.terminal.options import between_commas as names_in
 from dmd.terminal.work import find_work
@@ -22,6 +22,7 @@ app = App(name="step", help="What the rules of the workflow call, in its order."
 Name = Annotated[str, Parameter(help="Of a planned artefact: half/table3.")]
 StoreName = Annotated[str, Parameter(help="Of a planned store: la-2x2x2.")]
 RunOrFolder = Annotated[str, Parameter(help="Id of a planned run, or a folder with its spec.json.")]
+Attempt = Annotated[int, Parameter(help="Above 1, what cannot heal is not tried again.", validator=Number(gte=1))]
 Track = Annotated[bool, Parameter(help="Show the run in MLflow.")]
 
 
@@ -60,7 +61,13 @@ def download(dataset: str, folder: Path, /, *, configuration: Configuration = PR
 
 @step("prepare la-2x2x2 /data/la")
 def prepare(
-    store: StoreName, source: Path, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT
+    store: StoreName,
+    source: Path,
+    /,
+    *,
+    attempt: Attempt = 1,
+    results: Results = RESULTS,
+    configuration: Configuration = PROJECT,
 ) -> None:
     """Make one store of a data set.
 
@@ -69,23 +76,40 @@ def prepare(
     source : Path
         Folder with the public copy.
     """
-    from dmd.data.prepare import prepare
+    with noted(results, "prepare", store, attempt):
+        from dmd.data.prepare import prepare
 
-    description = write(store, *configuration.plan(), results)
-    prepare(read_json(description), source, description.with_suffix(".h5"))
+        description = write(store, *configuration.plan(), results)
+        prepare(read_json(description), source, description.with_suffix(".h5"))
 
 
 @step("check la-2x2x2")
-def check(store: StoreName, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
-    """Refuse a store that is not what it should be, sum it up and draw it."""
-    from dmd.data.check import check
-    from dmd.files import write_json
-    from dmd.report.mosaic import mosaic
+def check(
+    store: StoreName,
+    /,
+    *,
+    attempt: Attempt = 1,
+    results: Results = RESULTS,
+    configuration: Configuration = PROJECT,
+) -> None:
+    """Refuse a store that is not what it should be, and sum it up."""
+    with noted(results, "check", store, attempt):
+        from dmd.data.check import check
+        from dmd.files import write_json
 
-    description = write(store, *configuration.plan(), results)
-    found = check(description.with_suffix(".h5"), read_json(description))
-    write_json(description.with_suffix(".check.json"), found)
-    mosaic(description.with_suffix(".h5"), description.with_suffix(".png"))
+        description = write(store, *configuration.plan(), results)
+        found = check(description.with_suffix(".h5"), read_json(description))
+        write_json(description.with_suffix(".check.json"), found)
+
+
+@step("mosaic la-2x2x2")
+def mosaic(store: StoreName, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
+    """Draw cases of a store, to be looked at: .png."""
+    with noted(results, "mosaic", store, 1):
+        from dmd.report.mosaic import mosaic
+
+        description = write(store, *configuration.plan(), results)
+        mosaic(description.with_suffix(".h5"), description.with_suffix(".png"))
 
 
 @step("train la-8-dmd-b8031fc709")
@@ -97,6 +121,7 @@ def train(
     device: Device = "auto",
     save_every: Annotated[int, Parameter(validator=Number(gte=1))] = 100,
     track: Track = False,
+    attempt: Attempt = 1,
     results: Results = RESULTS,
     configuration: Configuration = PROJECT,
 ) -> None:
@@ -109,25 +134,21 @@ def train(
     save_every : int
         Steps between saved states.
     """
-    from dmd.data.store import digest
-    from dmd.devices import choose_device
-    from dmd.tracking.launch import followed
-    from dmd.training.attempt import DivergedError
-    from dmd.training.loop import train
-    from dmd.training.provenance import provenance
+    with noted(results, "train", Path(run).name, attempt):
+        from dmd.data.store import digest
+        from dmd.devices import choose_device
+        from dmd.tracking.launch import followed
+        from dmd.training.loop import train
+        from dmd.training.provenance import provenance
 
-    work = find_work(run, store, results, configuration)
-    follower: Any = nullcontext(lambda size: None)
-    if track:
-        implementation = work.folder.read_spec().training["method"]["implementation"]
-        facts = provenance(choose_device(device), implementation) | {"data_sha256": digest(work.store)}
-        follower = followed(work.folder.path, work.uri, *work.names, "--facts", json.dumps(facts))
-    try:
+        work = find_work(run, store, results, configuration)
+        follower: Any = nullcontext(lambda size: None)
+        if track:
+            implementation = work.folder.read_spec().training["method"]["implementation"]
+            facts = provenance(choose_device(device), implementation) | {"data_sha256": digest(work.store)}
+            follower = followed(work.folder.path, work.uri, *work.names, "--facts", json.dumps(facts))
         with follower as saved:
             train(work.folder, work.store, device, save_every, saved)
-    except DivergedError as error:
-        print(f"dmd step train: {error}", file=sys.stderr)
-        raise SystemExit(3) from None
 
 
 @step("test la-8-dmd-b8031fc709")
@@ -138,6 +159,7 @@ def test(
     store: Path | None = None,
     device: Device = "auto",
     track: Track = False,
+    attempt: Attempt = 1,
     results: Results = RESULTS,
     configuration: Configuration = PROJECT,
 ) -> None:
@@ -148,34 +170,26 @@ def test(
     store : Path
         The prepared data set; left out, the one of the run.
     """
-    from dmd.testing.evaluation import evaluate_run
-    from dmd.testing.prediction import predict
+    with noted(results, "test", Path(run).name, attempt):
+        from dmd.testing.evaluation import evaluate_run
+        from dmd.testing.prediction import predict
 
-    work = find_work(run, store, results, configuration)
-    predict(work.folder, work.store, device)
-    evaluate_run(work.folder, work.store)
-    if track:
-        from dmd.tracking.sweep import send
+        work = find_work(run, store, results, configuration)
+        predict(work.folder, work.store, device)
+        evaluate_run(work.folder, work.store)
+        if track:
+            from dmd.tracking.sweep import send
 
-        send(work.folder, work.uri, work.artefacts, work.methods)
+            send(work.folder, work.uri, work.artefacts, work.methods)
 
 
 @step("table half/table3")
 def table(name: Name, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
-    """Make a table from the runs behind it: .csv, .md, .tex, and beside it comparison, ranks, claims and two plots."""
-    from dmd.report.tables import write_table
+    """Make a table from the runs behind it: .csv, .md, .tex, and its comparison, ranks, claims and pictures beside."""
+    from dmd.report.beside import write_table_and_pictures
 
     description = write(name, *configuration.plan(), results)
-    write_table(description, results / "runs", description.with_suffix(".csv"))
-
-
-@step("learning half/table3")
-def learning(name: Name, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
-    """Draw how the methods of a table learnt, over their runs: .learning.png, .learning.svg, .learning.csv."""
-    from dmd.report.learning import write_learning
-
-    description = write(name, *configuration.plan(), results)
-    write_learning(description, results / "runs", description.with_suffix(".learning.png"))
+    write_table_and_pictures(description, results / "runs", description.with_suffix(".csv"))
 
 
 @step("curve half/fig4")
@@ -189,15 +203,22 @@ def curve(name: Name, /, *, results: Results = RESULTS, configuration: Configura
 
 @step("panel half/fig2")
 def panel(
-    name: Name, /, *, device: Device = "auto", results: Results = RESULTS, configuration: Configuration = PROJECT
+    name: Name,
+    /,
+    *,
+    device: Device = "auto",
+    attempt: Attempt = 1,
+    results: Results = RESULTS,
+    configuration: Configuration = PROJECT,
 ) -> None:
     """Draw what trained networks do on the unlabelled scans: .png, .svg, .csv, .pixels.csv."""
-    from dmd.report.panels.write import write_panel
+    with noted(results, "panel", name, attempt):
+        from dmd.report.panels.write import write_panel
 
-    config, made = configuration.plan()
-    description = write(name, config, made, results)
-    store = results / "data" / f"{made.runs[made.artefacts[name].runs[0]].store}.h5"
-    write_panel(description, results / "runs", store, description.with_suffix(".png"), device)
+        config, made = configuration.plan()
+        description = write(name, config, made, results)
+        store = results / "data" / f"{made.runs[made.artefacts[name].runs[0]].store}.h5"
+        write_panel(description, results / "runs", store, description.with_suffix(".png"), device)
 
 
 @step("follow results/runs/la-8-dmd-b8031fc709 --uri sqlite:///results/mlflow.db <<< 4711")

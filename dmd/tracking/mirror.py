@@ -119,11 +119,14 @@ class Mirror:
 
     def complete(self, run: RunFolder, content: Record) -> None:
         """Send the files and a picture of the run, and close it."""
-        from dmd.report.picture import picture  # matplotlib, which whoever follows a training need not wait for
+        # matplotlib, which whoever follows a training need not wait for
+        from dmd.report.picture import picture
+        from dmd.report.style import our_style
 
         for file in content.files:
             self.client.log_artifact(self.run, str(file))
-        self.client.log_figure(self.run, picture(run), PICTURE, save_kwargs={"dpi": 150})
+        with our_style():
+            self.client.log_figure(self.run, picture(run), PICTURE, save_kwargs={"dpi": 150})
         self.client.set_terminated(self.run, "FINISHED", content.end)
 
     def show(self, status: str) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dmd.devices import peak_memory_mb
+from dmd.errors import DivergedError
 from dmd.files import write_json, write_text
 from dmd.methods.base import Method
 from dmd.progress import Progress
@@ -27,10 +28,6 @@ from dmd.training.provenance import changes, provenance
 
 SAVE = (signal.SIGUSR1,)  # saves and goes on
 LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # saves and leaves
-
-
-class DivergedError(RuntimeError):
-    """A loss term or a weight is not finite; the last good state is kept."""
 
 
 @dataclass(frozen=True)

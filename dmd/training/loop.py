@@ -1,5 +1,6 @@
 """The training loop: the same for every method, resumable at any step, bit for bit on the CPU."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import torch
 
 from dmd.data.batches import Batches
 from dmd.data.store import digest, load_store
-from dmd.devices import check_precision, choose_device, placed
+from dmd.devices import check_precision, choose_device, placed, say_device
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.runs.folder import RunFolder
@@ -56,6 +57,7 @@ def train(
         A loss term or a weight became infinite or NaN: says which and when.
     """
     training, chosen = run.read_spec().training, choose_device(device)
+    print(f"{run.id}: trains on {say_device(chosen)}", file=sys.stderr)
     check_precision(chosen, training["precision"], training["patch"])
     autocast = torch.autocast(chosen.type, torch.bfloat16, enabled=training["precision"] == "bf16")
     with Attempt(run, save_every, note_every or (1 if chosen.type == "cpu" else 20), saved) as attempt:

@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 
 import h5py
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 from dmd.data.store import Case, write_store
 from dmd.planning import plan
 from dmd.planning.identity import store_name
-from dmd.report.style import SETTINGS, publish
+from dmd.report.style import our_style, publish
 from dmd.report.tables import write_table as write_scores
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, write_table
@@ -30,19 +29,20 @@ def make(folder: Path, planned: plan.Plan) -> None:
     with History(_run(folder, planned, rows["dml"].runs[0]).history) as history:
         history.append(1, {"loss": 2.0, "learning_rate": 0.01})
     _store(folder, planned.runs[rows["cps"].runs[0]].spec.training["dataset"])
-    with mpl.rc_context(SETTINGS):
+    with our_style():
         figure = Figure(figsize=(5, 3), layout="constrained")
         figure.subplots().plot([0, 1], [1, 0])
     publish(figure, "Scale 'smoke'. Pseudo labels.", ["la-8-cps-0000000000"], folder / "smoke" / "fig2.png")
 
 
-def evaluated_table(results: Path, planned: plan.Plan) -> Path:
-    """Evaluate what is missing of Table 3 with 8 cases each and make the table; return its CSV."""
-    for place, row in enumerate(planned.artefacts["smoke/table3"].rows):
-        run = _train(results, planned, row.runs[0])
-        _evaluate(run, tuple(0.5 + 0.01 * place * (case + 1) for case in range(8)))
-    path = results / "smoke" / "table3.csv"
-    write_scores(describe(results, planned.artefacts["smoke/table3"]), results / "runs", path)
+def evaluated_table(results: Path, planned: plan.Plan, name: str = "smoke/table3") -> Path:
+    """Evaluate what is missing of a table with 8 cases each and make the table; return its CSV."""
+    for place, row in enumerate(planned.artefacts[name].rows):
+        for seed, run in enumerate(row.runs):
+            dice = tuple(0.5 + 0.01 * place * (case + 1) + 0.001 * seed for case in range(8))
+            _evaluate(_train(results, planned, run), dice)
+    path = results / f"{name}.csv"
+    write_scores(describe(results, planned.artefacts[name]), results / "runs", path)
     return path
 
 

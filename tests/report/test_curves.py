@@ -125,3 +125,8 @@ def test_a_run_that_is_not_evaluated_is_named(artefact, tmp_path):
     with pytest.raises(InputError, match="evaluate the run"):
         written(artefact, tmp_path)
     assert not (tmp_path / "fig4.png").exists()
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_the_users_settings_change_nothing(artefact, tmp_path, require_our_style, ending):
+    require_our_style(lambda: written(artefact, tmp_path), tmp_path / f"fig4.{ending}")

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 from matplotlib.colors import to_hex
 
+from dmd.report.beside import write_table_and_pictures
 from dmd.report.comparison import FLOOR, compare_rows
 from dmd.report.intervals import EMPTY, LOOKS, forest_plot, rank_plot
 from dmd.report.ranking import rank_rows
 from dmd.report.scores import Scores, read, reader
-from dmd.report.tables import write_table
 
 from .made import add_run, describe, row, shifted, table
 
@@ -90,8 +90,15 @@ def test_too_few_patients_leave_points_without_intervals(tmp_path):
     assert intervals(figure.axes[0]) == []
 
 
+def test_the_users_settings_change_nothing(tmp_path, scores, require_our_style):
+    artefact = describe(tmp_path, scores.artefact)
+    require_our_style(
+        lambda: write_table_and_pictures(artefact, tmp_path, tmp_path / "t.csv"), tmp_path / "t.forest.png"
+    )
+
+
 def test_a_table_writes_its_pictures_and_says_where_there_is_nothing_to_draw(tmp_path, scores):
-    write_table(describe(tmp_path, scores.artefact), tmp_path, tmp_path / "t.csv")
+    write_table_and_pictures(describe(tmp_path, scores.artefact), tmp_path, tmp_path / "t.csv")
     for name in ("forest", "ranks"):
         assert all((tmp_path / f"t.{name}.{ending}").stat().st_size for ending in ("png", "svg"))
         said = (tmp_path / f"t.{name}.caption.txt").read_text()

@@ -5,8 +5,8 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from dmd.errors import InputError
-from dmd.report.learning import draw, learning_curves, write_learning
+from dmd.report.beside import write_table_and_pictures
+from dmd.report.learning import about, draw, learning_curves
 from dmd.runs.folder import RunFolder
 
 from .made import add_run, describe, read_csv, row, shifted, table
@@ -52,31 +52,24 @@ def test_each_row_has_a_plot_with_its_mean_and_its_spread(tmp_path, artefact):
     assert right.lines[0].get_ydata().tolist() == [50, 75]
 
 
-def test_every_plotted_value_stands_in_the_csv(tmp_path, artefact):
-    write_learning(describe(tmp_path, artefact), tmp_path, tmp_path / "t.learning.png")
+def test_every_plotted_value_stands_in_the_csv_and_what_is_not_drawn_in_the_caption(tmp_path, artefact):
+    late = add_run(tmp_path, shifted(0), seed=9)
+    more = dataclasses.replace(artefact, rows=(*artefact.rows, row("Late", 8, [late], {})))
+    assert set(learning_curves(more, tmp_path)["row"]) == {0, 1}
+    write_table_and_pictures(describe(tmp_path, more), tmp_path, tmp_path / "t.csv")
     lines = read_csv(tmp_path / "t.learning.csv")
     assert lines[0] == {
         **{"row": "0", "name": "DMD, la with 8 labelled", "quantity": "loss", "step": "1"},
         **{"runs": "2", "mean": "3.5", "low": "3.0", "high": "4.0"},
     }
     assert (tmp_path / "t.learning.svg").exists()
-    assert (
-        "bands: from the lowest run to the highest. Runs: la-8-dmd-"
-        in (tmp_path / "t.learning.caption.txt").read_text()
-    )
+    said = (tmp_path / "t.learning.caption.txt").read_text()
+    assert f"from the lowest run to the highest. Without a history, and not drawn: {late.id}. Runs: " in said
+    assert "Without a history" not in about(artefact, tmp_path)
 
 
-def test_a_run_that_is_not_trained_is_named_in_the_figure_asked_for_and_left_out_of_the_page(tmp_path, artefact):
-    late = add_run(tmp_path, shifted(0), seed=9)
-    late.cases.unlink()
-    more = dataclasses.replace(artefact, rows=(*artefact.rows, row("Late", 8, [late], {})))
-    assert set(learning_curves(more, tmp_path)["row"]) == {0, 1}
-    with pytest.raises(InputError, match=rf"expected the history of every run .*{late.id}"):
-        write_learning(describe(tmp_path, more), tmp_path, tmp_path / "t.learning.png")
-    assert not (tmp_path / "t.learning.csv").exists()
-    assert draw(learning_curves(dataclasses.replace(artefact, rows=more.rows[2:]), tmp_path)).axes
-
-
-def test_another_ending_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"ends in \.png"):
-        write_learning(tmp_path / "t.json", tmp_path, tmp_path / "t.pdf")
+def test_without_any_history_the_picture_is_empty(tmp_path):
+    nothing = table(row("A", 8, [add_run(tmp_path, shifted(0))], {}))
+    curves = learning_curves(nothing, tmp_path)
+    assert curves.empty
+    assert not any(plot.lines for plot in draw(curves).axes)

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -83,24 +84,28 @@ def test_scores_stand_beside_the_papers_with_signed_differences(results, publish
     assert first["Dice (%)"].tolist() == ["60.00 [79.99]", "−19.99 ▼", "60.00"]  # noqa: RUF001
     # HD95 4.5 against the paper's 9.36 of MC-Net: lower is better.
     assert third["HD95 (voxel)"].tolist() == ["4.50 [9.36]", "−4.86 ▲", "4.50"]  # noqa: RUF001
-    assert first["", "Names"] == published.rows[0].runs[0]
+    assert first["", "Runs"] == published.rows[0].runs[0]
     assert "▲ better" in grid.note
 
 
 def test_without_numbers_of_the_paper_there_are_no_differences_and_no_marks(results, table3, tmp_path):
     """Synthetic scans have none."""
     grid = grid_of(table3, results)
-    assert {name for _, name in grid.cells} == {"Method", "Patients", "ours", "LC", "Runs", "Empty", "Names"}
+    assert {name for _, name in grid.cells} == {"Method", "Patients", "ours", "LC", "Runs"}
     assert "paper" not in grid.note
     write_page([table3], results, tmp_path / "report.html")
     section = (tmp_path / "report.html").read_text().partition('<section id="table3">')[2].partition("</section>")[0]
     assert not re.search("▲|▼|[Pp]aper's numbers|The paper|class=.better|class=.worse", section)
 
 
-def test_rows_without_an_evaluated_run_are_missing_and_counted(results, published):
-    last = grid_of(published, results).frame.iloc[4]
-    assert last["Dice (%)"].tolist() == ["missing [89.70]", ABSENT, "missing"]
-    assert (last["", "Runs"], last["", "Empty"]) == ("0 of 1", ABSENT)
+def test_a_table_has_the_rows_with_an_evaluated_run_and_says_how_many_of_its_runs(results, published):
+    first, *others = published.rows
+    two = replace(published, rows=(replace(first, runs=(*first.runs, "another")), *others))
+    frame = grid_of(two, results).frame
+    assert frame["", "Method"].tolist() == ["V-Net", "CPS*", "MC-Net"]
+    assert frame["", "Evaluated"].tolist() == ["1 of 2", "1 of 1", "1 of 1"]
+    assert frame["", "Runs"].tolist()[0] == f"{first.runs[0]} another"
+    assert "Evaluated" not in grid_of(published, results).frame[""]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_rows_without_an_evaluated_run_are_missing_and_counted(results, publishe
         (-1.5, "jaccard", "−1.50 ▼", "worse"),  # noqa: RUF001
         (-1.5, "hd95_mm", "−1.50 ▲", "better"),  # noqa: RUF001
         (-0.004, "dice", "0.00", ""),
-        (float("nan"), "dice", ABSENT, "missing"),
+        (float("nan"), "dice", ABSENT, "absent"),
     ],
 )
 def test_a_difference_is_signed_and_marked(value, score, text, seen):
@@ -119,9 +124,9 @@ def test_a_difference_is_signed_and_marked(value, score, text, seen):
 
 
 def test_cells_look_like_what_they_say():
-    assert [
-        look(text) for text in ("better (0.008)", "worse (0.008)", "undecided (1.000)", "missing [1.5]", "1.5")
-    ] == [*("better", "worse", "", "missing", "")]
+    assert [look(text) for text in ("better (0.008)", "worse (0.008)", "undecided (1.000)", ABSENT, "1.5")] == [
+        *("better", "worse", "", "absent", "")
+    ]
 
 
 def test_the_page_of_several_artefacts_reads_each_run_once(results, planned, tmp_path, monkeypatch):
@@ -315,28 +320,45 @@ def test_without_dmd_nothing_is_compared_and_that_is_said(results, tmp_path, tab
     assert f"<strong>{NOTHING}</strong>" in (tmp_path / "report.html").read_text()
 
 
-def test_a_section_and_the_end_of_the_page_say_what_is_not_made_and_how(results, planned, tmp_path):
-    """Also of a table with evaluated rows."""
+def sections_of(page: Path) -> dict[str, str]:
+    """Return the text of each section by its id, in the order of the page."""
+    found = re.split(r'<section id="(\w+)">', page.read_text())[1:]
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def test_what_is_complete_comes_first_and_what_is_missing_is_one_line_with_its_command(results, planned, tmp_path):
+    """Fig. 2 is drawn; of Table 1 two rows and of Table 3 three are evaluated."""
     write_page(planned.of_scale("smoke"), results, tmp_path / "report.html")
-    sections = re.split(r"(?=<section id=)", (tmp_path / "report.html").read_text())
-    table3, fig2, missing = (
-        next(text for text in sections if f'<section id="{name}"' in text) for name in ("table3", "fig2", "missing")
+    sections = sections_of(tmp_path / "report.html")
+    assert list(sections) == ["fig2", "table1", "table3", "worst", "cost", "runs", "readings", "missing"]
+    assert "Made by <code>snakemake --cores 2 -- results/smoke/fig2.png</code>" in sections["fig2"]
+    assert (
+        "<summary>2 of 5 rows are missing: <code>snakemake --cores 2 -- results/smoke/table3.csv</code></summary>"
+        in sections["table3"]
     )
-    assert "Not made yet" in table3
-    assert "<code>snakemake --cores 2 -- results/smoke/table3.csv</code>" in table3
-    assert "Made by <code>snakemake --cores 2 -- results/smoke/fig2.png</code>" in fig2
-    assert "Table 3: <code>snakemake --cores 2 -- results/smoke/table3.csv</code>" in missing
-    assert "Fig. 2:" not in missing
+    assert "<li>DMD, la with 8 labelled: <a " in sections["table3"]
+    assert "18 of 20 rows are missing" in sections["table1"]
+    assert '<a href="#table3">Table 3</a> (3 of 5)</li>' in (tmp_path / "report.html").read_text()
+    assert "Table 3: <code>snakemake --cores 2 -- results/smoke/table3.csv</code>" in sections["missing"]
+    assert "Fig. 2:" not in sections["missing"]
+
+
+def test_a_table_whose_runs_are_there_and_whose_files_are_not_says_so(tmp_path, planned, table3):
+    evaluated_table(tmp_path, planned).unlink()
+    write_page([table3], tmp_path, tmp_path / "report.html")
+    assert (
+        "Not made yet; what follows is of the runs that are evaluated"
+        in sections_of(tmp_path / "report.html")["table3"]
+    )
 
 
 @pytest.mark.parametrize("scale", ["paper", "smoke"])
-def test_a_page_of_nothing_names_everything(scale, planned, tmp_path):
-    write_page(planned.of_scale(scale), tmp_path / "results", tmp_path / "report.html", tmp_path / "none.md")
-    page = (tmp_path / "report.html").read_text()
-    assert f"0 of {len({run for artefact in planned.of_scale(scale) for run in artefact.runs})} runs" in page
+def test_a_page_of_nothing_is_refused_with_what_would_be_something(scale, planned, tmp_path):
     folder = "" if scale == "paper" else "smoke/"
-    assert f"<code>snakemake --cores 2 -- results/{folder}fig3b.png</code>" in page
-    assert ("Not the paper" in page) == (scale != "paper")
+    said = f"expected a run of scale '{scale}'.* results/runs.*snakemake --cores 2 -- results/{folder}table1.csv"
+    with pytest.raises(InputError, match=said):
+        write_page(planned.of_scale(scale), Path("results"), tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_the_same_results_make_the_same_page(results, planned, tmp_path):
@@ -344,6 +366,11 @@ def test_the_same_results_make_the_same_page(results, planned, tmp_path):
     for name in ("one", "two"):
         write_page(artefacts, results, tmp_path / f"{name}.html")
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_the_users_settings_change_nothing(results, table3, tmp_path, require_our_style):
+    page = tmp_path / "report.html"
+    require_our_style(lambda: write_page([table3], results, page), page)
 
 
 def test_the_command_makes_the_page_of_a_scale_or_of_descriptions(results, planned, root, tmp_path, monkeypatch):
@@ -359,8 +386,10 @@ def test_the_command_makes_the_page_of_a_scale_or_of_descriptions(results, plann
     assert 'id="fig2"' not in (tmp_path / "one.html").read_text()
 
 
-def test_an_unknown_scale_is_refused(root, monkeypatch, capsys):
+def test_an_unknown_scale_and_an_empty_one_are_refused(root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(root)
+    assert cli.main(["report", "--scale", "half", "--results", str(tmp_path)]) == 2
+    assert "found neither; name another --scale or --results" in capsys.readouterr().err
     assert cli.main(["report", "--scale", "haf"]) == 2
     assert "unknown scale 'haf'; did you mean 'half'?" in capsys.readouterr().err
 

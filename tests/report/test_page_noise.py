@@ -51,7 +51,7 @@ def test_claims_are_a_matrix_of_winners_and_losers(scores):
     frame = grid.frame[""]
     assert frame["Claimed winner"].tolist() == ["A", "B", "DMD"]
     found = claims(scores).loc[(1, 2), "p_false"].iloc[0]
-    assert frame["DMD"].tolist() == ["0.000", f"{found:.3f}", ABSENT]
+    assert frame["DMD"].tolist() == ["0.00", f"{found:.2f}", ABSENT]
     assert frame["A"].tolist() == [ABSENT] * 3
     assert grid.caption == "Probability that the claim 'row beats column' in Dice (%) is false, la with 8 labelled."
 

@@ -59,7 +59,9 @@ def drawn(runs, tiny_store, tmp_path):
         write_panel(describe(tmp_path, artefact), runs["dmd"].path.parent, tiny_store[3], tmp_path / "fig.png", "cpu")
         assert imread(tmp_path / "fig.png").shape[1] == 1440
         said = (tmp_path / "fig.caption.txt").read_text()
-        assert said.startswith("Not the paper's setting: scale 'smoke' (tiny3d, patch 16x16x16, 8 of 6000 iterations)")
+        assert said.startswith(
+            "Not the paper's setting: scale 'smoke' (tiny3d in place of la, patch 16x16x16, 8 of 6000 iterations)"
+        )
         assert "A panel. Shown: p2, plane" in said
         assert (tmp_path / "fig.svg").exists()
         return pd.read_csv(tmp_path / "fig.csv"), pd.read_csv(tmp_path / "fig.pixels.csv")
@@ -158,3 +160,7 @@ def test_a_run_without_its_state_is_named(drawn, runs):
             drawn("entropy", "cps")
     finally:
         held.rename(runs["cps"].state)
+
+
+def test_the_users_settings_change_nothing(drawn, tmp_path, require_our_style):
+    require_our_style(lambda: drawn("pseudo_labels", "cps", "dmd"), tmp_path / "fig.png")

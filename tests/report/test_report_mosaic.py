@@ -60,3 +60,8 @@ def test_an_unlabelled_case_is_drawn_without_outlines(tmp_path):
 def test_a_missing_store_is_reported(tmp_path):
     with pytest.raises(InputError, match="found no such file"):
         mosaic(tmp_path / "none.h5", tmp_path / "toy.png")
+
+
+def test_the_users_settings_change_nothing(tmp_path, require_our_style):
+    toy = store(tmp_path / "toy.h5", 2)
+    require_our_style(lambda: mosaic(toy, tmp_path / "toy.png"), tmp_path / "toy.png")

@@ -93,7 +93,7 @@ def test_the_markdown_table_is_this(tmp_path, written):
     assert text.startswith("Scale 'paper'. Left atrium.\n\n| Method")
     assert text[text.rindex("|") + 1 :] == (
         "\n\n**Nothing is compared here: no data set and budget has both DMD and another evaluated method.**\n\n"
-        "- In every row: data la, draws 1.\n"
+        "- In every row: data la.\n"
         "- Spread: the standard deviation over seeds.\n"
         "- Weights tested: la: the last iteration.\n"
         "- A voxel is one of the data trained on.\n"
@@ -109,7 +109,7 @@ def test_what_all_rows_share_is_said_once(tmp_path, written):
     one, two = (add_run(tmp_path, ONE_SEED, seed=seed) for seed in (1, 2))
     text = written(row("A", 8, [one], {}), row("B", 8, [two], {}))
     assert cells(text)[0][:2] == ["Method", "Dice (%)"]
-    assert "In every row: data la, labelled 8, unlabelled 72, seeds 1, draws 1, empty 0." in text
+    assert "In every row: data la, labelled 8, unlabelled 72, seeds 1." in text
 
 
 def test_without_numbers_of_the_paper_it_is_not_mentioned(tmp_path, written):

@@ -43,6 +43,7 @@ SlurmctldLogFile=$dir/log/slurmctld.log
 SlurmdLogFile=$dir/log/slurmd.%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+TaskProlog=$dir/bin/fake
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MpiDefault=none
@@ -67,6 +68,9 @@ NodeName=n3 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 3)) CPUs=4 Real
 PartitionName=gpu Nodes=n[1-2] MaxTime=1-0 DefMemPerCPU=256 State=UP
 PartitionName=cpu Nodes=n3 Default=YES MaxTime=1-0 DefMemPerCPU=256 State=UP
 CONF
+    # SLURM says to a job which of the fake GPUs it holds; a training that believed it would stop for want of a driver.
+    printf '#!/bin/sh\necho unset CUDA_VISIBLE_DEVICES\n' >"$dir/bin/fake"
+    chmod +x "$dir/bin/fake"
     # Snakemake's jobs drop SLURM_CONF from the environment before they call srun, so every command brings it along.
     local name
     for name in srun sbatch squeue scancel scontrol sinfo sacct; do

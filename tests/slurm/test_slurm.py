@@ -147,7 +147,7 @@ def prepared(folder: Path, local: Path) -> Path:
 
 def clone(folder: Path) -> Path:
     for name in ("config", "workflow", "profiles", "dmd"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "config.v9+.yaml"))
     for name in ("Snakefile", "environment.yaml"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "slurm").symlink_to("profiles/slurm")

@@ -1,19 +1,13 @@
+"""What SLURM's commands say, read."""
+
+import math
+
 import pytest
+from slurm_said import SINFO
 
 from dmd.errors import InputError
 from dmd.terminal import cluster
-
-
-@pytest.fixture
-def commands(tmp_path, monkeypatch):
-    """A path with nothing on it but what a test puts there."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-    def put(name: str, script: str) -> None:
-        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / name).chmod(0o755)
-
-    return put
+from dmd.terminal.cluster import Node, read_partitions
 
 
 @pytest.mark.parametrize(("there", "missing"), [([], "sbatch"), (["sbatch"], "sinfo")])
@@ -21,7 +15,7 @@ def test_without_slurms_commands_it_says_where_to_go(commands, there, missing):
     for name in there:
         commands(name, "")
     with pytest.raises(InputError, match=f"expected SLURM's `{missing}` on the path, found none"):
-        cluster.check({"gpu"})
+        cluster.partitions()
 
 
 def test_a_controller_that_never_answers_is_not_waited_for(commands, monkeypatch):
@@ -29,34 +23,31 @@ def test_a_controller_that_never_answers_is_not_waited_for(commands, monkeypatch
     commands("sbatch", "")
     commands("sinfo", "exec /bin/sleep 60")
     with pytest.raises(InputError, match=r"`sinfo` took more than 0\.2 s"):
-        cluster.check({"gpu"})
-
-
-def test_a_hidden_partition_counts(commands):
-    commands("sbatch", "")
-    commands("sinfo", 'echo cpu; [ "$1" = --all ] && echo secret')
-    cluster.check({"secret"})
+        cluster.partitions()
 
 
 def test_a_controller_that_does_not_answer_is_quoted(commands):
     commands("sbatch", "")
     commands("sinfo", "echo Unable to contact slurm controller >&2; exit 1")
     with pytest.raises(InputError, match="SLURM does not answer: Unable to contact slurm controller"):
-        cluster.check({"gpu"})
+        cluster.partitions()
 
 
-def test_an_unknown_partition_names_the_file_to_edit_the_nearest_and_the_known(commands):
-    commands("sbatch", "")
-    commands("sinfo", "printf 'gpu_long\\ncpu\\n'")
-    with pytest.raises(InputError) as raised:
-        cluster.check({"cpu", "gpu_lang"})
-    assert str(raised.value) == (
-        "profiles/slurm/config.yaml: the cluster has no partition 'gpu_lang'; did you mean 'gpu_long'?. "
-        "It has: cpu, gpu_long. Edit slurm_partition there"
+def test_partitions_are_read_with_limits_and_with_every_kind_of_node():
+    found = read_partitions(f"Welcome to the cluster!\n\n{SINFO}")
+    assert {name: partition.minutes for name, partition in found.items()} == {
+        "gpu": 1440,
+        "short": 60,
+        "cpu": 1440,
+        "mixed": math.inf,
+        "secret": 30,
+        "empty": 3600,
+    }
+    assert [name for name, partition in found.items() if partition.is_default] == ["cpu"]
+    assert [name for name, partition in found.items() if not partition.is_up] == ["secret", "empty"]
+    assert found["gpu"].nodes == (Node(4, 8192, ("fake",)),)
+    assert found["mixed"].nodes == (
+        Node(128, 1030000, ()),
+        Node(64, 515000, ("a100", "v100.16gb")),
+        Node(32, 257000, ("",)),
     )
-
-
-def test_known_partitions_lists_of_them_and_the_default_pass(commands):
-    commands("sbatch", "")
-    commands("sinfo", "printf 'gpu\\ncpu\\n'")
-    cluster.check({"cpu", "gpu,cpu", None})

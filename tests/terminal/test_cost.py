@@ -63,6 +63,29 @@ def test_hours_are_steps_times_the_median_measured_step_of_the_same_method(made,
     ]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "attempt", "minutes"),
+    [
+        ({"Some GPU": 0.3, "Other GPU": 0.6}, 1, 10 + 2 * 60),  # 6000 steps of 0.6 s are an hour
+        ({"Some GPU": 0.00001}, 1, 11),
+        ({"Some GPU": 60}, 1, 1290),
+        ({"Some GPU": 0.3}, 2, 1290),
+        ({}, 1, 1290),
+    ],
+    ids=["measured", "rounded up", "never more", "was not enough", "never measured"],
+)
+def test_a_training_asks_for_twice_its_own_time_or_for_its_scales_limit(made, seconds, attempt, minutes):
+    spec = of_method(made, "table3", "cps").spec
+    times = {cost.key(spec): seconds} if seconds else {}
+    assert cost.minutes(spec, times, 1290, attempt) == minutes
+
+
+def test_the_longest_chain_has_the_time_that_its_training_asks_for(made, checked, facts, tmp_path, capsys):
+    cost.show([of_method(made, "table3", "cps")], made, checked, tmp_path, facts)
+    # 6000 steps of 0.3 s are half an hour; twice that and ten minutes.
+    assert "a training of 0.50 h (limit 1.2 h), a test (limit 2.5 h)" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("files", [("weights.pt", "cases.csv"), ("cases.csv",)], ids=["whole", "without weights"])
 def test_what_is_done_costs_nothing(made, checked, facts, tmp_path, capsys, files):
     for run in runs(made, "smoke/table3"):

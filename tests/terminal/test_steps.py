@@ -86,7 +86,5 @@ def test_a_training_that_diverges_ends_with_status_3(tiny_run, tiny_store, capsy
         tiny_training(2, "dmd", {"temperature": 2, "weight": 1e30, "divergence": "dice"})
         | {"optimiser": {"lr": 1e30, "momentum": 0.9, "weight_decay": 0}}
     )
-    with pytest.raises(SystemExit) as left:
-        cli.main(["step", "train", str(run.path), "--store", str(tiny_store[2]), "--device", "cpu"])
-    assert left.value.code == 3
+    assert cli.main(["step", "train", str(run.path), "--store", str(tiny_store[2]), "--device", "cpu"]) == 3
     assert "dmd step train: " in capsys.readouterr().err

@@ -2,16 +2,19 @@
 
 import json
 import os
+import re
 import time
 
 import pytest
 from conftest import ROOT
 
+from dmd.errors import InputError
 from dmd.planning import config, plan, reading
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History
 from dmd.runs.ownership import owned
 from dmd.terminal import cost
+from dmd.terminal.failure import noted
 from dmd.terminal.plan import KEYS, Standing, clock, find_orphans, show, show_json, standing
 
 
@@ -111,6 +114,44 @@ def test_a_run_that_was_tested_in_another_way_is_only_trained(half, tmp_path):
     run.weights.touch()
     leave_scores(run, {"stride": [8, 8, 8]})
     assert standing(run, half[0].spec, {}).state == "trained"
+
+
+@pytest.mark.parametrize(
+    ("step", "files", "state"),
+    [
+        ("prepare", [], "failed"),
+        ("check", [], "failed"),
+        ("train", ["history.jsonl"], "failed"),
+        ("test", ["weights.pt"], "failed"),
+        ("train", ["weights.pt"], "trained"),
+        ("test", [], "missing"),
+    ],
+)
+def test_what_keeps_a_run_from_going_on_is_said(half, tmp_path, step, files, state):
+    """A failure of what has been made since, or is not due yet, is none."""
+    run = folder_of(half[0], tmp_path / "runs")
+    for name in files:
+        (run.path / name).touch()
+    name = half[0].store if step in ("prepare", "check") else run.id
+    (tmp_path / "logs" / step).mkdir(parents=True)
+    with pytest.raises(InputError), noted(tmp_path, step, name, 1):
+        raise InputError("no such scan")
+    now = standing(run, half[0].spec, {})
+    assert now.state == state
+    assert (now.failure and now.failure.reason) == ("no such scan" if state == "failed" else None)
+
+
+def test_a_failed_run_comes_with_its_reason_and_its_log(made, half, tmp_path, capsys):
+    (tmp_path / "logs/train").mkdir(parents=True)
+    run = folder_of(half[0], tmp_path / "runs")
+    leave_history(run, 10, 12)
+    with pytest.raises(InputError), noted(tmp_path, "train", run.id, 1):
+        raise InputError("no such scan")
+    show(made, ["quick/table3"], None, tmp_path / "runs", {})
+    said = capsys.readouterr().out
+    assert re.search(rf"^{run.id} +failed 2/500 ", said, re.MULTILINE)
+    log = tmp_path / f"logs/train/{run.id}.log"
+    assert said.endswith(f"\nfailed:\n  train {run.id}\n    no such scan\n    {log}\n")
 
 
 def test_an_artefact_says_what_its_runs_are_and_how_long_they_take(made, half, tmp_path, capsys):

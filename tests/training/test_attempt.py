@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from trainings import await_steps, command, stop_after
 
 from dmd.data.batches import Batch
+from dmd.errors import DivergedError
 from dmd.methods.base import Method, Predictor
 from dmd.training import attempt, provenance
 from dmd.training.loop import train
@@ -133,5 +134,5 @@ def test_a_signal_that_is_ignored_stays_ignored(monkeypatch):
 
 def test_a_divergence_before_the_first_state_promises_none(tiny_store, tiny_run, monkeypatch):
     run = tiny_run(tiny_training(3, "dmd", DMD | {"weight": 1e300}))
-    with pytest.raises(attempt.DivergedError, match="No state was saved before"):
+    with pytest.raises(DivergedError, match="No state was saved before"):
         train(run, tiny_store[3], "cpu")

@@ -10,11 +10,11 @@ import torch
 from conftest import tiny_training
 from trainings import await_steps, command, stop_after
 
-from dmd.errors import InputError
+from dmd.devices import describe_processor
+from dmd.errors import DivergedError, InputError
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, read_steps
 from dmd.training import attempt
-from dmd.training.attempt import DivergedError
 from dmd.training.loop import noise_seed, train
 
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
@@ -249,6 +249,13 @@ def test_a_last_step_that_diverges_leaves_no_weights(tiny_store, tiny_run):
         train(run, tiny_store[3], "cpu")
     assert not run.weights.exists()
     assert not list(run.path.glob("snapshots/*"))
+
+
+def test_the_first_line_of_a_training_names_its_device(tiny_store, tiny_run, capsys):
+    run = tiny_run(tiny_training(3, "dmd", DMD) | {"iterations": 1})
+    train(run, tiny_store[3], "cpu")
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"{run.id}: trains on cpu ({describe_processor()})"
 
 
 @pytest.mark.slow

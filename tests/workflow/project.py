@@ -31,7 +31,7 @@ def clone(folder: Path) -> Path:
     """Copy what a user has after a clone, so that no result is made in the checkout itself."""
     root = Path(__file__).parents[2]
     for name in ("config", "workflow", "profiles", "dmd"):
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "config.v9+.yaml"))
     for name in ("Snakefile", "environment.yaml"):
         shutil.copy(root / name, folder / name)
     (folder / "docs").mkdir()

@@ -73,5 +73,8 @@ def test_a_folder_without_a_configuration_is_refused(copy, tmp_path):
 def test_the_catalogue_finds_what_it_looks_for(root):
     usage = yaml.safe_load((root / ".snakemake-workflow-catalog.yml").read_text())["usage"]
     assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert usage["software-stack-deployment"]["conda"] is False
+    rules = [root / "workflow/Snakefile", *(root / "workflow/rules").glob("*.smk")]
+    assert not any("conda:" in path.read_text() for path in rules)
     assert (root / "workflow/Snakefile").is_file()
     assert (root / "config/README.md").is_file()

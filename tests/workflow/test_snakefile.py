@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ import yaml
 
 from dmd.planning import config, plan, reading
 from dmd.terminal import cost
-from workflow.project import clone, jobs, snakemake
+from dmd.terminal.site import PROFILE, SITE
+from workflow.project import BIN, clone, jobs, snakemake
 
 RUN_FILES = ("weights.pt", "run.json")
-STAYS_HERE = {"download", "table", "learning", "curve", "report"}  # on the machine that submits
+STAYS_HERE = {"download", "table", "curve", "report"}  # on the machine that submits
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,7 @@ def test_a_dry_run_has_one_chain_per_run(copy, target, runs, prepared):
     for rule in ("train", "test"):
         assert counted[rule] == runs
     assert counted["prepare"] == counted["check"] == prepared
+    assert "mosaic" not in counted  # a training that needs a check needs no picture
     assert counted.get("download", 0) == (0 if "smoke" in target else 1)
 
 
@@ -99,7 +102,8 @@ def test_the_page_is_made_anew_when_what_it_shows_is_newer(tmp_path, root):
 def test_a_plain_call_ends_with_the_page(copy):
     done = snakemake(copy, "--dry-run", "--config", "scale=smoke")
     assert done.returncode == 0, done.stderr
-    assert jobs(done.stdout)["report"] == 1
+    counted = jobs(done.stdout)
+    assert (counted["report"], counted["mosaic"]) == (1, 1)
 
 
 def test_a_local_folder_replaces_the_download(copy):
@@ -148,8 +152,8 @@ def test_no_time_limit_is_longer_than_a_day(content):
 @pytest.mark.parametrize(
     ("target", "asked"),
     [
-        ("results/table3.csv", {"mem_mb=16000", "runtime=1290", "cpus_per_task=4", "gpu=1", "slurm_partition=gpu"}),
-        ("results/smoke/table3.csv", {"mem_mb=2000", "runtime=10", "cpus_per_task=1", "gpu=1", "slurm_partition=gpu"}),
+        ("results/table3.csv", {"mem_mb=16000", "runtime=1290", "cpus_per_task=4", "gpu=1"}),
+        ("results/smoke/table3.csv", {"mem_mb=2000", "runtime=10", "cpus_per_task=1", "gpu=1"}),
     ],
 )
 def test_a_training_asks_for_what_its_scale_says(copy, target, asked):
@@ -159,12 +163,38 @@ def test_a_training_asks_for_what_its_scale_says(copy, target, asked):
     assert all(asked <= set(line.split(", ")) for line in resources)
 
 
+def test_a_training_whose_steps_were_measured_asks_for_its_own_time(copy, content):
+    said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/half/table3.csv").stdout
+    asked = re.findall(r"^rule train:.*?wildcards: run=(\S+).*?runtime=(\d+)", said, flags=re.MULTILINE | re.DOTALL)
+    made = plan.make(config.check(content), copy)
+    times = cost.step_times(copy / "results/runs", copy / cost.MEASURED)
+    assert len(asked) == 5
+    assert {run: int(minutes) for run, minutes in asked} == {
+        run: cost.minutes(made.runs[run].spec, times, 1290) for run, _ in asked
+    }
+    assert len({minutes for _, minutes in asked}) > 1
+
+
 @pytest.mark.parametrize("rule", ["prepare", "check"])
 def test_what_needs_no_gpu_asks_for_none(copy, rule):
     said = snakemake(copy, "--profile", "slurm", "--dry-run", "--", "results/table3.csv").stdout
     (line,) = re.findall(rf"rule {rule}:.*?resources: (.*?)$", said, flags=re.MULTILINE | re.DOTALL)
-    assert "slurm_partition=cpu" in line
     assert "gpu=" not in line
+
+
+def test_snakemake_takes_the_profile_of_the_site_where_there_is_one(tmp_path):
+    """Its name is Snakemake's word for a file that goes before config.yaml."""
+    folder = clone(tmp_path)
+    filled = (folder / PROFILE).read_text().replace("# slurm_partition: gpu", "slurm_partition: a100")
+    (folder / SITE).write_text(filled.replace("# slurm_partition: cpu", "slurm_partition: serial"))
+    said = snakemake(folder, "--profile", "slurm", "--dry-run", "--", "results/smoke/table3.csv").stdout
+    found = re.findall(r"rule (\w+):.*?slurm_partition=(\w+)", said, flags=re.DOTALL)
+    assert set(found) - {("table", "serial")} == {
+        ("prepare", "serial"),
+        ("check", "serial"),
+        ("train", "a100"),
+        ("test", "a100"),
+    }
 
 
 def test_the_dry_run_of_the_papers_matrix_takes_less_than_five_seconds_of_processor_time(copy):
@@ -199,9 +229,37 @@ def test_a_mistake_in_the_configuration_stops_with_its_place(copy, setting, mess
 
 def test_what_a_failed_rule_said_is_shown_on_the_terminal(tmp_path):
     folder = clone(tmp_path)
-    done = snakemake(folder, "--config", "data={la: /no/where}", "--", "results/data/la-2x2x2.h5")
+    done = snakemake(folder, "--retries", "1", "--config", "data={la: /no/where}", "--", "results/half/table3.csv")
     assert done.returncode != 0
-    assert "dmd step prepare: expected the file /no/where/" in done.stderr
+    assert done.stderr.count("dmd step prepare: expected the file /no/where/") == 2
+    assert done.stderr.count("so ended the first attempt; this one did not try again") == 1
+    listed = done.stderr.split("\nFailed:\n")[1]
+    assert listed.startswith("  prepare la-2x2x2\n    expected the file /no/where/")
+    assert "Not made for want of that:\n  results/half/table3.csv" in listed
+    planned = subprocess.run([BIN / "dmd", "plan", "half/table3"], cwd=folder, capture_output=True, text=True)
+    assert planned.stdout.count("  failed ") == 5
+    assert planned.stdout.split("\nfailed:\n")[1].startswith("  prepare la-2x2x2\n    expected the file /no/where/")
+    # Another call forgets what is about to be made again, and nothing else.
+    assert (
+        snakemake(folder, "--config", "data={la: /no/where}", "--", "results/data/synthetic3d-1x1x1.h5").returncode == 0
+    )
+    assert (folder / "results/logs/prepare/la-2x2x2.failed.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("gpus", "options", "available"),
+    [(2, [], 2), (2, ["--resources", "gpu=5"], 5), (2, ["--profile", "slurm"], 7), (0, [], 7)],
+    ids=["as many as there are", "as many as I say", "not on a cluster", "no bound without one"],
+)
+def test_trainings_on_this_machine_share_its_gpus(copy, tmp_path, gpus, options, available):
+    """A job that wants more gets as many as there are."""
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\n" + gpus * "echo GPU 0: Some\n")
+    driver.chmod(0o755)
+    wanted = ("--set-resources", "prepare:gpu=7", "--", "results/data/synthetic3d-1x1x1.h5")
+    path = {"PATH": f"{tmp_path}:{BIN}:{os.environ['PATH']}"}
+    done = snakemake(copy, "--dry-run", "--forceall", *options, *wanted, **path)
+    assert re.findall(r"resources:.* gpu=(\d+)", done.stdout) == [str(available)]
 
 
 def test_a_database_that_takes_no_run_is_said_and_fails_nothing(tmp_path):

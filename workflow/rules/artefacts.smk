@@ -11,11 +11,6 @@ def of_runs(file):
     return files
 
 
-def endings(picture):
-    """Return what a picture beside a table ends in, with its caption."""
-    return [f"{picture}{ending}" for ending in (".png", ".svg", ".caption.txt")]
-
-
 def scene(wildcards):
     """The one data set that all runs of a panel share."""
     return store_of(PLAN.artefacts[wildcards.artefact].runs[0])
@@ -55,35 +50,23 @@ rule table:
         comparison="results/{artefact}.comparison.csv",
         ranks="results/{artefact}.ranks.csv",
         claims="results/{artefact}.claims.csv",
-        pictures=multiext("results/{artefact}", *endings(".forest"), *endings(".ranks")),
+        learning="results/{artefact}.learning.csv",
+        pictures=[
+            f"results/{{artefact}}.{picture}.{ending}"
+            for picture in ("forest", "ranks", "learning")
+            for ending in ("png", "svg", "caption.txt")
+        ],
     log:
         "results/logs/table/{artefact}.log",
     wildcard_constraints:
         artefact=artefacts_of("table"),
+    retries: 0  # the same files make the same table, or the same error
     localrule: True
     params:
         laid_over=laid_over,
         described=described,
     shell:
         "dmd step table {wildcards.artefact} {params.laid_over} 2>> {log}"
-
-
-rule learning:
-    input:
-        of_runs("history.csv"),
-    output:
-        csv="results/{artefact}.learning.csv",
-        pictures=multiext("results/{artefact}", *endings(".learning")),
-    log:
-        "results/logs/learning/{artefact}.log",
-    wildcard_constraints:
-        artefact=artefacts_of("table"),
-    localrule: True
-    params:
-        laid_over=laid_over,
-        described=described,
-    shell:
-        "dmd step learning {wildcards.artefact} {params.laid_over} 2>> {log}"
 
 
 rule curve:
@@ -102,6 +85,7 @@ rule curve:
         "results/logs/curve/{artefact}.log",
     wildcard_constraints:
         artefact=artefacts_of("curve"),
+    retries: 0  # the same files make the same table, or the same error
     localrule: True
     params:
         laid_over=laid_over,
@@ -132,6 +116,7 @@ rule panel:
         artefact=artefacts_of("panel"),
     threads: 1
     resources:
+        attempt=attempt,
         gpu=1,
         cpus_per_task=job("cpus"),
         mem_mb=job("memory_mb"),
@@ -140,7 +125,7 @@ rule panel:
         laid_over=laid_over,
         described=described,
     shell:
-        "dmd step panel {wildcards.artefact} {params.laid_over} 2>> {log}"
+        "dmd step panel {wildcards.artefact} --attempt {resources.attempt} {params.laid_over} 2>> {log}"
 
 
 rule report:
@@ -153,6 +138,7 @@ rule report:
         ),
     log:
         "results/logs/report/{report}.log",
+    retries: 0  # the same files make the same table, or the same error
     localrule: True
     params:
         laid_over=laid_over,

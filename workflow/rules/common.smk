@@ -1,4 +1,5 @@
 # The plan, and the questions that rules ask it.
+import functools
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from dmd.planning import describe, identity, reading
 from dmd.planning import plan as planner
 from dmd.runs.folder import RunFolder
 from dmd.runs.sources import require_decided
-from dmd.terminal import cluster
+from dmd.terminal import cost, failure, machine, preflight
 
 try:
     # `config`: what is laid over the files in config/ by the command line, or by the workflow that uses this one.
@@ -87,10 +88,6 @@ def described(wildcards):
     return identity.digest(describe.describe(name, CONFIG, PLAN)[1])
 
 
-onstart:
-    try:
-        if workflow.executor_plugin.name == "slurm":
-            jobs = workflow.dag.needrun_jobs()
-            cluster.check({each.resources.get("slurm_partition") for each in jobs})
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
+def attempt(wildcards, attempt):
+    """Return which attempt at a job this is; what cannot heal is not tried again (dmd/terminal/failure.py)."""
+    return attempt

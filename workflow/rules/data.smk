@@ -17,6 +17,14 @@ def downloaded(wildcards):
     return [f"results/raw/{dataset}.complete"] if wanted else []
 
 
+def pictures():
+    """Return the pictures of the data that is still to be trained on; no training waits for them."""
+    runs = {run for name in PLAN.targets for run in PLAN.artefacts[name].runs}
+    due = {run for run in runs if not RunFolder(Path("results/runs") / run).is_trained}
+    stores = sorted({PLAN.runs[run].store for run in due})
+    return [f"results/data/{store}.png" for store in stores]
+
+
 rule download:
     output:
         touch("results/raw/{dataset}.complete"),
@@ -37,25 +45,42 @@ rule prepare:
         "results/data/{store}.h5",
     log:
         "results/logs/prepare/{store}.log",
+    resources:
+        attempt=attempt,
     params:
         laid_over=laid_over,
         raw=raw,
         described=described,
     shell:
-        "dmd step prepare {wildcards.store} {params.raw:q} {params.laid_over} 2>> {log}"
+        "dmd step prepare {wildcards.store} {params.raw:q} --attempt {resources.attempt} {params.laid_over} 2>> {log}"
 
 
 rule check:
     input:
         "results/data/{store}.h5",
     output:
-        summary="results/data/{store}.check.json",
-        mosaic=report(
-            "results/data/{store}.png", caption="../report/data.rst", category="Data"
-        ),
+        "results/data/{store}.check.json",
     log:
         "results/logs/check/{store}.log",
+    resources:
+        attempt=attempt,
     params:
         laid_over=laid_over,
     shell:
-        "dmd step check {wildcards.store} {params.laid_over} 2>> {log}"
+        "dmd step check {wildcards.store} --attempt {resources.attempt} {params.laid_over} 2>> {log}"
+
+
+rule mosaic:
+    input:
+        "results/data/{store}.h5",
+    output:
+        report(
+            "results/data/{store}.png", caption="../report/data.rst", category="Data"
+        ),
+    log:
+        "results/logs/mosaic/{store}.log",
+    retries: 0  # the same store makes the same picture, or the same error
+    params:
+        laid_over=laid_over,
+    shell:
+        "dmd step mosaic {wildcards.store} {params.laid_over} 2>> {log}"

@@ -2,6 +2,12 @@
 # nothing: it has no inputs, and no time of a file makes it due.
 
 
+# Without a cluster as many trainings at once as this machine has GPUs, where it has any; `--resources gpu=2` overrules.
+if workflow.is_main_process and workflow.resource_settings.nodes is None:
+    if "gpu" not in workflow.global_resources:
+        workflow.global_resources["gpu"] = machine.gpus() or None
+
+
 def to_train(wildcards):
     """What a training reads; nothing where it has ended."""
     if folder(wildcards).is_trained:
@@ -18,6 +24,21 @@ def to_test(wildcards):
     return [f"results/runs/{wildcards.run}/weights.pt", store_of(wildcards.run)]
 
 
+@functools.cache
+def measured():
+    return cost.step_times(Path("results/runs"), cost.MEASURED)
+
+
+def train_minutes(wildcards, attempt):
+    """Return what a training asks for: its own time where steps like its were measured, else its scale's limit."""
+    limit = job("train_minutes")(wildcards)
+    if (
+        not workflow.is_main_process
+    ):  # which asks; the job itself need not read what all others have measured
+        return limit
+    return cost.minutes(PLAN.runs[wildcards.run].spec, measured(), limit, attempt)
+
+
 rule train:
     input:
         to_train,
@@ -32,15 +53,16 @@ rule train:
     # On a CPU, trainings of one thread side by side beat one training of many (docs/performance.md).
     threads: 1
     resources:
+        attempt=attempt,
         gpu=1,
         cpus_per_task=job("cpus"),
         mem_mb=job("memory_mb"),
-        runtime=job("train_minutes"),
+        runtime=train_minutes,
     params:
         laid_over=laid_over,
     # exec: the signal that comes before the end of a job's time reaches the training, which then saves.
     shell:
-        "exec dmd step train {wildcards.run} --track {params.laid_over} 2>> {log}"
+        "exec dmd step train {wildcards.run} --track --attempt {resources.attempt} {params.laid_over} 2>> {log}"
 
 
 # predictions.h5 is not declared: who deletes it to save room has not asked for another test.
@@ -53,6 +75,7 @@ rule test:
         "results/logs/test/{run}.log",
     threads: 1
     resources:
+        attempt=attempt,
         gpu=1,
         cpus_per_task=job("cpus"),
         mem_mb=job("memory_mb"),
@@ -63,4 +86,4 @@ rule test:
             planned(PLAN.runs, wildcards.run).spec.testing
         ),
     shell:
-        "dmd step test {wildcards.run} --track {params.laid_over} 2>> {log}"
+        "dmd step test {wildcards.run} --track --attempt {resources.attempt} {params.laid_over} 2>> {log}"

@@ -7,11 +7,3 @@ def send_the_rest():
     if any(run.is_untracked for run in map(RunFolder, Path("results/runs").glob("*/"))):
         # What it cannot send it says; what was asked for is there all the same.
         shell(f"dmd track {LAID_OVER} || true")
-
-
-onsuccess:
-    send_the_rest()
-
-
-onerror:
-    send_the_rest()

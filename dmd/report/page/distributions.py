@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure
 from dmd.report.naming import HEADINGS, row_name, title
 from dmd.report.page.image import Picture, from_figure
 from dmd.report.scores import Scores
-from dmd.report.style import BLUE, SETTINGS, VERMILION
+from dmd.report.style import BLUE, VERMILION, our_style
 
 
 def distributions(scores: Scores) -> list[Picture]:
@@ -26,7 +25,7 @@ def distributions(scores: Scores) -> list[Picture]:
 def _picture(of: str, score: str, cases: pd.DataFrame, names: dict[int, str]) -> Picture:
     # A distance that no case of a row defines has no box: seaborn fails on a group that is all missing.
     cases = cases.dropna(subset=score)
-    with mpl.rc_context(SETTINGS):
+    with our_style():
         figure = Figure(figsize=(4.4, 0.75 + 0.3 * len(names)), layout="constrained")
         axes = figure.subplots()
         line = {"color": VERMILION, "linewidth": 2}

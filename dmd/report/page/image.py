@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dmd.report.style import SETTINGS, caption_file
+from dmd.report.style import caption_file, our_style
 
 PIXELS_PER_POINT = 96 / 72
 # Letters stay letters: half the bytes, and sharp at every size. What is left of Matplotlib's name says nothing.
-EMBEDDED = SETTINGS | {"svg.fonttype": "none", "font.family": "sans-serif"}
+EMBEDDED = {"svg.fonttype": "none", "font.family": "sans-serif"}
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 COLOURS = 64
 
@@ -34,7 +33,7 @@ class Picture:
 def from_figure(figure: Figure, alt: str) -> Picture:
     """Return a Matplotlib figure as SVG; the same figure gives the same bytes."""
     file = io.StringIO()
-    with mpl.rc_context(EMBEDDED):
+    with our_style(**EMBEDDED):
         figure.savefig(file, format="svg", metadata=NO_METADATA)
     return _from_svg(file.getvalue(), alt)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from dmd.report.intervals import forest_plot, rank_plot
-from dmd.report.learning import ABOUT, draw, learning_curves
+from dmd.report.learning import about, draw, learning_curves
 from dmd.report.naming import HEADINGS, anchor, row_name, title
 from dmd.report.page.image import Picture, from_figure
 from dmd.report.page.table import Grid, number
@@ -28,9 +28,9 @@ def noise_pictures(scores: Scores, comparison: pd.DataFrame, runs: Path) -> list
     drawn = {
         f"{of}: differences to DMD with intervals; the tables above have the numbers.": forest_plot(scores, comparison),
         f"{of}: {_said(scores, ranks)}": rank_plot(scores, ranks),
-        f"{of}: learning curves of each method.": (draw(curves), ABOUT),
+        f"{of}: learning curves of each method.": (draw(curves), about(scores.artefact, runs)),
     }
-    return [replace(from_figure(figure, alt), caption=about) for alt, (figure, about) in drawn.items()]
+    return [replace(from_figure(figure, alt), caption=told) for alt, (figure, told) in drawn.items()]
 
 
 def _said(scores: Scores, ranks: pd.DataFrame) -> str:
@@ -57,7 +57,7 @@ def claim_tables(scores: Scores) -> list[Grid]:
         cells: Cells = {("", "Claimed winner"): names}
         for place, name in zip(rows, names, strict=True):
             values = [found.get((winner, place)) for winner in rows]
-            cells["", name] = [ABSENT if value is None else number(value, 3) for value in values]
+            cells["", name] = [ABSENT if value is None else number(value) for value in values]
         caption = CLAIMED.format(HEADINGS[score], dataset, labelled)
         place = f"{anchor(scores.artefact)}-claims-{dataset}-{labelled}"
         tables.append(Grid(place, caption, cells, CLAIMED_NOTE))

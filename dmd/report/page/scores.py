@@ -24,23 +24,24 @@ COMPARED_NOTE = (
 
 
 def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) -> Grid:
-    """Return the scores of every wanted row, "missing" where none of its runs is evaluated."""
-    rows, lines = wanted.rows, summary.reindex(range(len(wanted.rows)))
+    """Return the scores of the rows that have an evaluated run; ``wanted`` has all the runs they are to have."""
+    rows = [wanted.rows[number] for number in summary.index]
     is_curve, published = wanted.form.kind == "curve", is_published(wanted)
     cells: Cells = {("", "Point" if is_curve else "Method"): list(map(params_text if is_curve else row_name, rows))}
     cells["", "Patients"] = [f"{row.labelled} + {row.unlabelled}" for row in rows]
     for score in wanted.form.columns:
-        ours, component = score_cells(rows, lines, score).items()
+        ours, component = score_cells(rows, summary, score).items()
         cells |= dict([ours])
-        paper = pd.Series([row.paper.get(score) for row in rows], dtype=float)
+        paper = pd.Series([row.paper.get(score) for row in rows], summary.index, dtype=float)
         if paper.notna().any():
-            cells[HEADINGS[score], "diff."] = [difference(of, score) for of in lines[f"{score}_mean"] - paper]
+            cells[HEADINGS[score], "diff."] = [difference(of, score) for of in summary[f"{score}_mean"] - paper]
         cells |= dict([component])
-    evaluated = [len(names.split()) for names in lines["runs"].fillna("")]
-    counts = [(int(done), len(row.runs)) for done, row in zip(evaluated, rows, strict=True)]
-    cells["", "Runs"] = [str(whole) if done == whole else f"{done} of {whole}" for done, whole in counts]
-    cells["", "Empty"] = [number(count, 0) for count in lines["empty_predictions"]]
-    cells["", "Names"] = [" ".join(row.runs) for row in rows]
+    evaluated = [len(names.split()) for names in summary["runs"]]
+    if evaluated != [len(row.runs) for row in rows]:
+        cells["", "Evaluated"] = [f"{done} of {len(row.runs)}" for done, row in zip(evaluated, rows, strict=True)]
+    if summary["empty_predictions"].any():
+        cells["", "Empty"] = list(map(str, summary["empty_predictions"]))
+    cells["", "Runs"] = [" ".join(row.runs) for row in rows]
     said = " ".join([*[DIFFERENCE] * published, *notes(scores, summary), COMPONENT_NOTE])
     return Grid(f"{anchor(wanted)}-scores", wanted.form.caption, cells, said)
 
@@ -71,8 +72,8 @@ def _estimate(line: dict[Hashable, Any]) -> str:
 
 def _verdict(line: dict[Hashable, Any]) -> str:
     p = pd.Series([line["p_holm"], line["p_runs_holm"]]).max()
-    details: list[str] = [] if pd.isna(p) else ["< 0.001" if p < 0.001 else f"{p:.3f}"]
-    details += [f"{line['left_out']} left out"] if line["left_out"] else []
+    details: list[str] = [] if pd.isna(p) else ["<\N{NO-BREAK SPACE}0.001" if p < 0.001 else f"{p:.3f}"]
+    details += [f"{line['left_out']}\N{NO-BREAK SPACE}left\N{NO-BREAK SPACE}out"] if line["left_out"] else []
     return f"{line['verdict']} ({', '.join(details)})" if details else str(line["verdict"])
 
 

@@ -6,9 +6,10 @@ from itertools import groupby
 
 import pandas as pd
 
-from dmd.report.tables import ABSENT, MISSING, Cells
+from dmd.report.tables import ABSENT, Cells
 
 NUMBER = re.compile(r"[+\N{MINUS SIGN}]?\d")
+NUMBERS = re.compile(r"[-+\N{MINUS SIGN}\d.,±▲▼\[\] ]+")
 MARKS = {"better": "▲", "worse": "▼"}
 
 
@@ -16,7 +17,7 @@ MARKS = {"better": "▲", "worse": "▼"}
 class Grid:
     """A table whose first column names its rows.
 
-    Columns named Run and Names hold ids, each of which leads to its run.
+    Columns named Run and Runs hold ids, each of which leads to its run.
     """
 
     id: str
@@ -42,10 +43,19 @@ class Grid:
 
 
 def look(text: str) -> str:
-    """Return how a cell looks: ``missing``, ``better``, ``worse`` or like any other."""
-    if text == ABSENT or text.startswith(MISSING):
-        return MISSING
+    """Return how a cell looks: ``absent``, ``better``, ``worse`` or like any other."""
+    if text == ABSENT:
+        return "absent"
     return next((word for word, mark in MARKS.items() if mark in text or text.startswith(f"{word} (")), "")
+
+
+def unbroken(text: str) -> str:
+    """Return numbers such that a narrow column breaks them before a bracket or a spread; words as they are.
+
+    >>> [unbroken(text).replace(chr(160), "_") for text in ("+5.05 [+2.95, +6.65]", "7 ± 1 ▲", "12 words")]
+    ['+5.05 [+2.95,_+6.65]', '7 ±_1_▲', '12 words']
+    """
+    return re.sub(r" (?![\[±])", "\N{NO-BREAK SPACE}", text) if NUMBERS.fullmatch(text) else text
 
 
 def number(value: float, digits: int = 2, sign: str = "") -> str:

@@ -8,18 +8,19 @@ from typing import Any
 
 import jinja2
 
+from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.planning.artefacts import Scored, Table
 from dmd.planning.plan import Artefact
 from dmd.progress import track
 from dmd.report.comparison import compare_rows
-from dmd.report.naming import anchor, is_published, settings, title
+from dmd.report.naming import anchor, is_published, setting_name, settings, title
 from dmd.report.page import overlays, readings, runs
 from dmd.report.page.distributions import distributions
 from dmd.report.page.image import from_files
 from dmd.report.page.noise import claim_tables, noise_pictures
 from dmd.report.page.scores import comparison_tables, score_table
-from dmd.report.page.table import look
+from dmd.report.page.table import look, unbroken
 from dmd.report.scores import Scores, read, reader
 from dmd.report.verdict import say_verdict
 from dmd.runs.folder import RunFolder
@@ -28,12 +29,12 @@ DEVIATIONS = Path("docs/deviations.md")
 
 
 def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, deviations: Path = DEVIATIONS) -> None:
-    """Write one self-contained HTML page about the artefacts of a scale; what is missing is named.
+    """Write one self-contained HTML page about the artefacts of a scale: what is complete first, what is missing named.
 
     Parameters
     ----------
     artefacts : sequence of Artefact
-        Those of one scale, in the order of the page.
+        Those of one scale.
     results : Path
         The folder that holds ``runs``, ``data`` and the artefacts.
     output : Path
@@ -44,18 +45,23 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, 
     Raises
     ------
     InputError
-        A file that exists is not what it should be.
+        A file that exists is not what it should be, or there is nothing to show.
     """
     load = reader(results / "runs")
     done = [evaluated(artefact, results) for artefact in artefacts]
     scores = [read(of, load) if isinstance(of.form, Scored) and of.runs else None for of in done]
     work = track("report", list(zip(artefacts, scores, strict=True)))
-    sections = [_section(artefact, found, results) for artefact, found in work]
-    tables = [found for found in scores if found and isinstance(found.artefact.form, Table)]
+    sections = sorted((_section(artefact, found, results) for artefact, found in work), key=_is_incomplete)
     entries, missing = runs.list_runs(artefacts, results)
+    if not entries and not any(section["figure"] for section in sections):
+        raise InputError(
+            f"expected a run of scale '{artefacts[0].scale}' that has begun in {results / 'runs'}, or a figure of it, "
+            f"found neither; name another --scale or --results, or make one: {sections[0]['command']}"
+        )
+    tables = [section["of"] for section in sections if section["parts"]]
     page = _template().render(
         scale=artefacts[0].scale,
-        settings=settings({run: spec for found in scores if found for run, spec in found.specs.items()}),
+        settings=settings(artefacts, {run: spec for found in scores if found for run, spec in found.specs.items()}),
         published=any(map(is_published, artefacts)),
         sections=sections,
         worst=list(overlays.worst_cases(tables, results)),
@@ -65,6 +71,7 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, 
         readings=readings.readings(deviations),
         deviations=deviations,
         look=look,
+        unbroken=unbroken,
     )
     write_text(output, page)
 
@@ -77,16 +84,19 @@ def evaluated(artefact: Artefact[Any], results: Path) -> Artefact[Any]:
 
 
 def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> dict[str, Any]:
-    """Return what there is of an artefact, the command that makes it, and whether it is made."""
+    """Return what there is of an artefact, whether it is made, by which command, and which of its rows are missing."""
     is_table, name = isinstance(artefact.form, Table), title(artefact)
     file = f"{artefact.name}.{'csv' if is_table else 'png'}"
     picture = None if is_table else from_files(results / file, f"{name}: {artefact.form.caption}")
+    rows = zip(artefact.rows, evaluated(artefact, results).rows, strict=True)
     section: dict[str, Any] = {
         "id": anchor(artefact),
         "title": name,
         "command": f"snakemake --cores 2 -- results/{file}",
+        "rows": len(artefact.rows),
+        "missing": [(setting_name(row), row.runs) for row, done in rows if scores and not done.runs],
     }
-    section |= {"made": (results / file).exists(), "figure": picture, "scores": None, "parts": None}
+    section |= {"made": (results / file).exists(), "figure": picture, "scores": None, "of": scores, "parts": None}
     if scores:
         section["scores"] = score_table(artefact, scores, scores.summary())
     if scores and is_table:
@@ -95,6 +105,10 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
         parts |= {"noise": noise_pictures(scores, compared, results / "runs"), "claims": claim_tables(scores)}
         section["parts"] = parts | {"distributions": distributions(scores)}
     return section
+
+
+def _is_incomplete(section: dict[str, Any]) -> bool:
+    return not section["made"] or bool(section["missing"])
 
 
 def _template() -> jinja2.Template:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib as mpl
-
 from dmd.data.store import load_store
 from dmd.devices import choose_device
 from dmd.errors import InputError
@@ -13,7 +11,7 @@ from dmd.planning.describe import read_artefact
 from dmd.report.naming import caption
 from dmd.report.panels import entropy, gradients, pseudo_labels
 from dmd.report.panels.scene import Scene
-from dmd.report.style import SETTINGS, publish
+from dmd.report.style import our_style, publish
 from dmd.report.tables import csv
 from dmd.runs.folder import RunFolder
 
@@ -50,7 +48,7 @@ def write_panel(description: Path, runs: Path, store: Path, output: Path, device
     data = load_store(store, training["dataset"], parts=["train"])
     unlabelled = data.unlabelled(training["labelled"], training.get("draw", 0))
     scene = Scene(artefact, runs, unlabelled, choose_device(device))
-    with mpl.rc_context(SETTINGS):
+    with our_style():
         panel = PICTURES[artefact.form.picture](scene)
     write_text(output.with_suffix(".csv"), csv(panel.numbers.round(6)))
     write_text(output.with_suffix(".pixels.csv"), csv(panel.pixels, "%.6g"))

@@ -1,0 +1,78 @@
+"""The profile of one cluster: a copy of the project's, filled in from what SLURM says, that git ignores."""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from dmd.errors import InputError
+from dmd.files import write_text
+from dmd.terminal import cluster
+from dmd.terminal.cluster import Partition, UnansweredError
+
+PROFILE = Path("profiles/slurm/config.yaml")
+SITE = Path("profiles/slurm/config.v9+.yaml")  # of the files in a profile's folder Snakemake takes the highest version
+HEAD = """\
+# Yours, and ignored by git. Snakemake takes it in place of the config.yaml beside it, of which `dmd init --slurm` made
+# it: when an update changes that, delete this and make it again.
+"""
+
+
+def where_to_edit() -> str:
+    """Return where the facts of this cluster stand, or how they get there."""
+    if SITE.exists():
+        return f"Edit {SITE}"
+    return f"`dmd init --slurm` writes what this cluster has into {SITE}, which is yours to edit"
+
+
+def init(*, slurm: bool) -> None:
+    """Write what belongs to this place and not to the project: the profile of its SLURM cluster.
+
+    Parameters
+    ----------
+    slurm : bool
+        Ask SLURM which partitions and accounts there are.
+    """
+    if not slurm:
+        return
+    if SITE.exists():
+        raise InputError(f"{SITE} is there; edit it, or delete it to have it made again")
+    if not PROFILE.exists():
+        raise InputError(f"expected {PROFILE}, found no file; call this from the root of the project")
+    known = cluster.partitions().values()
+    cpu, gpu = _best(known), _best(partition for partition in known if partition.gpus)
+    text = PROFILE.read_text(encoding="utf-8")
+    if cpu:
+        text = _filled(text, "slurm_partition: cpu", cpu)
+    text = _filled(text, "slurm_partition: gpu", gpu) if gpu else text.replace("gpu: 1 ", "gpu: 0 ")
+    write_text(SITE, HEAD + text)
+    print("\n".join(["The cluster has", *map(_say, known), f"Your accounts: {_accounts()}", _chosen(cpu, gpu)]))
+
+
+def _best(among: Iterable[Partition]) -> Partition | None:
+    """Return the default partition, else one that is up with the longest limit."""
+    return max(among, key=lambda partition: (partition.is_up, partition.is_default, partition.minutes), default=None)
+
+
+def _filled(text: str, line: str, value: Partition) -> str:
+    """Return a profile with a line that was a comment, its example replaced by the name of a partition."""
+    return re.sub(rf"# {line}\b", lambda _: f"{line.split(':')[0]}: {json.dumps(value.name)}", text)
+
+
+def _say(partition: Partition) -> str:
+    limit = f"at most {partition.minutes / 60:g} h" if partition.minutes < math.inf else "no limit"
+    gpus = ", ".join(gpu or "GPUs of no type" for gpu in partition.gpus) or "no GPU"
+    return f"  {partition.name}: {limit}, {gpus}{'' if partition.is_up else ', not up'}"
+
+
+def _chosen(cpu: Partition | None, gpu: Partition | None) -> str:
+    trains = f"trainings and tests go to {gpu.name}" if gpu else "trainings and tests use no GPU"
+    return f"{SITE}: {trains}, the rest to {cpu.name if cpu else 'the default partition'}. Edit it as you like"
+
+
+def _accounts() -> str:
+    try:
+        return ", ".join(sorted(cluster.accounts())) or "none"
+    except UnansweredError as error:
+        return f"not known ({error})"

@@ -1,0 +1,63 @@
+"""`dmd init --slurm`: a profile of one's own, which Snakemake takes and git does not see."""
+
+import shutil
+import subprocess
+
+import pytest
+import yaml
+from slurm_said import SINFO
+
+from dmd import cli
+from dmd.terminal.site import PROFILE, SITE
+
+
+@pytest.fixture
+def here(tmp_path, root, monkeypatch):
+    shutil.copytree(root / PROFILE.parent, tmp_path / PROFILE.parent, ignore=shutil.ignore_patterns(SITE.name))
+    monkeypatch.chdir(tmp_path)
+
+
+def made() -> dict:
+    return yaml.safe_load(SITE.read_text())
+
+
+def test_the_profile_is_the_projects_with_the_partitions_that_there_are(here, slurm, capsys):
+    """Of those with GPUs the one without a limit; the default for what needs none."""
+    assert cli.main(["init", "--slurm"]) == 0
+    default = yaml.safe_load(PROFILE.read_text())
+    gpu = {"gpu": 1, "slurm_partition": "mixed"}
+    assert made() == default | {
+        "default-resources": default["default-resources"] | {"slurm_partition": "cpu"},
+        "set-resources": {"train": gpu, "test": gpu, "panel": gpu},
+    }
+    said = capsys.readouterr().out.splitlines()
+    assert "  mixed: no limit, GPUs of no type, a100, v100.16gb" in said
+    assert "  secret: at most 0.5 h, GPUs of no type, not up" in said
+    assert "Your accounts: lab, root" in said
+    assert said[-1] == f"{SITE}: trainings and tests go to mixed, the rest to cpu. Edit it as you like"
+
+
+def test_a_cluster_without_gpus_is_asked_for_none(here, slurm, commands):
+    without = "\n".join(line for line in SINFO.splitlines() if "gpu" not in line)
+    commands("sinfo", f"echo '{without}'")
+    assert cli.main(["init", "--slurm"]) == 0
+    assert made()["set-resources"]["train"] == {"gpu": 0}
+    assert made()["default-resources"]["slurm_partition"] == "cpu"
+
+
+def test_a_profile_that_is_there_stays(here, slurm, capsys):
+    SITE.write_text("mine: true\n")
+    assert cli.main(["init", "--slurm"]) == 2
+    assert f"{SITE} is there; edit it, or delete it" in capsys.readouterr().err
+    assert SITE.read_text() == "mine: true\n"
+
+
+def test_outside_a_project_nothing_is_made(tmp_path, monkeypatch, slurm, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", "--slurm"]) == 2
+    assert f"expected {PROFILE}, found no file" in capsys.readouterr().err
+    assert not SITE.parent.exists()
+
+
+def test_git_ignores_it(root):
+    assert subprocess.run(["git", "-C", root, "check-ignore", "--quiet", SITE]).returncode == 0
