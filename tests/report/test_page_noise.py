@@ -49,7 +49,7 @@ def test_the_p_shown_is_the_one_that_decides(scores):
 def test_claims_are_a_matrix_of_winners_and_losers(scores):
     (grid,) = claim_tables(scores)
     frame = grid.frame[""]
-    assert frame["Claimed winner"].tolist() == ["A", "B", "DMD"]
+    assert frame["Winner"].tolist() == ["A", "B", "DMD"]
     found = claims(scores).loc[(1, 2), "p_false"].iloc[0]
     assert frame["DMD"].tolist() == ["0.00", f"{found:.2f}", ABSENT]
     assert frame["A"].tolist() == [ABSENT] * 3

@@ -54,7 +54,7 @@ def claim_tables(scores: Scores) -> list[Grid]:
         names = [row_name(scores.artefact.rows[place]) for place in rows]
         if len(set(names)) < len(names):  # columns need a name each
             names = [f"{name}, row {place + 1}" for place, name in zip(rows, names, strict=True)]
-        cells: Cells = {("", "Claimed winner"): names}
+        cells: Cells = {("", "Winner"): names}
         for place, name in zip(rows, names, strict=True):
             values = [found.get((winner, place)) for winner in rows]
             cells["", name] = [ABSENT if value is None else number(value) for value in values]
