@@ -13,6 +13,10 @@ from dmd.planning import config, plan, reading
 
 ROOT = Path(__file__).parents[1]
 COMMITTED = ("table3", "fig3b", "fig4")  # panels need the networks, which are not committed
+OF_TABLES = (
+    *(".csv", ".md", ".tex", ".comparison.csv", ".ranks.csv", ".claims.csv", ".learning.csv"),
+    *(f".{picture}.caption.txt" for picture in ("forest", "ranks", "learning")),
+)
 PAGES = sorted(path for place in ("*.md", "config/*.md", "results/*.md", "docs/**/*.md") for path in ROOT.glob(place))
 
 
@@ -48,7 +52,7 @@ def test_what_is_committed_is_made_again_from_the_cases_beside_it(root, tmp_path
     kind = "table" if name.startswith("table") else "curve"
     call = ["step", kind, f"quick/{name}", "--results", str(tmp_path), "--configfile", str(folder / "grid.yaml")]
     assert cli.main(call) == 0
-    for ending in (".csv", ".md", ".tex", ".comparison.csv") if kind == "table" else (".csv", ".caption.txt"):
+    for ending in OF_TABLES if kind == "table" else (".csv", ".caption.txt"):
         assert (tmp_path / f"quick/{name}{ending}").read_bytes() == (folder / f"{name}{ending}").read_bytes()
 
 

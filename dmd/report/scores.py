@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -110,8 +110,22 @@ class Scores:
     lines: pd.DataFrame
 
     def by_patient(self) -> pd.DataFrame:
-        """Return those of each patient, by post_processing, row and patient (`dmd.report.statistics.per_patient`)."""
-        return per_patient(self.lines, ["post_processing", "row"])
+        """Return those of each patient, by post_processing, row, replicate and patient (`per_patient`).
+
+        Replicates of a row are its runs, counted as there; of several draws of labelled patients they are the draws,
+        each averaged over its runs, which share what the draw does to them.
+        """
+        replicates = {
+            pair: of for number, row in enumerate(self.artefact.rows) for pair, of in self._replicates(number, row)
+        }
+        pairs = zip(self.lines["row"], self.lines["run"], strict=True)
+        lines = self.lines.assign(replicate=[replicates[pair] for pair in pairs])
+        return per_patient(lines, ["post_processing", "row", "replicate"])
+
+    def _replicates(self, number: int, row: Row) -> Iterator[tuple[tuple[int, str], int]]:
+        draws = [self.specs[run].training.get("draw", 0) for run in row.runs]
+        counted = draws if len(set(draws)) > 1 else range(len(draws))
+        return zip(((number, run) for run in row.runs), counted, strict=True)
 
     def by_case(self) -> pd.DataFrame:
         """Return those of each case in each run, by row, run and case: the mean over classes, no post-processing."""

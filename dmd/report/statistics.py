@@ -1,45 +1,14 @@
-"""Paired comparison of methods over test patients: the statistics, on frames, without files or words."""
+"""Test scores averaged over cases and patients, and what p-values mean: on frames, without files or words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from dmd.errors import InputError
 from dmd.testing.evaluation import SCORES
 
 LEVEL = 0.05
-MINIMUM = 6  # with 5 pairs the smallest two-sided p of the signed-rank test is 2 / 2^5 > 0.05
-RESAMPLES = 1999
 HIGHER_IS_BETTER = ("dice", "jaccard")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How a method differs from another on the same patients; always the first minus the second.
-
-    Attributes
-    ----------
-    patients : int
-        Pairs compared.
-    left_out : int
-        Patients without the score in one of the two, as an empty mask has no distance. Who fails on the hard
-        patients gains by that; `dmd.report.empty.treat_empty` knows other conventions.
-    difference : float
-        Hodges-Lehmann estimate, in the unit of the score; NaN without a pair.
-    low, high : float
-        Its 95 % bootstrap interval; NaN with fewer than `MINIMUM` pairs.
-    p : float
-        Of the two-sided Wilcoxon signed-rank test; NaN with fewer than `MINIMUM` pairs, 1 if no pair differs.
-    """
-
-    patients: int
-    left_out: int
-    difference: float
-    low: float
-    high: float
-    p: float
 
 
 def average(lines: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -63,12 +32,12 @@ def average(lines: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def per_patient(lines: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Average test scores for each patient over seeds, classes and cases.
+    """Average test scores for each patient over classes and cases.
 
     Parameters
     ----------
     lines : DataFrame
-        As for `average`, with ``patient``; every seed has the same cases, so that one mean is the mean of means.
+        As for `average`, with ``patient``.
     by : list of str
         Columns whose values are kept apart.
 
@@ -76,7 +45,7 @@ def per_patient(lines: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     -------
     DataFrame
         One line per value of ``by`` and patient. Cases of one patient (the two phases of ACDC) are not independent and
-        therefore one unit. NaN where any of the averaged values is: seeds would otherwise weigh differently from
+        therefore one unit. NaN where any of the averaged values is: classes would otherwise weigh differently from
         patient to patient.
     """
     return lines.groupby([*by, "patient"])[list(SCORES)].mean(skipna=False)
@@ -115,47 +84,6 @@ def holm(p: Sequence[float] | pd.Series, /) -> np.ndarray:
     adjusted = np.full(given.shape, np.nan)
     adjusted[order] = np.maximum.accumulate(np.minimum(1, np.arange(len(order), 0, -1) * given[order]))
     return adjusted
-
-
-def compare(method: pd.Series, other: pd.Series) -> Comparison:
-    """Compare a score of two methods, patient by patient.
-
-    Parameters
-    ----------
-    method, other : Series
-        One value per patient (`per_patient`), NaN where there is none.
-
-    Returns
-    -------
-    Comparison
-        Method minus other. The signed-rank test is SciPy's: exact without ties, its zero differences dropped. The
-        interval is the percentile bootstrap's over patients with a fixed seed: it is defined for any differences, and
-        turns its sign with the comparison.
-
-    Raises
-    ------
-    InputError
-        The patients are not the same.
-    """
-    if set(method.index) != set(other.index) or not method.index.is_unique:
-        odd = sorted(set(method.index) ^ set(other.index))[:5]
-        raise InputError(f"expected scores of the same patients to compare, found {odd} in one of the two only")
-    # Rounded: sums in another order must not break ties of distances on a grid.
-    differences = (method - other).round(9)
-    found = differences.dropna().to_numpy()
-    left_out = len(differences) - len(found)
-    estimate = float(hodges_lehmann(found)) if len(found) else np.nan
-    if len(found) < MINIMUM:
-        return Comparison(len(found), left_out, estimate, np.nan, np.nan, np.nan)
-    if not found.any():
-        return Comparison(len(found), left_out, 0.0, 0.0, 0.0, 1.0)
-    from scipy import stats  # half a second, which whoever only reads scores need not wait for
-
-    interval = stats.bootstrap(
-        (found,), hodges_lehmann, n_resamples=RESAMPLES, batch=500, method="percentile", rng=np.random.default_rng(0)
-    ).confidence_interval
-    p = float(stats.wilcoxon(found).pvalue)
-    return Comparison(len(found), left_out, estimate, float(interval.low), float(interval.high), p)
 
 
 def verdict(score: str, difference: float, p: float) -> str:

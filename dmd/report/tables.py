@@ -13,6 +13,7 @@ from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Row
 from dmd.report.comparison import compare_rows
 from dmd.report.naming import COUNTED, HEADINGS, caption, row_name, selections
+from dmd.report.ranking import claims, rank_rows
 from dmd.report.scores import Scores, column, read, reader
 from dmd.report.verdict import say_verdict
 from dmd.runs.outcomes import EMPTY
@@ -28,7 +29,8 @@ MASKS = (
 )
 COMPONENT_NOTE = "LC: only the largest connected component of each class is kept."
 Cells = dict[tuple[str, str], list[str]]  # columns by a heading that neighbours share, "" for none, and their own
-ROUNDED = ("difference", "low", "high")
+ROUNDED = dict.fromkeys(("difference", "error", "low", "high", "detectable"), 4)
+ROUNDED |= {"degrees": 1, "p_runs": 6, "p_runs_holm": 6}
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|$~#&])")
 LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -47,8 +49,8 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     runs : Path
         Folder that holds the run folders.
     output : Path
-        The CSV to write; ``.md``, ``.tex`` and ``.comparison.csv`` (`dmd.report.comparison.compare_rows`) are written
-        beside it.
+        The CSV to write. Beside it are written ``.md``, ``.tex``, ``.comparison.csv``
+        (`dmd.report.comparison.compare_rows`), ``.ranks.csv`` and ``.claims.csv`` (`dmd.report.ranking`).
 
     Raises
     ------
@@ -66,7 +68,9 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
     shared = [f"In every row: {', '.join(same).lower()}."] if same else []
     verdict, below = say_verdict(scores, comparison), [*shared, *notes(scores, summary), LABELLED, COMPONENT_NOTE]
     write_text(output, csv(summary.round(4)))
-    write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(dict.fromkeys(ROUNDED, 4))))
+    write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(ROUNDED)))
+    write_text(output.with_suffix(".ranks.csv"), csv(rank_rows(scores).round(4)))
+    write_text(output.with_suffix(".claims.csv"), csv(claims(scores).round(4)))
     write_text(output.with_suffix(".md"), _markdown(said, cells, verdict, below))
     write_text(output.with_suffix(".tex"), _latex(said, cells, verdict, below))
 

@@ -3,18 +3,24 @@
 import pandas as pd
 
 from dmd.planning.plan import Row
-from dmd.report.comparison import REFERENCE, pairs
+from dmd.report.comparison import FLOOR, REFERENCE, pairs
 from dmd.report.naming import HEADINGS
 from dmd.report.scores import Scores
 from dmd.report.statistics import HIGHER_IS_BETTER, LEVEL
+from dmd.report.variance import POWER
 
 NOTHING = "Nothing is compared here: no data set and budget has both DMD and another evaluated method."
 TESTED = f"Better, worse and significant mean p below {LEVEL} (signed-rank test over test patients, Holm-corrected)."
-SEEDS = {True: "With one seed each, another seed may change this.", False: "Seeds were averaged first."}
+RUNS = {
+    "one": "One run each: what another seed or draw would change is in neither p nor interval.",
+    "some": "Of a method with one run, p and interval do not know what another seed or draw would change.",
+    "several": "Runs were averaged first; p over runs and patients must be below it too.",
+}
+FLOOR_UNKNOWN = "Noise floor: unknown, as DMD has one run."
 
 
 def say_verdict(scores: Scores, comparison: pd.DataFrame) -> list[str]:
-    """Return a verdict of at most 25 words on DMD and the other rows, and what it means.
+    """Return a verdict of at most 25 words on DMD and the other rows, what it means and what noise is in it.
 
     It asks Dice, or where a table has none its first score, without post-processing. Whether the paper agrees is said
     of those rows that are decided here and ordered there.
@@ -28,7 +34,8 @@ def say_verdict(scores: Scores, comparison: pd.DataFrame) -> list[str]:
     """
     columns, rows = scores.artefact.form.columns, scores.artefact.rows
     score = "dice" if "dice" in columns else columns[0]
-    asked = comparison[(comparison["metric"] == score) & (comparison["post_processing"] == "none")]
+    lines = comparison[(comparison["metric"] == score) & (comparison["post_processing"] == "none")]
+    asked, floors = (lines[lines["verdict"].eq(FLOOR) == is_floor] for is_floor in (False, True))
     if asked.empty:
         return [NOTHING]
     verdicts, orders = dict(zip(asked.index.tolist(), asked["verdict"], strict=True)), _orders(rows, score)
@@ -37,8 +44,12 @@ def say_verdict(scores: Scores, comparison: pd.DataFrame) -> list[str]:
     is_plain = len(groups) == 1 and all(rows[number].method != REFERENCE for number in verdicts)
     said = say_counts(list(verdicts.values()), HEADINGS[score].split()[0], "method" if is_plain else "row")
     same = [orders[number] == word for number, word in decided.items() if number in orders]
-    seeds = SEEDS[max(len(row.runs) for row in rows) == 1]
-    return [said + say_agreement(sum(same), len(same)), f"{TESTED} {seeds}"]
+    several = asked[["runs", "reference_runs"]].min(axis=1) > 1
+    runs = RUNS[
+        "several" if several.all() else "some" if (asked[["runs", "reference_runs"]] > 1).any(axis=None) else "one"
+    ]
+    noise = [say_detectable(asked["detectable"], score), say_floor(floors["high"], score)]
+    return [said + say_agreement(sum(same), len(same)), TESTED, runs, *filter(None, noise)]
 
 
 def say_counts(verdicts: list[str], score: str, noun: str) -> str:
@@ -72,6 +83,32 @@ def say_agreement(same: int, known: int) -> str:
     if same in (0, known):
         return (" The paper agrees." if same else " The paper differs.") if known else ""
     return f" The paper agrees on {same}, differs on {known - same}."
+
+
+def say_detectable(differences: pd.Series, score: str) -> str:
+    """Say the smallest true differences that the tests would have found; nothing where none was made.
+
+    >>> say_detectable(pd.Series([1.31, 2.6, float("nan")]), "dice")
+    'Smallest true difference in Dice (%) that these tests would find with power 0.8: 1.31 to 2.60, by method.'
+    """
+    found = [f"{value:.2f}" for value in (differences.min(), differences.max()) if not pd.isna(value)]
+    if not found:
+        return ""
+    amount = f"{' to '.join(found)}, by method" if len(set(found)) > 1 else found[0]
+    return f"Smallest true difference in {HEADINGS[score]} that these tests would find with power {POWER}: {amount}."
+
+
+def say_floor(reaches: pd.Series, score: str) -> str:
+    """Say how far DMD is from itself over its runs: 95 % of the differences, of each DMD that has several.
+
+    >>> say_floor(pd.Series([1.31, 2.6]), "dice"), say_floor(pd.Series([]), "dice")
+    ('Noise floor: DMD against itself, other runs, differs by up to 1.31 and 2.60 in Dice (%) (95 %).', \
+'Noise floor: unknown, as DMD has one run.')
+    """
+    amount = " and ".join(f"{reach:.2f}" for reach in reaches.dropna())
+    if not amount:
+        return FLOOR_UNKNOWN
+    return f"Noise floor: DMD against itself, other runs, differs by up to {amount} in {HEADINGS[score]} (95 %)."
 
 
 def _orders(rows: tuple[Row, ...], score: str) -> dict[int, str]:

@@ -14,7 +14,7 @@ LINE = "  {:<13}{:>8}{:>8}{:>13}  {:<20}{:>8}{:>10}{:>10}  {}"
 HEADING = ("", "first", "second", "difference", "95 % interval", "p", "patients", "left out", "first is")
 NOTE = (
     "first, second: means over test cases, as in tables. difference: Hodges-Lehmann estimate of first minus second "
-    "over test patients (Dice and Jaccard in percentage points) with its bootstrap interval; it asks the typical "
+    "over test patients (Dice and Jaccard in percentage points) with its interval; it asks the typical "
     "patient, where a mean follows the worst. p: Wilcoxon signed-rank test of this one comparison, not corrected for "
     "others. left out: patients with an empty mask in one of the two, which has no distance. Another seed is in "
     "neither p nor interval."
@@ -28,7 +28,7 @@ def compare_pair(first: RunFolder, second: RunFolder) -> list[dict[str, Any]]:
     -------
     list of dict
         One per post-processing and score that both have: post_processing, metric, first and second (means as in
-        tables), those of `dmd.report.statistics.Comparison` and verdict (of the first against the second).
+        tables), those of `dmd.report.paired.Comparison` and verdict (of the first against the second).
 
     Raises
     ------
@@ -37,8 +37,9 @@ def compare_pair(first: RunFolder, second: RunFolder) -> list[dict[str, Any]]:
     """
     import pandas as pd
 
+    from dmd.report.paired import compare
     from dmd.report.scores import read_run, require_same_cases
-    from dmd.report.statistics import average, compare, per_patient, verdict
+    from dmd.report.statistics import average, per_patient, verdict
     from dmd.testing.evaluation import POST_PROCESSING, SCORES
 
     _require_same_data(first, second)
@@ -48,8 +49,8 @@ def compare_pair(first: RunFolder, second: RunFolder) -> list[dict[str, Any]]:
     means, patients = average(both, ["post_processing", "place"]), per_patient(both, ["post_processing", "place"])
     lines = []
     for name, score in itertools.product(POST_PROCESSING, SCORES):
-        ours, theirs = (patients[score].xs((name, place)) for place in (0, 1))
-        if ours.notna().any() or theirs.notna().any():
+        ours, theirs = (patients[score].xs((name, place)).to_frame() for place in (0, 1))
+        if ours.notna().any(axis=None) or theirs.notna().any(axis=None):
             found = compare(ours, theirs)
             line: dict[str, Any] = {"post_processing": name, "metric": score}
             line |= {"first": means.at[(name, 0), score], "second": means.at[(name, 1), score]}

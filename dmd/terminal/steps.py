@@ -185,11 +185,11 @@ def test(
 
 @step("table half/table3")
 def table(name: Name, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
-    """Make a table from the runs behind it: .csv, .md, .tex, .comparison.csv."""
-    from dmd.report.tables import write_table
+    """Make a table from the runs behind it: .csv, .md, .tex, and its comparison, ranks, claims and pictures beside."""
+    from dmd.report.beside import write_table_and_pictures
 
     description = write(name, *configuration.plan(), results)
-    write_table(description, results / "runs", description.with_suffix(".csv"))
+    write_table_and_pictures(description, results / "runs", description.with_suffix(".csv"))
 
 
 @step("curve half/fig4")

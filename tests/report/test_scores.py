@@ -119,3 +119,15 @@ def test_a_run_does_not_count_as_two_seeds(tmp_path):
     run = add_run(tmp_path, ONE_SEED, **TRAINING)
     with pytest.raises(InputError, match="differ in seed or draw and nothing else"):
         read(table(row("A", 8, [run, run], {})), reader(tmp_path))
+
+
+def test_replicates_are_runs_and_of_several_draws_the_draws(tmp_path):
+    """Two seeds of each of two draws: what a draw does to both is there once."""
+    shift = {(0, 1): 0.0, (0, 2): 0.02, (3, 1): -0.1, (3, 2): -0.08}
+    runs = [
+        add_run(tmp_path, [line("a", 1, 0.9 + by, 0.8, 6, 1)], seed=seed, draw=draw)
+        for (draw, seed), by in shift.items()
+    ]
+    found = read(table(row("A", 8, runs, {}), row("B", 8, runs[1::-1], {})), reader(tmp_path)).by_patient().loc["none"]
+    assert found.loc[0]["dice"].to_dict() == pytest.approx({(0, "a"): 91, (3, "a"): 81})
+    assert found.loc[1]["dice"].to_dict() == pytest.approx({(0, "a"): 92, (1, "a"): 90})

@@ -4,37 +4,16 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from dmd.errors import InputError
-from dmd.report.statistics import MINIMUM, Comparison, compare, hodges_lehmann, holm, per_patient, verdict
+from dmd.report.paired import MINIMUM
+from dmd.report.statistics import hodges_lehmann, holm, per_patient, verdict
 from dmd.testing.evaluation import SCORES
-
-# Hollander and Wolfe, Nonparametric Statistical Methods, 1973, Table 3.1: depression scores of nine patients before and
-# after a tranquilliser. Their text: estimate -0.46; R's wilcox.test: V = 5, p = 0.01953 one-sided.
-BEFORE = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30]
-AFTER = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29]
 
 # Multiples of 1/8: sums and differences are exact.
 eighths = st.integers(-400, 400).map(lambda number: number / 8)
 samples = st.lists(eighths, min_size=MINIMUM, max_size=12)
-
-
-def series(values) -> pd.Series:
-    return pd.Series(values, [f"p{index}" for index in range(len(values))], dtype=float)
-
-
-def zero(values) -> pd.Series:
-    return series([0.0] * len(values))
-
-
-def test_the_published_example_of_hollander_and_wolfe():
-    found = compare(series(AFTER), series(BEFORE))
-    assert found.difference == pytest.approx(-0.46)
-    assert found.p == pytest.approx(2 * 0.01953, abs=1e-5)
-    assert found.low < found.difference < found.high < 0
-    assert (found.patients, found.left_out) == (9, 0)
 
 
 def test_walsh_averages_by_hand():
@@ -82,96 +61,23 @@ def test_holm_lies_between_p_and_bonferroni_and_keeps_the_order(p):
     assert adjusted.min() == pytest.approx(min(1, len(p) * min(p)))
 
 
-@settings(max_examples=15)
-@given(samples)
-def test_turning_the_comparison_turns_its_sign(differences):
-    there, back = (
-        compare(series(differences), zero(differences)),
-        compare(zero(differences), series(differences)),
-    )
-    assert back.difference == -there.difference
-    assert (back.low, back.high) == pytest.approx((-there.high, -there.low), abs=1e-9)
-    assert back.p == pytest.approx(there.p)
-    assert 0 <= there.p <= 1
-    assert there.low <= there.high
-
-
-@settings(max_examples=15)
-@given(samples, eighths)
-def test_a_change_of_both_methods_changes_nothing(differences, shift):
-    moved = compare(series(differences) + shift, zero(differences) + shift)
-    assert moved == compare(series(differences), zero(differences))
-
-
-def test_the_same_comparison_has_the_same_interval_twice():
-    random = np.random.default_rng(3)
-    differences = random.normal(1, 2, 20)
-    found = compare(series(differences), zero(differences))
-    assert found == compare(series(differences), zero(differences))
-    # The exact interval of the signed-rank test: Walsh averages 53 and 158 of 210 (tables: 52 for n = 20).
-    pairs = itertools.combinations_with_replacement(differences, 2)
-    walsh = sorted((first + second) / 2 for first, second in pairs)
-    assert (found.low, found.high) == pytest.approx((walsh[52], walsh[157]), abs=0.25)
-
-
-def test_patients_may_stand_in_any_order():
-    first, second = series(AFTER), series(BEFORE)
-    assert compare(first[::-1], second) == compare(first, second)
-
-
-def test_ties_that_rounding_would_break_stay_ties():
-    steps = [0.1 + 0.2, 0.3, 0.3, -0.3, 0.3, 0.3, 0.3]
-    exact = [0.3, 0.3, 0.3, -0.3, 0.3, 0.3, 0.3]
-    assert compare(series(steps), zero(steps)).p == compare(series(exact), zero(exact)).p
-
-
-def test_equal_methods_differ_by_nothing():
-    assert compare(series(BEFORE), series(BEFORE)) == Comparison(9, 0, 0, 0, 0, 1)
-
-
-def test_patients_without_the_score_are_left_out_and_counted():
-    holes = [*BEFORE[:7], math.nan, math.nan]
-    found = compare(series(AFTER), series(holes))
-    assert (found.patients, found.left_out) == (7, 2)
-    assert found.difference == compare(series(AFTER[:7]), series(BEFORE[:7])).difference
-
-
-def test_too_few_patients_are_not_tested():
-    found = compare(series([1.0, 2.0, 3.0, 4.0, 9.0]), zero(range(5)))
-    assert (found.patients, found.difference) == (5, 3)
-    assert all(math.isnan(value) for value in (found.low, found.high, found.p))
-    # One more and the smallest p there is would be below 0.05.
-    assert compare(series([1.0, 2.0, 3.0, 4.0, 9.0, 8.0]), zero(range(6))).p == pytest.approx(2 / 2**6)
-
-
-def test_no_patient_with_the_score_leaves_no_difference():
-    found = compare(series([math.nan] * 8), zero(range(8)))
-    assert (found.patients, found.left_out) == (0, 8)
-    assert math.isnan(found.difference)
-
-
-def test_other_patients_are_refused():
-    with pytest.raises(InputError, match=r"found \['p6'\] in one of the two only"):
-        compare(series(range(7)), series(range(6)))
-
-
 def cases(*values: tuple) -> pd.DataFrame:
     return pd.DataFrame(values, columns=["patient", "case", "class", "dice", "asd_voxel"])
 
 
-def test_seeds_classes_and_the_cases_of_a_patient_are_averaged():
+def test_classes_and_the_cases_of_a_patient_are_averaged_and_runs_kept_apart():
     one = cases(
         *(("a", "a1", 1, 90, 1), ("a", "a1", 2, 70, 3), ("a", "a2", 1, 80, 2), ("a", "a2", 2, 60, 2)),
         *(("b", "b1", 1, 50, 4), ("b", "b1", 2, 0, math.nan)),
     )
     two = one.assign(dice=one["dice"] + 10, asd_voxel=1)
-    both = pd.concat([one, two]).assign(row=3).reindex(columns=["row", "patient", "case", "class", *SCORES])
-    found = per_patient(both, ["row"]).loc[3]
-    assert found.index.tolist() == ["a", "b"]
-    # a: (90 + 70 + 80 + 60) / 4 = 75 and 85; b: 25 and 35. ASD of a: 2 and 1; of b: one value is missing.
-    assert found["dice"].tolist() == [80, 30]
-    assert found["asd_voxel"].iloc[0] == 1.5
-    assert math.isnan(found["asd_voxel"].iloc[1])
+    both = pd.concat([one.assign(run="x"), two.assign(run="y")]).assign(row=3)
+    found = per_patient(both.reindex(columns=["row", "run", "patient", "case", "class", *SCORES]), ["row", "run"]).loc[
+        3
+    ]
+    # a: (90 + 70 + 80 + 60) / 4 = 75 and 85; b: 25 and 35. ASD of a: 2 and 1; of b one value is missing in x.
+    assert found["dice"].to_dict() == {("x", "a"): 75, ("x", "b"): 25, ("y", "a"): 85, ("y", "b"): 35}
+    assert found["asd_voxel"].fillna(-1).tolist() == [2, -1, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import dataclasses
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +8,17 @@ from hypothesis import strategies as st
 from dmd.report.comparison import compare_rows
 from dmd.report.naming import HEADINGS
 from dmd.report.scores import read, reader
-from dmd.report.verdict import NOTHING, SEEDS, TESTED, say_agreement, say_counts, say_verdict
+from dmd.report.verdict import (
+    FLOOR_UNKNOWN,
+    NOTHING,
+    RUNS,
+    TESTED,
+    say_agreement,
+    say_counts,
+    say_detectable,
+    say_floor,
+    say_verdict,
+)
 
 from .made import add_run, line, row, shifted, table
 
@@ -45,7 +56,10 @@ def said(tmp_path):
     ],
 )
 def test_a_verdict_counts_what_the_paired_tests_are_sure_of(said, methods, verdict):
-    assert said(methods | {"DMD": (0, 90.0)}) == [verdict, f"{TESTED} {SEEDS[True]}"]
+    found = said(methods | {"DMD": (0, 90.0)})
+    # Differences that are the same on every patient would be found however small.
+    found_all = "Smallest true difference in Dice (%) that these tests would find with power 0.8: 0.00."
+    assert found == [verdict, TESTED, RUNS["one"], found_all, FLOOR_UNKNOWN]
 
 
 def test_without_numbers_of_the_paper_nothing_is_said_of_it(said):
@@ -80,10 +94,20 @@ def test_budgets_are_counted_together_and_seeds_said(tmp_path):
         rows += [row("A", labelled, theirs, {"dice": 80.0}), row("DMD", labelled, ours, {"dice": 90.0})]
     alone = row("A", 80, [add_run(tmp_path, [line("a", 1, 1, 1, 0, 0)], labelled=80)], {"dice": 91.0})
     scores = read(table(*rows, dataclasses.replace(alone, dataset="other")), reader(tmp_path))
-    assert say_verdict(scores, compare_rows(scores)) == [
-        "DMD is better than 1 of 2 rows in Dice, worse than 1. The paper agrees on 1, differs on 1.",
-        f"{TESTED} {SEEDS[False]}",
-    ]
+    verdict, *notes, floor = say_verdict(scores, compare_rows(scores))
+    assert verdict == "DMD is better than 1 of 2 rows in Dice, worse than 1. The paper agrees on 1, differs on 1."
+    assert notes[:2] == [TESTED, RUNS["several"]]
+    assert floor.startswith("Noise floor: DMD against itself, other runs, differs by up to 0.00 and 0.00 in Dice")
+
+
+def test_where_one_of_two_has_one_run_that_is_said(tmp_path):
+    ours = [add_run(tmp_path, shifted(0), seed=seed) for seed in (1, 2)]
+    theirs = add_run(tmp_path, shifted(*range(8)), seed=3)
+    scores = read(table(row("A", 8, [theirs], {}), row("DMD", 8, ours, {})), reader(tmp_path))
+    compared = compare_rows(scores)
+    found = say_verdict(scores, compared)
+    assert found[2] == RUNS["some"]
+    assert found[3] == say_detectable(compared["detectable"].iloc[:1], "dice")
 
 
 verdicts = st.lists(st.sampled_from(["better", "worse", "undecided", "too few"]), min_size=1, max_size=40)
@@ -104,5 +128,11 @@ def test_a_verdict_has_at_most_25_words_and_counts_every_row(found, score, noun,
 
 
 def test_the_notes_are_short_too():
-    assert all(len(f"{TESTED} {seeds}".split()) <= 25 for seeds in SEEDS.values())
-    assert len(NOTHING.split()) <= 25
+    amounts = pd.Series([1.31, 2.62])
+    notes = [TESTED, *RUNS.values(), NOTHING, FLOOR_UNKNOWN]
+    notes += [say(amounts, score) for say in (say_detectable, say_floor) for score in HEADINGS]
+    assert all(len(note.split()) <= 25 for note in notes)
+
+
+def test_too_few_patients_could_have_found_nothing(said):
+    assert len(said({"A": (-5, 80.0), "DMD": (0, 90.0)}, patients=5)) == 4

@@ -48,6 +48,14 @@ rule table:
         markdown="results/{artefact}.md",
         latex="results/{artefact}.tex",
         comparison="results/{artefact}.comparison.csv",
+        ranks="results/{artefact}.ranks.csv",
+        claims="results/{artefact}.claims.csv",
+        learning="results/{artefact}.learning.csv",
+        pictures=[
+            f"results/{{artefact}}.{picture}.{ending}"
+            for picture in ("forest", "ranks", "learning")
+            for ending in ("png", "svg", "caption.txt")
+        ],
     log:
         "results/logs/table/{artefact}.log",
     wildcard_constraints:

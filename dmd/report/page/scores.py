@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from dmd.planning.plan import Artefact
+from dmd.report.comparison import FLOOR
 from dmd.report.naming import HEADINGS, anchor, is_published, params_text, row_name
 from dmd.report.page.table import MARKS, Grid, number
 from dmd.report.scores import Scores
@@ -16,8 +17,10 @@ from dmd.runs.outcomes import EMPTY
 DIFFERENCE = "Diff.: ours minus the paper's; ▲ better, ▼ worse than the paper."
 COMPARED = "Method minus DMD on the same test patients; post-processing: {}."
 COMPARED_NOTE = (
-    "Diff.: Hodges-Lehmann estimate and its 95 % bootstrap interval over patients. Verdict: of the method against DMD. "
-    "p: Wilcoxon signed-rank, Holm-corrected. Left out: patients without a distance. See docs/statistics.md."
+    "Diff.: Hodges-Lehmann estimate and its 95 % interval over patients and, where both have several, runs. Verdict: "
+    "of the method against DMD. p: the larger of the signed-rank test's over patients and the t test's over runs and "
+    "patients, each Holm-corrected. Against itself: the typical difference of two runs of DMD, and the noise floor in "
+    "brackets. Left out: patients without a distance. See docs/statistics.md."
 )
 
 
@@ -49,7 +52,9 @@ def comparison_tables(scores: Scores, comparison: pd.DataFrame) -> list[Grid]:
     tables = []
     for name, lines in comparison.groupby("post_processing", sort=False):
         rows = [scores.artefact.rows[number] for number in lines.index.unique()]
-        cells: Cells = {("", "Method"): list(map(row_name, rows))}
+        itself = [lines.loc[[number], "verdict"].eq(FLOOR).all() for number in lines.index.unique()]
+        names = zip(map(row_name, rows), itself, strict=True)
+        cells: Cells = {("", "Method"): [f"{name} against itself" if is_floor else name for name, is_floor in names]}
         cells["", "Labelled"] = [str(row.labelled) for row in rows]
         for score, compared in lines.groupby("metric", sort=False):
             found = compared.to_dict("records")
@@ -62,12 +67,13 @@ def comparison_tables(scores: Scores, comparison: pd.DataFrame) -> list[Grid]:
 
 def _estimate(line: dict[Hashable, Any]) -> str:
     low, middle, high = (number(line[name], sign="+") for name in ("low", "difference", "high"))
+    middle = middle.removeprefix("+") if line["verdict"] == FLOOR else middle
     return middle if pd.isna(line["low"]) else f"{middle} [{low}, {high}]"
 
 
 def _verdict(line: dict[Hashable, Any]) -> str:
-    p = line["p_holm"]
-    details = [] if pd.isna(p) else ["<\N{NO-BREAK SPACE}0.001" if p < 0.001 else f"{p:.3f}"]
+    p = pd.Series([line["p_holm"], line["p_runs_holm"]]).max()
+    details: list[str] = [] if pd.isna(p) else ["<\N{NO-BREAK SPACE}0.001" if p < 0.001 else f"{p:.3f}"]
     details += [f"{line['left_out']}\N{NO-BREAK SPACE}left\N{NO-BREAK SPACE}out"] if line["left_out"] else []
     return f"{line['verdict']} ({', '.join(details)})" if details else str(line["verdict"])
 

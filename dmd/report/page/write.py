@@ -18,6 +18,7 @@ from dmd.report.naming import anchor, is_published, setting_name, settings, titl
 from dmd.report.page import overlays, readings, runs
 from dmd.report.page.distributions import distributions
 from dmd.report.page.image import from_files
+from dmd.report.page.noise import claim_tables, noise_pictures
 from dmd.report.page.scores import comparison_tables, score_table
 from dmd.report.page.table import look, unbroken
 from dmd.report.scores import Scores, read, reader
@@ -101,6 +102,7 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
     if scores and is_table:
         compared = compare_rows(scores)
         parts = {"verdict": say_verdict(scores, compared), "comparison": comparison_tables(scores, compared)}
+        parts |= {"noise": noise_pictures(scores, compared, results / "runs"), "claims": claim_tables(scores)}
         section["parts"] = parts | {"distributions": distributions(scores)}
     return section
 

@@ -1,0 +1,97 @@
+"""Learning curves of the methods of a table: the mean over their runs and how far single runs are from it."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dmd.planning.plan import Artefact
+from dmd.report.naming import setting_name
+from dmd.report.picture import read_history
+from dmd.report.style import BLUE, GREEN, our_style
+from dmd.runs.folder import RunFolder
+from dmd.runs.history import CHOSEN_BY
+
+POINTS = 60
+LOOKS = {"loss": ("black", "-"), "labelled": (BLUE, "--"), "dice": (GREEN, "-.")}
+BY = ["row", "name", "quantity", "step"]
+OVER_RUNS = ["runs", "mean", "low", "high"]
+ABOUT = (
+    "Black: the loss; blue, dashed: the mean of its supervised terms, as weighted; green, where weights are chosen by "
+    "it: Dice on the validation patients. Lines: means over runs and windows of steps; bands: from the lowest run to "
+    "the highest."
+)
+
+
+def learning_curves(artefact: Artefact[Any], runs: Path) -> pd.DataFrame:
+    """Return how the rows of a table learnt, as far as their runs are.
+
+    Returns
+    -------
+    DataFrame
+        A line per row, quantity (``loss``; ``labelled``, the mean of its supervised terms; ``dice``, what weights are
+        chosen by, in percent) and window of steps (``step``: its middle): runs, and mean, low and high over them.
+    """
+    found = []
+    for number, row in enumerate(artefact.rows):
+        for run in map(RunFolder, (runs / name for name in row.runs)):
+            history = read_history(run)
+            if not history.empty:
+                window = -(-run.read_spec().training["iterations"] // POINTS)
+                found.append(_windows(history, window).assign(row=number, name=setting_name(row)))
+    if not found:
+        return pd.DataFrame(columns=[*BY, *OVER_RUNS])
+    values = pd.concat(found).groupby(BY, sort=False)["value"]
+    return values.agg(["count", "mean", "min", "max"]).set_axis(OVER_RUNS, axis=1).reset_index()
+
+
+def _windows(history: pd.DataFrame, window: int) -> pd.DataFrame:
+    """Return the means of the quantities of one run over windows of steps, a line each, where there is one."""
+    terms = [name for name in history if name == "dice" or str(name).startswith("supervised")]
+    found = pd.DataFrame({"loss": history["loss"]})
+    if terms:
+        found["labelled"] = history[terms].mean(axis=1)
+    for name in history.columns.intersection(list(CHOSEN_BY)):
+        found["dice"] = 100 * history[name]
+    places = (history["step"] - 1) // window
+    means = found.groupby(places.rename("step")).mean()
+    means.index = means.index * window + (window + 1) // 2
+    return means.reset_index().melt("step", var_name="quantity").dropna()
+
+
+def draw(curves: pd.DataFrame) -> Figure:
+    """Return one plot per row of a table, on one scale; Dice, where there is one, has an axis of its own."""
+    rows = list(curves.groupby("name", sort=False))
+    columns = min(len(rows), 3) or 1
+    height = -(-len(rows) // columns) or 1
+    with our_style():
+        figure = Figure(figsize=(2.3 * columns + 0.4, 1.7 * height + 0.2), layout="constrained")
+        plots = figure.subplots(height, columns, squeeze=False, sharex=True, sharey=True).ravel()
+        for plot, (name, lines) in zip(plots, rows, strict=False):
+            plot.set_title(f"{name} ({_runs(lines['runs'].max())})", fontsize=7)
+            right = plot.twinx() if (lines["quantity"] == "dice").any() else None
+            for quantity, of in lines.groupby("quantity", sort=False):
+                colour, dashes = LOOKS[str(quantity)]
+                axes = right if right and quantity == "dice" else plot
+                axes.fill_between(of["step"], of["low"], of["high"], color=colour, alpha=0.25, linewidth=0)
+                axes.plot(of["step"], of["mean"], color=colour, linestyle=dashes, linewidth=1)
+            if right:
+                right.set(ylim=(0, 100), ylabel="Dice (%)")
+            plot.grid(axis="y")
+            plot.tick_params(labelbottom=True)
+        for plot in plots[len(rows) :]:
+            plot.set_axis_off()
+        figure.supxlabel("step", fontsize=8)
+        figure.supylabel("loss", fontsize=8)
+    return figure
+
+
+def about(artefact: Artefact[Any], runs: Path) -> str:
+    """Say what the curves are, and of which runs there are none."""
+    without = [run for run in artefact.runs if read_history(RunFolder(runs / run)).empty]
+    return f"{ABOUT} Without a history, and not drawn: {', '.join(without)}." if without else ABOUT
+
+
+def _runs(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs"
