@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Le
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dmd.errors import InputError
@@ -46,7 +45,7 @@ class Schedule(Strict):
 
     kind: Literal["constant", "step", "poly"]
     every: Count | None = None
-    factor: Annotated[Positive, Le(1)] | None = None
+    factor: Positive | None = None
     power: Positive | None = None
 
     @model_validator(mode="after")
