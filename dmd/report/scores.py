@@ -17,6 +17,7 @@ from dmd.planning.plan import Artefact, Row
 from dmd.report.naming import params_text
 from dmd.report.statistics import average, per_patient
 from dmd.runs.folder import RunFolder
+from dmd.runs.vouching import require_own
 from dmd.testing import metrics
 from dmd.testing.evaluation import COLUMNS, COUNTS, DIAGONALS, POST_PROCESSING, SCORES
 
@@ -46,8 +47,10 @@ def read_run(run: RunFolder) -> Tested:
     Raises
     ------
     InputError
-        ``cases.csv`` is missing, cannot be read, or does not hold every class of every case once per post-processing.
+        ``cases.csv`` is missing, cannot be read, or does not hold every class of every case once per post-processing,
+        or is not the run's own.
     """
+    require_own(run, run.cases)
     spec, lines = run.read_spec(), _read(run.cases)
     classes = range(1, spec.training["classes"])
     found = Counter(zip(lines["case"], lines["class"], lines["post_processing"], strict=True))

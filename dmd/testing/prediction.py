@@ -32,6 +32,7 @@ from dmd.planning.identity import canonical
 from dmd.progress import track
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import DamagedError, load_tensors
+from dmd.runs.vouching import require_own
 from dmd.testing.inference import predict_case
 
 
@@ -114,6 +115,7 @@ def predict_scan(
 
 def load_predictor(run: RunFolder, training: dict[str, Any], device: torch.device) -> nn.Module:
     """Return the trained network of a run, ready for evaluation."""
+    require_own(run, run.weights)
     try:
         weights = load_tensors(run.weights, device)
     except FileNotFoundError:

@@ -29,7 +29,8 @@ def train(
 ) -> None:
     """Train a run from its ``spec.json`` to its ``weights.pt``, going on from its state where there is one.
 
-    While another job trains the run this one waits, and then finds the work done or goes on with it.
+    While another job trains the run this one waits, and then finds the work done or goes on with it. A training that
+    has ended is left as it is.
 
     Parameters
     ----------
@@ -59,6 +60,8 @@ def train(
     check_precision(chosen, training["precision"], training["patch"])
     autocast = torch.autocast(chosen.type, torch.bfloat16, enabled=training["precision"] == "bf16")
     with Attempt(run, save_every, note_every or (1 if chosen.type == "cpu" else 20), saved) as attempt:
+        if attempt.is_over():
+            return
         torch.manual_seed(training["seed"])
         build = Build.from_settings(training)
         method = placed(make(training["method"], build), chosen, training["dimensions"])
@@ -66,7 +69,7 @@ def train(
         data = load_store(store, training["dataset"], parts=["train", *parts(training)])
         labelled = data.labelled(training["labelled"], training.get("draw", 0))
         batches = Batches(data, training, method.extras(labelled))
-        attempt.resume(method, chosen)
+        attempt.resume(method, chosen, digest(store))
         selection = Selection(training, data, chosen, attempt.state.best)
 
         method.train()
@@ -79,7 +82,7 @@ def train(
             attempt.note(step + 1, terms, {"learning_rate": rate, **seen})
             attempt.keep(selection.best)
 
-        attempt.finish(selection.weights(method), selection.facts() | {"data_sha256": digest(store)})
+        attempt.finish(selection.weights(method), selection.facts())
 
 
 def noise_seed(seed: int, step: int) -> int:
