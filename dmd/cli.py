@@ -15,18 +15,8 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from dmd.errors import InputError, require_known
-from dmd.terminal import method, steps
-from dmd.terminal.options import (
-    PROJECT,
-    RESULTS,
-    RUNS,
-    Configuration,
-    Device,
-    Results,
-    RunName,
-    Runs,
-    Uri,
-)
+from dmd.terminal import doctor, method, steps
+from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Device, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
 
 # A disk that is full, over quota or not to be written to.
@@ -244,3 +234,7 @@ def track(*runs: Path, uri: Uri = None, results: Results = RESULTS, configuratio
     print(f"{sent} runs sent to MLflow" + (f", {pending} not: see above" if pending else ""))
     if pending:
         raise SystemExit(1)
+
+
+verb("dmd doctor --clean")(doctor.doctor)
+verb("dmd retrain b8031fc709")(doctor.retrain)

@@ -12,6 +12,10 @@ from dmd.planning.identity import Spec
 from dmd.runs import ownership
 
 
+class ForeignError(InputError):
+    """A file belongs to another run than its folder does."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Paths in ``results/runs/<id>``.
@@ -219,7 +223,7 @@ def _parse(content: Any, where: Path) -> Spec:
 def _require_id(spec: Spec, name: str, where: Path) -> None:
     found = spec.id
     if found != name:
-        raise InputError(
+        raise ForeignError(
             f"{where}: expected the settings of run '{name}', found those of '{found}'. Was the file edited by hand? "
             "Change config/ instead and let `snakemake` name the new run, or delete this file to have it made again"
         )

@@ -14,7 +14,7 @@ from typing import Any
 from dmd.errors import InputError
 from dmd.files import write_json
 from dmd.planning.identity import canonical
-from dmd.runs.folder import RunFolder
+from dmd.runs.folder import ForeignError, RunFolder
 
 SUMS, SEAL = "sha256", "seal"
 
@@ -48,7 +48,7 @@ def read_record(run: RunFolder, record: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"expected {what} at {record}, found {str(content)[:40]}. {_cure(run)}")
     if content.get("run", run.id) != run.id:
-        raise InputError(f"{record}: expected that of run '{run.id}', found that of '{content['run']}'. {_cure(run)}")
+        raise ForeignError(f"{record}: expected that of run '{run.id}', found that of '{content['run']}'. {_cure(run)}")
     if is_sealed(content) and content[SEAL] != _seal(content):
         raise InputError(f"{record}: expected it as the run left it, found that it was changed since. {_cure(run)}")
     return content

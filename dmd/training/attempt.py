@@ -14,17 +14,14 @@ import torch
 from torch import Tensor
 
 from dmd.devices import peak_memory_mb
-from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.methods.base import Method
 from dmd.progress import Progress
 from dmd.runs.folder import RunFolder
-from dmd.runs.history import History, now, write_table
+from dmd.runs.history import History, now
 from dmd.runs.ownership import owned
 from dmd.runs.state import State, load_state, save_state
-from dmd.runs.tensors import save_tensors
-from dmd.runs.vouching import is_whole, vouch
-from dmd.training import snapshots
+from dmd.training import ending, snapshots
 from dmd.training.provenance import changes, provenance
 
 SAVE = (signal.SIGUSR1,)  # saves and goes on
@@ -81,25 +78,6 @@ class Attempt:
 
     def __exit__(self, *error: object) -> None:
         self.held.close()
-
-    def is_over(self) -> bool:
-        """Say whether the training has ended and all that it made is there.
-
-        Raises
-        ------
-        InputError
-            Something that it made is there and not vouched for, and there is no state to make it again from.
-        """
-        if is_whole(self.run, self.run.facts):
-            print(f"{self.run.id}: is trained; `dmd retrain {self.run.id}` has it trained again", file=sys.stderr)
-            return True
-        if self.run.weights.exists() and not self.run.state.exists():
-            raise InputError(
-                f"{self.run.weights}: expected the file that {self.run.facts.name} vouches for, found one that it does "
-                f"not, and no state that it could be made from. `dmd doctor {self.run.path}` says what is wrong; "
-                f"`dmd retrain {self.run.path}` has the run trained again"
-            )
-        return False
 
     def resume(self, method: Method, device: torch.device, data: str) -> None:
         """Take up the saved state, or begin one; from here on steps are noted and signals heeded.
@@ -161,24 +139,9 @@ class Attempt:
             raise SystemExit(128 + number)
 
     def finish(self, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Write what the training came to: the weights to test, the history as a table, ``run.json``."""
+        """Write what the training came to, see `dmd.training.ending`."""
         self.owner.require()
-        save_tensors(self.run.weights, weights)
-        write_text(self.run.history, self.state.history)
-        write_table(self.run.history, self.run.history_table)
-        cost = {
-            "wall_seconds": round(self.state.seconds, 1),
-            "seconds_per_step": round(self.state.seconds / self.state.step, 4),
-            "peak_memory_mb": round(self.state.peak_memory_mb),
-        }
-        # What the last attempt was made by stands on top; all of them, in order, below.
-        latest = {
-            name: value for name, value in self.state.attempts[-1].items() if name not in ("first_step", "changes")
-        }
-        steps = {"steps": self.state.step}
-        content = steps | facts | cost | latest | {"attempts": self.state.attempts}
-        kept = map(self.run.snapshot, snapshots.steps(self.training["iterations"]))
-        vouch(self.run, self.run.facts, content, [self.run.weights, self.run.history_table, *kept])
+        ending.write(self.run, self.state, weights, facts)
 
     def _write_down(self) -> None:
         """Write what is noted into the history, with one transfer from the device."""

@@ -14,6 +14,7 @@ from dmd.networks.build import Build
 from dmd.runs.folder import RunFolder
 from dmd.schedules import learning_rate
 from dmd.training.attempt import Attempt
+from dmd.training.ending import is_over
 from dmd.training.selection import Selection, parts
 
 NOISE = 2  # first entry of the seed of dropout and other noise; batches use 0 and 1
@@ -60,7 +61,7 @@ def train(
     check_precision(chosen, training["precision"], training["patch"])
     autocast = torch.autocast(chosen.type, torch.bfloat16, enabled=training["precision"] == "bf16")
     with Attempt(run, save_every, note_every or (1 if chosen.type == "cpu" else 20), saved) as attempt:
-        if attempt.is_over():
+        if is_over(run):
             return
         torch.manual_seed(training["seed"])
         build = Build.from_settings(training)
