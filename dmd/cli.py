@@ -15,18 +15,8 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from dmd.errors import DivergedError, InputError, require_known
-from dmd.terminal import method, site, steps
-from dmd.terminal.options import (
-    PROJECT,
-    RESULTS,
-    RUNS,
-    Configuration,
-    Device,
-    Results,
-    RunName,
-    Runs,
-    Uri,
-)
+from dmd.terminal import doctor, method, site, steps
+from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Device, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
 
 # A disk that is full, over quota or not to be written to.
@@ -247,3 +237,5 @@ def track(*runs: Path, uri: Uri = None, results: Results = RESULTS, configuratio
 
 
 verb("dmd init --slurm")(site.init)
+verb("dmd doctor --clean")(doctor.doctor)
+verb("dmd retrain b8031fc709")(doctor.retrain)

@@ -10,6 +10,7 @@ from dmd.report.scores import PLAIN, read_run
 from dmd.report.style import VERMILION, our_style
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
+from dmd.runs.vouching import require_own
 
 
 def picture(run: RunFolder) -> Figure:
@@ -62,6 +63,7 @@ def read_history(run: RunFolder) -> pd.DataFrame:
     if not run.history_table.exists():
         steps = read_steps(run.history) if run.history.exists() else ()
         return pd.DataFrame([{"step": line["step"], **line["values"]} for line in steps])
+    require_own(run, run.history_table)
     try:
         return pd.read_csv(run.history_table).astype(float).astype({"step": int})
     except (ValueError, KeyError) as error:

@@ -18,6 +18,7 @@ from dmd.report.naming import params_text
 from dmd.report.statistics import average, per_patient
 from dmd.runs.folder import RunFolder
 from dmd.runs.outcomes import MEASURED, OUTCOMES, outcome
+from dmd.runs.vouching import require_own
 from dmd.testing.evaluation import COLUMNS, COUNTS, DIAGONALS, POST_PROCESSING, SCORES
 
 PLAIN = "post_processing == 'none'"
@@ -50,9 +51,10 @@ def read_run(run: RunFolder) -> Tested:
     Raises
     ------
     InputError
-        ``cases.csv`` is missing, cannot be read, does not hold every class of every case once per post-processing, or
-        lacks a score.
+        ``cases.csv`` is missing, cannot be read, does not hold every class of every case once per post-processing,
+        lacks a score, or is not the run's own.
     """
+    require_own(run, run.cases)
     spec, lines = run.read_spec(), _read(run.cases)
     classes = range(1, spec.training["classes"])
     found = Counter(zip(lines["case"], lines["class"], lines["post_processing"], strict=True))

@@ -13,6 +13,10 @@ from dmd.planning.settings import faults
 from dmd.runs import ownership
 
 
+class ForeignError(InputError):
+    """A file belongs to another run than its folder does."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Paths in ``results/runs/<id>``.
@@ -103,16 +107,15 @@ class RunFolder:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the training has ended: the weights and what they come from are there."""
-        return self.weights.exists() and self.facts.exists()
+        """Whether the training has ended: the weights, their history and what they come from are there."""
+        return all(path.exists() for path in (self.weights, self.history_table, self.facts))
 
     @property
     def tested_with(self) -> dict[str, Any] | None:
         """The testing settings of the scores that are there, ``None`` without any."""
         if not self.cases.exists():
             return None
-        found = read_json(self.test)
-        return found.get("testing") if isinstance(found, dict) else None
+        return read_json(self.test).get("testing")
 
     @property
     def is_untracked(self) -> bool:
@@ -120,8 +123,7 @@ class RunFolder:
         if not self.cases.exists():
             return False
         found = read_json(self.tracked)
-        told = (found.get("status"), found.get("cases")) if isinstance(found, dict) else None
-        return told != ("complete", self.cases_digest())
+        return (found.get("status"), found.get("cases")) != ("complete", self.cases_digest())
 
     def cases_digest(self) -> str:
         """Return the SHA-256 of the scores."""
@@ -199,12 +201,13 @@ def find_run(name: str, folder: Path) -> RunFolder:
     )
 
 
-def read_json(path: Path) -> Any:
-    """Return what a small file says, ``None`` where it is not there or torn."""
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a small file says, nothing where it is not there or torn."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _parse(content: Any, where: Path) -> Spec:
@@ -219,7 +222,7 @@ def _parse(content: Any, where: Path) -> Spec:
 def _require_id(spec: Spec, name: str, where: Path) -> None:
     found = spec.id
     if found != name:
-        raise InputError(
+        raise ForeignError(
             f"{where}: expected the settings of run '{name}', found those of '{found}'. Was the file edited by hand? "
             "Change config/ instead and let `snakemake` name the new run, or delete this file to have it made again"
         )

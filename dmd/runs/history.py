@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -55,11 +56,12 @@ class History:
     ) -> None:
         self.file.close()
 
-    def append(self, step: int, values: dict[str, float], at: int | None = None) -> None:
-        """Write one line for the step, counted from 1; ``at`` is when it was done, by default now."""
-        line = {"step": step, "time": now() if at is None else at, "values": values}
-        self.file.write(json.dumps(line).encode() + b"\n")
+    def append(self, step: int, values: dict[str, float], at: int | None = None) -> str:
+        """Write and return one line for the step, counted from 1; ``at`` is when it was done, by default now."""
+        line = json.dumps({"step": step, "time": now() if at is None else at, "values": values}) + "\n"
+        self.file.write(line.encode())
         self.file.flush()
+        return line
 
     def commit(self) -> int:
         """Force all lines to disk and return the size of the file in bytes."""
@@ -76,11 +78,14 @@ def _head(path: Path, size: int) -> bytes:
 
 
 def read_steps(path: Path, size: int | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the steps of a history, or of its first ``size`` bytes, without a last line that is being written."""
+    """Yield the steps of a history, or of its first ``size`` bytes, without a last line that is being written.
+
+    Lines that are torn are left out; a training that goes on has them from its state.
+    """
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n") and (size is None or file.tell() <= size):
-                yield json.loads(line)
+                yield from _steps([line])
 
 
 def last_steps(path: Path, size: int = 2**15) -> list[dict[str, Any]]:
@@ -92,7 +97,15 @@ def last_steps(path: Path, size: int = 2**15) -> list[dict[str, Any]]:
             whole = file.read().split(b"\n")[bool(start) : -1]
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in whole]
+    return list(_steps(whole))
+
+
+def _steps(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        with suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict) and found.keys() >= {"step", "time", "values"}:
+                yield found
 
 
 def write_table(history: Path, table: Path) -> None:

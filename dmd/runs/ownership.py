@@ -130,9 +130,10 @@ def describe(content: bytes | None) -> str:
 def _parse(content: bytes | None) -> dict[str, Any]:
     """Return what an owner's file says: nothing where it is torn, as after a loss of power."""
     try:
-        return json.loads(content or b"{}")
+        card = json.loads(content or b"{}")
     except ValueError:
         return {}
+    return card if isinstance(card, dict) and _card().keys() <= card.keys() else {}
 
 
 def _card() -> dict[str, Any]:

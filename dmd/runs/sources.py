@@ -17,7 +17,7 @@ def changed(runs: Iterable[Run], folder: Path) -> dict[str, list[Run]]:
     for run in runs:
         facts = read_json(RunFolder(folder / run.id).facts)
         implementation = run.spec.training["method"]["implementation"]
-        source = facts.get("method_source") if isinstance(facts, dict) else None
+        source = facts.get("method_source")
         if source not in (None, declaration(implementation).source):
             found[implementation].append(run)
     return dict(found)

@@ -21,8 +21,8 @@ class State:
         Id of the run that it belongs to.
     step : int
         Steps that are done.
-    history_size : int
-        Bytes of the history that belong to these steps.
+    history : str
+        The lines of the history that belong to these steps: whatever becomes of the file, none is lost.
     seconds : float
         Wall time spent on them, over all attempts.
     peak_memory_mb : float
@@ -37,7 +37,7 @@ class State:
 
     run: str
     step: int
-    history_size: int
+    history: str
     seconds: float
     peak_memory_mb: float
     attempts: list[dict[str, Any]]
@@ -50,34 +50,33 @@ def save_state(path: Path, state: State) -> None:
     save_tensors(path, asdict(state))
 
 
-def load_state(path: Path, run: str, history: Path, device: torch.device) -> State | None:
+def load_state(path: Path, run: str, device: torch.device) -> State | None:
     """Return the saved state, or ``None`` where there is none that can be used.
 
-    A file that is truncated or damaged, or whose history is shorter than it says, starts the run over with a warning.
+    A file that is truncated or damaged starts the run over with a warning.
 
     Raises
     ------
     InputError
-        The state belongs to another run.
+        The state belongs to another run, or was saved by another version of this package.
     """
     if not path.exists():
         return None
     try:
-        state = State(**load_tensors(path, device))
+        content = load_tensors(path, device)
     except DamagedError as error:
         warnings.warn(f"the state is damaged ({error}); the run starts over from its first step", stacklevel=2)
         return None
+    try:
+        state = State(**content)
+    except TypeError:
+        raise InputError(
+            f"{path}: expected a state that this version of dmd saved, found another. Go on with the version that "
+            "began the run, or start it over with `dmd retrain`"
+        ) from None
     if state.run != run:
         raise InputError(
             f"{path}: expected the state of run '{run}', found that of '{state.run}'; "
             "delete the file if the run is to start over"
         )
-    size = history.stat().st_size if history.exists() else 0
-    if size < state.history_size:
-        warnings.warn(
-            f"{history} holds {size} bytes where {path.name} expects {state.history_size}; "
-            "the run starts over from its first step",
-            stacklevel=2,
-        )
-        return None
     return state

@@ -1,7 +1,6 @@
 """What `dmd show` prints: settings, loss, test scores and cost of one run, whether it is done or trains."""
 
 import csv
-import json
 import math
 import shutil
 import statistics
@@ -14,6 +13,7 @@ from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
 from dmd.runs.outcomes import EMPTY, outcome
+from dmd.runs.vouching import read_record, require_own
 from dmd.terminal.cost import StepTimes
 from dmd.terminal.plan import Standing, clock, standing
 from dmd.terminal.settings import flat, text
@@ -39,9 +39,11 @@ def show(run: RunFolder, times: StepTimes, classes: Mapping[str, Sequence[str]])
     Raises
     ------
     InputError
-        The folder has no spec, or another run's.
+        The folder has no spec, or another run's; or a file in it is not the run's own.
     """
     spec = run.read_spec()
+    for file in (run.history_table, run.cases):
+        require_own(run, file)
     history, now = _history(run), standing(run, spec, times)
     named = classes.get(flat(spec)["dataset.name"])
     print(f"{run.id}  {_state(now)}")
@@ -178,7 +180,14 @@ def _cost(run: RunFolder) -> list[str]:
     """Return what the training took, where it is done."""
     if not run.facts.exists():
         return []
-    facts = json.loads(run.facts.read_text(encoding="utf-8"))
+    facts = read_record(run, run.facts)
+    try:
+        return _sums(facts)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{run.facts}: expected what a training came to, found otherwise: {error!r}") from None
+
+
+def _sums(facts: dict[str, Any]) -> list[str]:
     attempts = f"in {len(facts['attempts'])} attempt(s)"
     wall = f"{clock(facts['wall_seconds'])}, {facts['seconds_per_step']} s per step, {attempts}"
     device = f"{facts['device']} of {facts['host']}, {facts['threads']} thread(s), at most {facts['peak_memory_mb']} MB"

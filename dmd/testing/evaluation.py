@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from dmd.data.store import load_store
-from dmd.files import write_json, write_text
+from dmd.files import write_text
 from dmd.progress import track
 from dmd.runs.folder import RunFolder
+from dmd.runs.vouching import vouch
 from dmd.testing.label_maps import read_predictions
 from dmd.testing.metrics import diagonal, evaluate, largest_component
 
@@ -47,7 +48,7 @@ def evaluate_run(run: RunFolder, store: Path) -> None:
                 writer.writerow(line | {key: _number(getattr(scores, key)) for key in SCORES + COUNTS} | size)
     run.test.unlink(missing_ok=True)  # killed before the last line, the scores are nobody's: the test is made again
     write_text(run.cases, text.getvalue())
-    write_json(run.test, {"testing": spec.testing})
+    vouch(run, run.test, {"testing": spec.testing}, [run.weights, run.predictions, run.cases])
 
 
 def _number(value: float | int | bool) -> str:

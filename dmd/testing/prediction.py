@@ -31,6 +31,7 @@ from dmd.planning.config import Dataset
 from dmd.progress import track
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import DamagedError, load_tensors
+from dmd.runs.vouching import require_own
 from dmd.testing.inference import predict_case
 from dmd.testing.label_maps import write_predictions
 
@@ -115,6 +116,7 @@ def predict_scan(
 
 def load_predictor(run: RunFolder, training: dict[str, Any], device: torch.device) -> nn.Module:
     """Return the trained network of a run, ready for evaluation."""
+    require_own(run, run.weights)
     try:
         weights = load_tensors(run.weights, device)
     except FileNotFoundError:

@@ -1,7 +1,6 @@
 """All that the files of a run say, in the flat form in which runs are compared."""
 
 import csv
-import json
 import math
 import time
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from dmd.report.scores import PLAIN, read_run
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import read_steps
 from dmd.runs.outcomes import EMPTY
+from dmd.runs.vouching import read_record as read_own
+from dmd.runs.vouching import require_own
 from dmd.testing.evaluation import SCORES
 
 Point = tuple[str, int]  # name and step
@@ -71,7 +72,7 @@ def read_record(run: RunFolder) -> Record:
     InputError
         One of them is missing or is not what it should be.
     """
-    spec, facts, curves = run.read_spec(), _facts(run), _curves(run)
+    spec, facts, curves = run.read_spec(), read_own(run, run.facts), _curves(run)
     points = curves | _scores(run, curves) | _usage(run) | _totals(facts, curves)
     files = (run.spec, run.facts, run.history_table, run.cases)
     return Record(parameters(spec), _tags(spec, facts), points, spec.training["dataset"], _digest(facts), files, True)
@@ -152,6 +153,7 @@ def _curves(run: RunFolder) -> dict[Point, tuple[float, int]]:
     """Return the history; its times are the history's, or where that is gone the time of the table itself."""
     times = {line["step"]: line["time"] for line in read_steps(run.history)} if run.history.exists() else {}
     points = {}
+    require_own(run, run.history_table)
     try:
         written = round(run.history_table.stat().st_mtime * 1000)
         with run.history_table.open(newline="", encoding="utf-8") as file:
@@ -201,10 +203,3 @@ def _totals(facts: dict[str, Any], curves: dict[Point, tuple[float, int]]) -> di
     totals = {name: float(facts[name]) for name in names if name in facts}
     totals |= {"attempts": float(len(facts["attempts"]))} if "attempts" in facts else {}
     return {(f"system/{name}", ONCE): (value, end) for name, value in totals.items()}
-
-
-def _facts(run: RunFolder) -> dict[str, Any]:
-    try:
-        return json.loads(run.facts.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"expected the facts of a trained run at {run.facts}: {error}") from None

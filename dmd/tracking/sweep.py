@@ -45,4 +45,4 @@ def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
 
 def _is_elsewhere(run: RunFolder, uri: str) -> bool:
     """Say whether a tested run was sent to another server than this one."""
-    return run.cases.exists() and (read_json(run.tracked) or {}).get("uri") != public(uri)
+    return run.cases.exists() and read_json(run.tracked).get("uri") != public(uri)

@@ -15,15 +15,14 @@ from torch import Tensor
 
 from dmd.devices import peak_memory_mb
 from dmd.errors import DivergedError
-from dmd.files import write_json, write_text
+from dmd.files import write_text
 from dmd.methods.base import Method
 from dmd.progress import Progress
 from dmd.runs.folder import RunFolder
-from dmd.runs.history import History, now, write_table
+from dmd.runs.history import History, now
 from dmd.runs.ownership import owned
 from dmd.runs.state import State, load_state, save_state
-from dmd.runs.tensors import save_tensors
-from dmd.training import snapshots
+from dmd.training import ending, snapshots
 from dmd.training.provenance import changes, provenance
 
 SAVE = (signal.SIGUSR1,)  # saves and goes on
@@ -77,24 +76,29 @@ class Attempt:
     def __exit__(self, *error: object) -> None:
         self.held.close()
 
-    def resume(self, method: Method, device: torch.device) -> None:
-        """Take up the saved state, or begin one; from here on steps are noted and signals heeded."""
+    def resume(self, method: Method, device: torch.device, data: str) -> None:
+        """Take up the saved state, or begin one; from here on steps are noted and signals heeded.
+
+        ``data`` is the digest of the voxels that the steps to come are trained on.
+        """
         self.method, self.device = method, device
-        found = load_state(self.run.state, self.run.id, self.run.history, device)
+        found = load_state(self.run.state, self.run.id, device)
         self.state = found or State(
-            self.run.id, step=0, history_size=0, seconds=0.0, peak_memory_mb=0, attempts=[], training={}
+            self.run.id, step=0, history="", seconds=0.0, peak_memory_mb=0, attempts=[], training={}
         )
         if found:
             method.load_training_state(found.training)
             print(f"{self.run.id}: going on from step {found.step}", file=sys.stderr)
         self.owner.require()
         if not self._ended():
-            self._say_where_from()
-        self.history = self.held.enter_context(History(self.run.history, self.state.history_size))
+            self._say_where_from(data)
+        self.lines = [self.state.history]
+        write_text(self.run.history, self.state.history)
+        self.history = self.held.enter_context(History(self.run.history, len(self.state.history)))
         self.asked = self.held.enter_context(_signals())
         self.progress = Progress(self.run.id, self.training["iterations"], self.state.step)
         self.started = time.monotonic() - self.state.seconds
-        self.saved(self.state.history_size)
+        self.saved(len(self.state.history))
 
     def note(self, step: int, terms: dict[str, Tensor], values: dict[str, float]) -> None:
         """Note what ``step`` steps came to: the loss terms, which stay on the device for a while, and further values.
@@ -132,21 +136,9 @@ class Attempt:
             raise SystemExit(128 + number)
 
     def finish(self, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Write what the training came to: the weights to test, the history as a table, ``run.json``."""
+        """Write what the training came to, see `dmd.training.ending`."""
         self.owner.require()
-        save_tensors(self.run.weights, weights)
-        write_table(self.run.history, self.run.history_table)
-        cost = {
-            "wall_seconds": round(self.state.seconds, 1),
-            "seconds_per_step": round(self.state.seconds / self.state.step, 4),
-            "peak_memory_mb": round(self.state.peak_memory_mb),
-        }
-        # What the last attempt was made by stands on top; all of them, in order, below.
-        latest = {
-            name: value for name, value in self.state.attempts[-1].items() if name not in ("first_step", "changes")
-        }
-        steps = {"run": self.run.id, "steps": self.state.step}
-        write_json(self.run.facts, steps | facts | cost | latest | {"attempts": self.state.attempts})
+        ending.write(self.run, self.state, weights, facts)
 
     def _write_down(self) -> None:
         """Write what is noted into the history, with one transfer from the device."""
@@ -157,28 +149,31 @@ class Attempt:
             numbers = dict(zip(each.names, found, strict=False))
             del found[: len(numbers)]
             self._require_finite(numbers, each.step)
-            self.history.append(each.step, {"loss": sum(numbers.values()), **numbers, **each.values}, each.time)
+            values = {"loss": sum(numbers.values()), **numbers, **each.values}
+            self.lines.append(self.history.append(each.step, values, each.time))
             self.progress.report(each.step, numbers)
 
     def _ended(self) -> bool:
         return bool(self.state.step == self.training["iterations"])
 
-    def _say_where_from(self) -> None:
+    def _say_where_from(self, data: str) -> None:
         """Note what this attempt is made by; what the code has beside its commit is kept as a patch."""
         number, patch = len(self.state.attempts) + 1, changes()
-        made_by = provenance(self.device, self.training["method"]["implementation"])
+        made_by = provenance(self.device, self.training["method"]["implementation"]) | {"data_sha256": data}
         if patch:
             write_text(self.run.changes(number), patch)
         kept = self.run.changes(number).name if patch else None
         self.state.attempts.append({"first_step": self.state.step + 1, **made_by, "changes": kept})
 
     def _save(self, best: dict[str, Any] | None) -> None:
-        self.state.history_size = self.history.commit()
+        size = self.history.commit()
+        self.state.history = "".join(self.lines)
+        self.lines = [self.state.history]
         self.state.peak_memory_mb = max(self.state.peak_memory_mb, peak_memory_mb(self.device))
         self.state.training, self.state.best = self.method.training_state(), best
         self.owner.require()
         save_state(self.run.state, self.state)
-        self.saved(self.state.history_size)
+        self.saved(size)
 
     def _require_finite(self, terms: dict[str, float], step: int) -> None:
         bad = {name: value for name, value in terms.items() if not math.isfinite(value)}

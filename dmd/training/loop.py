@@ -16,6 +16,7 @@ from dmd.planning.trainable import require_trainable
 from dmd.runs.folder import RunFolder
 from dmd.schedules import learning_rate
 from dmd.training.attempt import Attempt
+from dmd.training.ending import is_over
 from dmd.training.selection import Selection, parts
 
 NOISE = 2  # first entry of the seed of dropout and other noise; batches use 0 and 1
@@ -31,7 +32,8 @@ def train(
 ) -> None:
     """Train a run from its ``spec.json`` to its ``weights.pt``, going on from its state where there is one.
 
-    While another job trains the run this one waits, and then finds the work done or goes on with it.
+    While another job trains the run this one waits, and then finds the work done or goes on with it. A training that
+    has ended is left as it is.
 
     Parameters
     ----------
@@ -65,6 +67,8 @@ def train(
     sizes = f"patch {training['patch']}, batch {training['batch']}, network {training['network']}"
     note_every = note_every or (1 if chosen.type == "cpu" else 20)
     with memory_lacks_are_told(f"{run.id}: {sizes}"), Attempt(run, save_every, note_every, saved) as attempt:
+        if is_over(run):
+            return
         torch.manual_seed(training["seed"])
         build = Build.from_settings(training)
         method = placed(make(training["method"], build), chosen, training["dimensions"])
@@ -72,7 +76,7 @@ def train(
         data = load_store(store, training["dataset"], parts=["train", *parts(training)])
         labelled = data.labelled(training["labelled"], training.get("draw", 0))
         batches = Batches(data, training, method.extras(labelled))
-        attempt.resume(method, chosen)
+        attempt.resume(method, chosen, digest(store))
         selection = Selection(training, data, chosen, attempt.state.best)
 
         method.train()
@@ -85,7 +89,7 @@ def train(
             attempt.note(step + 1, terms, {"learning_rate": rate, **seen})
             attempt.keep(selection.best)
 
-        attempt.finish(selection.weights(method), selection.facts() | {"data_sha256": digest(store)})
+        attempt.finish(selection.weights(method), selection.facts())
 
 
 def noise_seed(seed: int, step: int) -> int:

@@ -17,6 +17,7 @@ from dmd.methods.base import Method, make
 from dmd.networks.build import Build
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import load_tensors, save_tensors
+from dmd.runs.vouching import require_own
 
 FRACTIONS = (1 / 8, 1 / 4, 1 / 2)  # our choice; the end of the training is the run's state
 
@@ -49,6 +50,7 @@ def load_snapshot(run: RunFolder, training: dict[str, Any], step: int, device: t
     if step == training["iterations"]:
         return load_trained(run, training, device).predictor.eval()
     predictor = _build(training, device).predictor
+    require_own(run, run.snapshot(step))
     _fill(run.snapshot(step), device, predictor.load_state_dict)
     return predictor.eval()
 

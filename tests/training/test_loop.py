@@ -14,7 +14,7 @@ from dmd.devices import describe_processor
 from dmd.errors import DivergedError, InputError
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, read_steps
-from dmd.training import attempt
+from dmd.training import attempt, provenance
 from dmd.training.loop import noise_seed, train
 
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
@@ -66,10 +66,32 @@ def test_the_learning_rate_follows_the_papers_clock(trained):
     assert rates == pytest.approx([0.01] * 5 + [0.001] * 4 + [0.0001])
 
 
-def test_a_finished_run_is_left_alone(trained, tiny_store):
-    before = trained.weights.read_bytes(), trained.history_table.read_bytes()
+def test_a_finished_run_is_left_alone_and_says_how_it_is_trained_again(trained, tmp_path, capsys):
+    before = {path: path.stat().st_ino for path in trained.path.rglob("*")}
+    train(trained, tmp_path / "no.h5", "cpu")  # nor is anything read
+    assert {path: path.stat().st_ino for path in trained.path.rglob("*")} == before
+    assert f"is trained; `dmd retrain {trained.id}` has it trained again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lost", ["weights.pt", "history.csv", "run.json"])
+def test_what_a_finished_training_lost_is_made_again_with_what_it_says_of_itself(
+    lost, trained, tiny_store, monkeypatch
+):
+    """Another commit and other voxels of the same identity: none of them made these bits."""
+    before = {path.name: path.read_bytes() for path in (trained.weights, trained.history_table, trained.facts)}
+    monkeypatch.setattr(provenance, "commit", lambda: "another")
+    monkeypatch.setattr("dmd.training.loop.digest", lambda store: "another")
+    (trained.path / lost).write_bytes(b"{}")
     train(trained, tiny_store[3], "cpu")
-    assert (trained.weights.read_bytes(), trained.history_table.read_bytes()) == before
+    assert {name: (trained.path / name).read_bytes() for name in before} == before
+
+
+def test_weights_that_nothing_vouches_for_are_no_finished_training(trained, tiny_store):
+    trained.state.unlink()
+    trained.weights.write_bytes(b"of another run")
+    with pytest.raises(InputError, match=r"weights\.pt: expected the file that run\.json vouches for.*dmd retrain"):
+        train(trained, tiny_store[3], "cpu")
+    assert trained.weights.read_bytes() == b"of another run"
 
 
 @pytest.mark.slow
@@ -194,12 +216,17 @@ def test_a_state_with_a_flipped_bit_is_not_mixed_in(trained, tiny_store, tiny_ru
     require_equal(run, trained)
 
 
-def test_a_history_shorter_than_its_state_starts_the_run_over(trained, tiny_store, tiny_run, monkeypatch):
-    run = tiny_run(tiny_training(3, "dmd", DMD), "short")
+@pytest.mark.parametrize("damaged", [lambda text: None, bytes, lambda text: b"\0" * len(text), lambda text: text[:-1]])
+def test_no_step_is_lost_whatever_becomes_of_the_history(damaged, trained, tiny_store, tiny_run, monkeypatch, capsys):
+    """It is away, emptied, as many NULs (a file server that lost power), or one byte short."""
+    run = tiny_run(tiny_training(3, "dmd", DMD), "damaged")
     stop_after(run, tiny_store[3], 4, monkeypatch)
-    run.history.unlink()
-    with pytest.warns(UserWarning, match="holds 0 bytes"):
-        train(run, tiny_store[3], "cpu")
+    whole = run.history.read_bytes()
+    content = damaged(whole)
+    run.history.unlink() if content is None else run.history.write_bytes(content and bytes(content))
+    train(run, tiny_store[3], "cpu")
+    assert "going on from step 4" in capsys.readouterr().err
+    assert run.history.read_bytes().startswith(whole)
     require_equal(run, trained)
 
 

@@ -47,7 +47,8 @@ def test_snapshots_of_a_stopped_run_have_the_same_bytes(trained, tiny_store, tin
 
 def test_a_run_that_starts_over_writes_the_same_snapshots_again(trained, tiny_store):
     before = {step: trained.snapshot(step).read_bytes() for step in snapshots.steps(10)}
-    trained.state.unlink()
+    for path in (trained.state, trained.weights):
+        path.unlink()
     trained.snapshot(1).write_bytes(b"older")
     train(trained, tiny_store[3], "cpu")
     assert {step: trained.snapshot(step).read_bytes() for step in before} == before

@@ -1,14 +1,17 @@
 # From runs to what the paper prints.
 
 
-def of_runs(file):
-    """Return a file of every run behind an artefact."""
+def of_runs(what):
+    """Return what `trained` or `tested` says of every run behind an artefact."""
+    return lambda wildcards: [
+        what(run) for run in PLAN.artefacts[wildcards.artefact].runs
+    ]
 
-    def files(wildcards):
-        runs = PLAN.artefacts[wildcards.artefact].runs
-        return [f"results/runs/{run}/{file}" for run in runs]
 
-    return files
+def testing(wildcards):
+    """Return a digest of how the runs behind an artefact are tested: other settings test them, and make it, again."""
+    runs = PLAN.artefacts[wildcards.artefact].runs
+    return identity.digest([PLAN.runs[run].spec.testing for run in runs])
 
 
 def scene(wildcards):
@@ -40,7 +43,7 @@ def readings(wildcards):
 
 rule table:
     input:
-        of_runs("cases.csv"),
+        of_runs(tested),
     output:
         csv=report(
             "results/{artefact}.csv", caption="../report/table.rst", category="Tables"
@@ -65,13 +68,14 @@ rule table:
     params:
         laid_over=laid_over,
         described=described,
+        testing=testing,
     shell:
         "dmd step table {wildcards.artefact} {params.laid_over} 2>> {log}"
 
 
 rule curve:
     input:
-        of_runs("cases.csv"),
+        of_runs(tested),
     output:
         png=report(
             "results/{artefact}.png",
@@ -90,15 +94,15 @@ rule curve:
     params:
         laid_over=laid_over,
         described=described,
+        testing=testing,
     shell:
         "dmd step curve {wildcards.artefact} {params.laid_over} 2>> {log}"
 
 
-# The snapshots and the state that a panel is drawn from are not declared: Snakemake would delete those of a training
-# that fails. They are there wherever the weights are.
+# The snapshots and the state that a panel is drawn from are there wherever the weights are.
 rule panel:
     input:
-        weights=of_runs("weights.pt"),
+        runs=of_runs(trained),
         store=scene,
     output:
         png=report(

@@ -76,10 +76,6 @@ def laid_over(wildcards, threads):
     return LAID_OVER
 
 
-def folder(wildcards):
-    return RunFolder(Path("results/runs") / wildcards.run)
-
-
 def store_of(run):
     return f"results/data/{planned(PLAN.runs, run).store}.h5"
 

@@ -1,5 +1,28 @@
-# Two jobs for every run, whatever its method. A run's id says what it is trained on and how, so what is finished needs
-# nothing: it has no inputs, and no time of a file makes it due.
+# Two jobs for every run, whatever its method. Snakemake deletes the outputs of a job before it runs and when it fails,
+# whoever made them meanwhile. So no file of a run is an output of a job: a job leaves a mark, and who needs a run waits
+# for the mark while the run is not finished. A run's id says what it is trained on and how, so one that is finished
+# needs no job, and no time of a file makes it due.
+
+
+def trained(run):
+    """What says that a run is trained: its weights, or the mark of the job that will train it."""
+    path = Path("results/runs", run)
+    return str(path / ("weights.pt" if RunFolder(path).is_trained else ".trained"))
+
+
+def tested(run):
+    """What says that a run is tested as its settings want it: its scores, or the mark of the job that will test it."""
+    path = Path("results/runs", run)
+    is_tested = RunFolder(path).tested_with == PLAN.runs[run].spec.testing
+    return str(path / ("cases.csv" if is_tested else ".tested"))
+
+
+# A mark whose run is not what it says any more, as where somebody deleted the weights.
+if workflow.is_main_process:
+    for name in PLAN.runs:
+        for said in map(Path, (trained(name), tested(name))):
+            if said.name in (".trained", ".tested"):
+                said.unlink(missing_ok=True)
 
 
 # Without a cluster as many trainings at once as this machine has GPUs, where it has any; `--resources gpu=2` overrules.
@@ -9,19 +32,12 @@ if workflow.is_main_process and workflow.resource_settings.nodes is None:
 
 
 def to_train(wildcards):
-    """What a training reads; nothing where it has ended."""
-    if folder(wildcards).is_trained:
-        return []
     store = store_of(wildcards.run)
     return [store, store.removesuffix("h5") + "check.json"]
 
 
 def to_test(wildcards):
-    """What a test reads; nothing where the run is tested as its settings want it."""
-    testing = planned(PLAN.runs, wildcards.run).spec.testing
-    if folder(wildcards).tested_with == testing:
-        return []
-    return [f"results/runs/{wildcards.run}/weights.pt", store_of(wildcards.run)]
+    return [trained(wildcards.run), store_of(wildcards.run)]
 
 
 @functools.cache
@@ -43,9 +59,7 @@ rule train:
     input:
         to_train,
     output:
-        weights="results/runs/{run}/weights.pt",
-        history="results/runs/{run}/history.csv",
-        facts="results/runs/{run}/run.json",
+        temp(touch("results/runs/{run}/.trained")),
     log:
         "results/logs/train/{run}.log",
     benchmark:
@@ -65,12 +79,11 @@ rule train:
         "exec dmd step train {wildcards.run} --track --attempt {resources.attempt} {params.laid_over} 2>> {log}"
 
 
-# predictions.h5 is not declared: who deletes it to save room has not asked for another test.
 rule test:
     input:
         to_test,
     output:
-        "results/runs/{run}/cases.csv",
+        temp(touch("results/runs/{run}/.tested")),
     log:
         "results/logs/test/{run}.log",
     threads: 1
@@ -82,8 +95,5 @@ rule test:
         runtime=job("test_minutes"),
     params:
         laid_over=laid_over,
-        testing=lambda wildcards: identity.canonical(
-            planned(PLAN.runs, wildcards.run).spec.testing
-        ),
     shell:
         "dmd step test {wildcards.run} --track --attempt {resources.attempt} {params.laid_over} 2>> {log}"

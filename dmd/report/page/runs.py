@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from dmd.errors import InputError
 from dmd.planning.identity import store_name
 from dmd.planning.plan import Artefact
 from dmd.report.naming import setting_name, title
@@ -20,6 +19,7 @@ from dmd.report.picture import read_history, training_curve
 from dmd.report.tables import ABSENT
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import loss_terms
+from dmd.runs.vouching import read_record
 
 Entry = dict[str, Any]  # id, names and used_by (each name once), state; of a run that started all that `_entry` adds
 
@@ -77,7 +77,7 @@ def _entry(run: RunFolder, results: Path) -> Entry:
     where = shlex.join([str(run.path), "--store", str(store)])
     return {
         "seed": spec.training["seed"],
-        "facts": _facts(run),
+        "facts": read_record(run, run.facts) if run.facts.exists() else {},
         "curve": _curve(run),
         "spec": json.dumps(asdict(spec), indent=2),
         "by_hand": [f"dmd step {step} {where}" for step in ("train", "test")],
@@ -91,12 +91,3 @@ def _curve(run: RunFolder) -> Picture | None:
     loss, terms = history["loss"], ", ".join(loss_terms(history.columns))
     values = f"loss from {loss.iloc[0]:.3f} to {loss.iloc[-1]:.3f} in {len(loss)} steps"
     return from_figure(training_curve(history), f"Training of {run.id}: {values}; terms: {terms}.")
-
-
-def _facts(run: RunFolder) -> dict[str, Any]:
-    try:
-        return dict(json.loads(run.facts.read_text(encoding="utf-8"))) if run.facts.exists() else {}
-    except ValueError as error:
-        raise InputError(
-            f"expected the facts of a trained run at {run.facts}: {error}; delete the file and train the run again"
-        ) from None

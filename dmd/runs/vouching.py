@@ -1,0 +1,126 @@
+"""What vouches for the files of a run: ``run.json`` for those of its training, ``test.json`` for those of its test.
+
+Each of the two is written last: it names its run, holds the SHA-256 of the files that it closes, and has a seal.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dmd.errors import InputError
+from dmd.files import write_json
+from dmd.planning.identity import canonical
+from dmd.runs.folder import ForeignError, RunFolder
+
+SUMS, SEAL = "sha256", "seal"
+
+
+def vouch(run: RunFolder, record: Path, content: dict[str, Any], files: Iterable[Path]) -> None:
+    """Write a record that closes ``files``, as far as they are there."""
+    sums = {_name(run, file): checksum(file) for file in files if file.exists()}
+    record_ = {"run": run.id} | content | {SUMS: sums}
+    write_json(record, record_ | {SEAL: _seal(record_)})
+
+
+def checksum(file: Path) -> str:
+    """Return the SHA-256 of a file, as ``sha256sum`` prints it."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def read_record(run: RunFolder, record: Path) -> dict[str, Any]:
+    """Return what ``run.json`` or ``test.json`` says; whether it vouches for anything, `is_sealed` knows.
+
+    Raises
+    ------
+    InputError
+        It is missing or torn, another run's, or was changed after it was sealed.
+    """
+    what = "the facts of a trained run" if record == run.facts else "how a run was tested"
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"expected {what} at {record}: {error}. {_cure(run)}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"expected {what} at {record}, found {str(content)[:40]}. {_cure(run)}")
+    if content.get("run", run.id) != run.id:
+        raise ForeignError(f"{record}: expected that of run '{run.id}', found that of '{content['run']}'. {_cure(run)}")
+    if is_sealed(content) and content[SEAL] != _seal(content):
+        raise InputError(f"{record}: expected it as the run left it, found that it was changed since. {_cure(run)}")
+    return content
+
+
+def is_sealed(content: dict[str, Any]) -> bool:
+    """Say whether a record vouches for files: those of runs that are older than this do not."""
+    return SEAL in content
+
+
+def differing(run: RunFolder, content: dict[str, Any]) -> list[str]:
+    """Return the names of the files that a record closes and that are away or others."""
+    sums = content.get(SUMS, {}).items()
+    return [name for name, of in sums if not (run.path / name).exists() or checksum(run.path / name) != of]
+
+
+def is_whole(run: RunFolder, record: Path) -> bool:
+    """Say whether a record vouches for all files that it closes."""
+    try:
+        content = read_record(run, record)
+    except InputError:
+        return False
+    return is_sealed(content) and not differing(run, content)
+
+
+def require_own(run: RunFolder, file: Path) -> None:
+    """Require that a file is the one that its run made; nothing is asked of a file that is not there.
+
+    Of a run that nothing vouches for that is said on stderr, once.
+
+    Raises
+    ------
+    InputError
+        It is another, or its record is not what it should be.
+    """
+    if not file.exists():
+        return
+    trained = read_record(run, run.facts) if run.facts.exists() else {}
+    tested = read_record(run, run.test) if run.test.exists() else {}
+    record, content = (run.test, tested) if file in (run.cases, run.predictions) else (run.facts, trained)
+    if not is_sealed(content) and not is_sealed(trained):
+        _say_unvouched(run)
+    elif content.get(SUMS, {}).get(_name(run, file)) != checksum(file):
+        raise InputError(
+            f"{file}: expected the file that {record.name} vouches for, found another: of another run, damaged or "
+            f"edited. {_cure(run)}"
+        )
+    elif tested and content is tested and not _same_weights(run, trained, tested):
+        raise InputError(f"{file}: expected a test of the weights that are there, found one of others. {_cure(run)}")
+
+
+def _same_weights(run: RunFolder, trained: dict[str, Any], tested: dict[str, Any]) -> bool:
+    first, second = (content.get(SUMS, {}).get(_name(run, run.weights)) for content in (trained, tested))
+    return None in (first, second) or first == second
+
+
+@cache
+def _say_unvouched(run: RunFolder) -> None:
+    print(f"{run.id}: nothing vouches for its files; `dmd doctor --adopt {run.id}` looks at them", file=sys.stderr)
+
+
+def _cure(run: RunFolder) -> str:
+    return (
+        f"`dmd doctor {run.path}` says what else is wrong. Without {run.cases.name} the run is tested again; "
+        "`dmd retrain` has it trained again"
+    )
+
+
+def _name(run: RunFolder, file: Path) -> str:
+    return file.relative_to(run.path).as_posix()
+
+
+def _seal(content: dict[str, Any]) -> str:
+    sealed = {name: value for name, value in content.items() if name != SEAL}
+    return hashlib.sha256(canonical(sealed).encode()).hexdigest()
