@@ -33,4 +33,4 @@ def database(uri: str) -> Path | None:
 
 def public(uri: str) -> str:
     """Return an address, or a text with one, without user and password."""
-    return re.sub("//[^/@]*@", "//", uri)
+    return re.sub(r"//\S*@", "//", uri)  # up to the last: a password may hold one itself

@@ -61,7 +61,7 @@ def noted(results: Path, step: str, name: str, attempt: int) -> Iterator[None]:
 def read(log: Path) -> Failure | None:
     """Return the failure whose log this is."""
     found = read_json(_card(log))
-    return Failure(**found) if isinstance(found, dict) else None
+    return Failure(**found) if found else None
 
 
 def forget(logs: Iterable[Path]) -> None:

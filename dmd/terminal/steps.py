@@ -229,6 +229,7 @@ def follow(
     uri: str,
     facts: str = "{}",
     every: float = 30,
+    process: int | None = None,
     artefacts: Artefacts = "",
     methods: Methods = "",
 ) -> None:
@@ -242,9 +243,11 @@ def follow(
         JSON of device, commit and data_sha256.
     every : float
         Seconds between two passes.
+    process : int
+        Id of the training, whose use of the machine is noted.
     """
     os.nice(10)  # before the imports: 3 s of computing, which at 19 beside busy cores would take minutes
     from dmd.runs.folder import RunFolder
     from dmd.tracking.follow import follow
 
-    follow(RunFolder(run), uri, names_in(artefacts), names_in(methods), json.loads(facts), every)
+    follow(RunFolder(run), uri, names_in(artefacts), names_in(methods), json.loads(facts), every, process)

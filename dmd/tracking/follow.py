@@ -21,7 +21,13 @@ from dmd.tracking.usage import Usage
 
 
 def follow(
-    run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[str], facts: dict[str, Any], every: float
+    run: RunFolder,
+    uri: str,
+    artefacts: list[str],
+    methods: Sequence[str],
+    facts: dict[str, Any],
+    every: float,
+    process: int | None = None,
 ) -> None:
     """Be the process beside a training: its parent writes to our standard input how much of the history is saved.
 
@@ -31,7 +37,16 @@ def follow(
         signal.signal(number, signal.SIG_IGN)
     with suppress(InputError):  # said by whoever sends
         make_server(uri)
-    Follower(run, uri, artefacts, methods, facts, os.getppid()).follow(saves(0, every))
+    if process != os.getppid():  # it has died meanwhile, and the parent is whoever takes orphans
+        process = None
+    Follower(run, uri, artefacts, methods, facts | _started(process), process).follow(saves(0, every))
+
+
+def _started(process: int | None) -> dict[str, int]:
+    """Say when the training started, which is seconds before we can ask."""
+    with suppress(psutil.Error):
+        return {"started": round(psutil.Process(process).create_time() * 1000)} if process else {}
+    return {}
 
 
 def saves(descriptor: int, every: float) -> Iterator[tuple[int, bool]]:

@@ -14,7 +14,7 @@ from dmd.files import locked, write_json
 from dmd.planning.address import database, public
 from dmd.planning.identity import canonical, scale_of
 from dmd.runs.folder import RunFolder
-from dmd.tracking.record import Point, Record, read_record
+from dmd.tracking.record import OUR_TAGS, USED_BY, Point, Record, read_record
 from dmd.tracking.server import FAULTS, brief, experiment_id, open_server, say
 
 BATCH = 1000  # MLflow's limit on metrics per call
@@ -80,31 +80,25 @@ class Mirror:
 
     def __init__(self, uri: str, run: str, content: Record, artefacts: list[str], methods: Sequence[str]) -> None:
         self.client = open_server(uri)
-        shown = ",".join(methods) or content.tags["method"]
+        methods = methods or [content.tags["method"]]
         home = experiment_id(self.client, f"dmd-{scale_of(artefacts[0]) if artefacts else 'other'}", uri)
         ours = self.client.search_experiments(filter_string="name LIKE 'dmd-%'")
         experiments = {experiment.experiment_id: experiment.name for experiment in ours}
         found = _find(self.client, list(experiments), run)
         self.stored = _stored(self.client, found, content) if found else {}
         if found and _contradicts(self.stored, content):
-            say(run, f"MLflow run {found.info.run_id} shows another training or test; deleted and made again")
-            self.client.delete_run(found.info.run_id)
+            _retire(self.client, found, run, "shows another training or test")
             found, self.stored = None, {}
         if found is None:
-            found = self.client.create_run(home, content.start, {"dmd.run": run}, _name(run, shown, content))
+            found = self.client.create_run(home, content.start, {"dmd.run": run}, _name(methods, content))
         self.run, self.experiment = found.info.run_id, experiments[found.info.experiment_id]
         # Whoever comes late has nothing to say to a view that shows more already.
         finished = found.info.status == "FINISHED" and not content.is_whole
         self.is_richer = finished or any(point not in content.points for point in self.stored)
         if self.is_richer:
             return
-        known = found.data.tags.get("artefacts", "").split(",")
-        tags = {
-            "method": shown,
-            "scale": self.experiment.removeprefix("dmd-"),
-            "artefacts": ",".join(dict.fromkeys(filter(None, [*known, *artefacts]))),
-        }
-        self._describe(content, tags)
+        tags = {"method": ",".join(methods), "scale": self.experiment.removeprefix("dmd-")}
+        self._describe(content, tags | {f"{USED_BY}{name}": "yes" for name in artefacts})
 
     def send(self, content: Record) -> None:
         """Send the points that are not there yet."""
@@ -150,24 +144,56 @@ class Mirror:
             self.client.log_inputs(self.run, inputs)
 
 
-def _name(run: str, method: str, content: Record) -> str:
-    """Return what lists and legends show: ``dml la-8 seed 1337 08a3938455``; the last part is that of the folder."""
-    tags = content.tags
-    return f"{method} {tags['dataset']}-{tags['labelled']} seed {tags['seed']} {run.rsplit('-', 1)[-1]}"
+def _name(methods: Sequence[str], content: Record) -> str:
+    """Return what lists and legends show, what tells runs apart first: ``DMD T=2 λ=4 s1337 la-8``."""
+    params, tags = content.params, content.tags
+    shown = {"T": params.get("temperature"), "λ": params.get("weight")}
+    parts = [methods[0].upper().replace("_", " ")]
+    parts += ["KL"] if params.get("divergence") == "kl" else []
+    parts += [f"{symbol}={value}" for symbol, value in shown.items() if value is not None]
+    parts += [f"s{tags['seed']}", f"d{tags['draw']}" if tags["draw"] != "0" else ""]
+    return " ".join([*filter(None, parts), f"{tags['dataset']}-{tags['labelled']}"])
 
 
 def _find(client: MlflowClient, experiments: list[str], run: str) -> Run | None:
-    """Return the MLflow run of a run. Of several, made where files cannot be locked, the oldest stays."""
+    """Return the MLflow run of a run. Of several, one that a person wrote to stays, else the oldest.
+
+    There are several where files cannot be locked, or after a deleted one was restored.
+    """
     mirrors = client.search_runs(
         experiments, f"tags.`dmd.run` = '{run}'", ViewType.ALL, order_by=["attributes.start_time ASC"]
     )
     active = [mirror for mirror in mirrors if mirror.info.lifecycle_stage == LifecycleStage.ACTIVE]
     if mirrors and not active:
         say(run, "its MLflow run was deleted; made again")
+    active.sort(key=lambda mirror: not _has_words(mirror))
     for surplus in active[1:]:
-        say(run, f"MLflow run {surplus.info.run_id} shows it a second time; deleted")
-        client.delete_run(surplus.info.run_id)
+        _retire(client, surplus, run, "shows it a second time")
     return active[0] if active else None
+
+
+def _retire(client: MlflowClient, mirror: Run, run: str, why: str) -> None:
+    """Let a run of MLflow be no mirror any more, and delete it unless a person wrote to it.
+
+    Without the tag nobody finds it again: restored, it is its user's.
+    """
+    if mirror.data.tags.get("dmd.run"):
+        client.delete_tag(mirror.info.run_id, "dmd.run")
+    for name in mirror.data.tags:
+        if name.startswith(USED_BY):  # no table shows it beside its successor
+            client.delete_tag(mirror.info.run_id, name)
+    if _has_words(mirror):
+        say(run, f"MLflow run {mirror.info.run_id} {why}; left, for its note or tags, and another takes its place")
+    else:
+        say(run, f"MLflow run {mirror.info.run_id} {why}; deleted")
+        client.delete_run(mirror.info.run_id)
+
+
+def _has_words(mirror: Run) -> bool:
+    """Say whether a run has a note or tag that is not ours nor MLflow's own."""
+    tags = mirror.data.tags
+    theirs = {name for name in tags if not name.startswith(("mlflow.", "dmd.", USED_BY))} - OUR_TAGS
+    return bool(theirs or tags.get("mlflow.note.content"))
 
 
 def _stored(client: MlflowClient, mirror: Run, content: Record) -> dict[Point, float]:

@@ -2,7 +2,6 @@
 
 import csv
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,16 @@ from dmd.errors import InputError
 from dmd.planning.identity import Spec, canonical
 from dmd.report.scores import PLAIN, read_run
 from dmd.runs.folder import RunFolder
-from dmd.runs.history import read_steps
+from dmd.runs.history import now, read_steps
 from dmd.runs.outcomes import EMPTY
 from dmd.runs.vouching import read_record as read_own
 from dmd.runs.vouching import require_own
 from dmd.testing.evaluation import SCORES
 
 Point = tuple[str, int]  # name and step
+# Followed by its name: a tag for each artefact, so that no number of them is too long and no name hides another.
+USED_BY = "artefact."
+OUR_TAGS = {"method", "scale", "dataset", "labelled", "seed", "draw", "device", "commit", "slurm_job"}
 ONCE = 0  # step of what has one value per run, which MLflow then draws as bars
 
 
@@ -41,6 +43,8 @@ class Record:
         Of their voxels.
     files : tuple of Path
         Files worth keeping beside the curves.
+    started : int
+        When the training started, in milliseconds since 1970, as far as the files know; else the time of asking.
     is_whole : bool
         Whether it is all that a tested run has to say; else more may follow, or may be there already.
     """
@@ -52,11 +56,12 @@ class Record:
     digest: str
     files: tuple[Path, ...]
     is_whole: bool
+    started: int
 
     @property
     def start(self) -> int:
-        """Time of the first point in milliseconds, without any the present."""
-        return min((moment for _, moment in self.points.values()), default=round(time.time() * 1000))
+        """Time of the start of the training, or of the first point if that is earlier, in milliseconds."""
+        return min([self.started, *(moment for _, moment in self.points.values())])
 
     @property
     def end(self) -> int:
@@ -74,8 +79,10 @@ def read_record(run: RunFolder) -> Record:
     """
     spec, facts, curves = run.read_spec(), read_own(run, run.facts), _curves(run)
     points = curves | _scores(run, curves) | _usage(run) | _totals(facts, curves)
+    started = round(_end(curves) - 1000 * facts.get("wall_seconds", 0))
     files = (run.spec, run.facts, run.history_table, run.cases)
-    return Record(parameters(spec), _tags(spec, facts), points, spec.training["dataset"], _digest(facts), files, True)
+    data = spec.training["dataset"]
+    return Record(parameters(spec), _tags(spec, facts), points, data, _digest(facts), files, True, started)
 
 
 def read_progress(run: RunFolder, size: int, facts: dict[str, Any]) -> Record:
@@ -88,7 +95,7 @@ def read_progress(run: RunFolder, size: int, facts: dict[str, Any]) -> Record:
     size : int
         How many bytes of its history are saved. What lies behind them is forgotten if the training is killed.
     facts : dict
-        What ``run.json`` will say of where it trains and on what: device, commit, data_sha256.
+        What ``run.json`` will say of where it trains and on what: device, commit, data_sha256; and when it ``started``.
     """
     spec = run.read_spec()
     saved = read_steps(run.history, size) if size else ()
@@ -98,8 +105,13 @@ def read_progress(run: RunFolder, size: int, facts: dict[str, Any]) -> Record:
         for name, value in line["values"].items()
         if math.isfinite(value)
     }
-    data = spec.training["dataset"]
-    return Record(parameters(spec), _tags(spec, facts), curves | _usage(run), data, _digest(facts), (), False)
+    data, started = spec.training["dataset"], facts.get("started", now())
+    return Record(parameters(spec), _tags(spec, facts), curves | _usage(run), data, _digest(facts), (), False, started)
+
+
+def used_by(artefact: str) -> str:
+    """Return the search for the runs of an artefact."""
+    return f"tags.`{USED_BY}{artefact}` = 'yes'"
 
 
 def parameters(spec: Spec) -> dict[str, str]:
@@ -138,7 +150,7 @@ def _tags(spec: Spec, facts: dict[str, Any]) -> dict[str, str]:
         "draw": str(training.get("draw", 0)),
         "device": facts.get("device") or "unknown",
         "commit": facts.get("commit") or "unknown",
-    }
+    } | ({"slurm_job": facts["slurm_job"]} if facts.get("slurm_job") else {})
 
 
 def _digest(facts: dict[str, Any]) -> str:
@@ -172,13 +184,16 @@ def _curves(run: RunFolder) -> dict[Point, tuple[float, int]]:
 
 
 def _scores(run: RunFolder, curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
-    lines = read_run(run).lines.query(PLAIN)
+    of_all = read_run(run).lines
+    lines = of_all.query(PLAIN)
     classes = lines.groupby("class")[list(SCORES)].mean()
     means = classes.mean(skipna=False)
     scores = {name: float(means[name]) for name in SCORES}
     scores |= {name: float((lines["outcome"] == name).sum()) for name in EMPTY}
     if len(classes) > 1:
         scores |= {f"{name}/class{number}": value for name in SCORES for number, value in classes[name].items()}
+    largest = of_all.query("post_processing == 'largest_component'").groupby("class")[list(SCORES)].mean()
+    scores |= {f"largest_component/{name}": float(value) for name, value in largest.mean(skipna=False).items()}
     end = _end(curves)
     return {(name, ONCE): (value, end) for name, value in scores.items() if math.isfinite(value)}
 

@@ -2,7 +2,9 @@
 
 import os
 import re
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # MLflow's 7 block for four minutes
@@ -14,6 +16,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage
 from mlflow.exceptions import MlflowException
+from mlflow.store.db.utils import _get_latest_schema_revision
 from sqlalchemy.exc import SQLAlchemyError
 
 from dmd.errors import InputError
@@ -116,6 +119,9 @@ def say(who: str, text: str) -> None:
 
 
 def _connect(uri: str) -> MlflowClient:
+    file = database(uri)
+    if file and file.exists():
+        _require_schema(file, uri)
     try:
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
@@ -127,10 +133,28 @@ def _connect(uri: str) -> MlflowClient:
     return client
 
 
+def _require_schema(file: Path, uri: str) -> None:
+    """Refuse a file that MLflow would change without asking: it migrates a database that lacks tables of its own."""
+    try:  # writable, for what a process that was killed left half written to be undone
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True)) as opened:
+            tables = {name for (name,) in opened.execute("select name from sqlite_master where type = 'table'")}
+            known = "alembic_version" in tables
+            versions = [of for (of,) in opened.execute("select version_num from alembic_version")] if known else []
+    except sqlite3.Error as error:
+        raise ServerError(f"{error}") from None
+    if tables and not versions:
+        raise ServerError(f"{file} is a database of something else than MLflow; name another in `tracking: uri:`")
+    if versions and versions != [_get_latest_schema_revision()]:
+        raise ServerError(_other_schema(versions[0], uri))
+
+
 def _other_schema(version: str, uri: str) -> str:
     """Say what to do about a database of another MLflow; MLflow itself calls a newer one out of date."""
     if any(Path(mlflow.__file__).parent.glob(f"store/db_migrations/versions/{version}_*")):
-        return f"the database was made by an older MLflow than this {mlflow.__version__}: `mlflow db upgrade {uri}`"
+        return (
+            f"the database was made by an older MLflow than this {mlflow.__version__}: `mlflow db upgrade {uri}` "
+            "brings it up to date, for good: copy the file first, or name another store in `tracking: uri:`"
+        )
     return (
         f"the database was made by a newer MLflow than this {mlflow.__version__} (its schema is {version}). It is left "
         "as it is: install that MLflow here, or name another store in `tracking: uri:`"

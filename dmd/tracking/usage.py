@@ -37,6 +37,8 @@ class Usage:
     def look(self) -> None:
         """Note processor (100 is one core), resident memory, and of each GPU load and memory (of all processes)."""
         with self.process.oneshot():
+            if self.process.status() == psutil.STATUS_ZOMBIE:  # dead, and said to use nothing
+                raise psutil.ZombieProcess(self.process.pid)
             values = {
                 "cpu_percent": self.process.cpu_percent(),
                 "memory_mb": round(self.process.memory_info().rss / 2**20, 1),

@@ -3,18 +3,22 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-import urllib.parse
 import urllib.request
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from dmd.errors import InputError
 from dmd.planning.address import database, public
 from dmd.planning.identity import scale_of
+from dmd.tracking.look import share
+from dmd.tracking.record import used_by
 from dmd.tracking.server import FAULTS, brief, open_server
 
 if TYPE_CHECKING:
@@ -52,10 +56,11 @@ def view(uri: str, artefact: str = "", host: str = "127.0.0.1", port: int = 5000
         _open(f"{uri.rstrip('/')}/{page}", browser)
         return
     address = f"http://{host}:{port}"
+    _require_free(host, port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server must not stay behind
     server = subprocess.Popen(_command(uri, file, host, port), env=os.environ | ENVIRONMENT, stdout=sys.stderr)
     try:
-        _wait(server, address)
+        _wait(server, address, port)
         _open(f"{address}/{page}", browser)
         server.wait()
     except KeyboardInterrupt:
@@ -67,6 +72,18 @@ def view(uri: str, artefact: str = "", host: str = "127.0.0.1", port: int = 5000
 
 # Without the background processes for language-model jobs it is two processes instead of ten.
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse a port that somebody listens on: it would answer in place of our server, with its own runs."""
+    try:
+        with socket.create_server((host, port)):  # as our server will
+            return
+    except OSError as error:
+        raise InputError(
+            f"expected a free port for the server of the runs at {host}:{port}, found: {error.strerror}. "
+            f"What answers there is not it: `dmd ui --port {port + 1}`, or end what listens"
+        ) from None
 
 
 def _command(uri: str, file: Path, host: str, port: int) -> list[str]:
@@ -81,21 +98,32 @@ def _page(client: "MlflowClient", artefact: str) -> str:
     experiment = client.get_experiment_by_name(f"dmd-{scale_of(artefact)}")
     if experiment is None:
         raise InputError(f"no run of '{artefact}' is tracked yet")
-    search = urllib.parse.quote(f"tags.artefacts LIKE '%{artefact}%'")
-    return f"#/experiments/{experiment.experiment_id}/runs?searchFilter={search}"
+    return share(client, experiment.experiment_id, artefact, used_by(artefact))
 
 
-def _wait(server: subprocess.Popen[bytes], address: str) -> None:
+def _wait(server: subprocess.Popen[bytes], address: str, port: int) -> None:
     for _ in range(2 * STARTED):
         if server.poll() is not None:
-            raise InputError(f"the server at {address} did not start; is the port taken? `dmd ui --port 5001`")
+            raise InputError(f"the server at {address} did not start: its reason is above")
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=1):
-            return
+            if _listens(server.pid, port):
+                return
         time.sleep(0.5)
-    raise InputError(f"the server at {address} did not answer within {STARTED} s")
+    raise InputError(f"the server at {address} did not answer within {STARTED} s; what answers there may be another")
+
+
+def _listens(process: int, port: int) -> bool:
+    """Say whether it is our server, or a process of it, that listens: somebody may have taken the port meanwhile."""
+    with contextlib.suppress(psutil.Error):
+        server = psutil.Process(process)
+        sockets = [one for of in [server, *server.children(recursive=True)] for one in of.net_connections("tcp")]
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in sockets)
+    return False
 
 
 def _open(address: str, browser: bool) -> None:
     print(f"MLflow shows the runs at {address}", flush=True)
+    if "?" in address:
+        print(f"and their charts at {address}&compareRunsMode=CHART", flush=True)
     if browser:
         webbrowser.open(address)

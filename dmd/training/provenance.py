@@ -34,6 +34,7 @@ def provenance(device: torch.device, implementation: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cpus": os.cpu_count(),
         "host": socket.gethostname(),
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
     }
 
 

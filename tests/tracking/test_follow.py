@@ -46,7 +46,7 @@ def test_curves_grow_while_a_run_trains(store, fresh):
         [mirror] = mirrors(store, fresh)
         assert (mirror.info.status, mirror.data.metrics) == ("RUNNING", {})
         assert mirror.data.params["temperature"] == "2"
-        tags = {"method": "dml", "artefacts": "smoke/table3", "labelled": "8", "device": "NVIDIA H100"}
+        tags = {"method": "dml", "artefact.smoke/table3": "yes", "labelled": "8", "device": "NVIDIA H100"}
         assert (tags | {"commit": "0123abcd"}).items() <= mirror.data.tags.items()
         assert mirror.inputs.dataset_inputs[0].dataset.digest == "5eed5eed5eed"
         for done in (0, 10, 20):

@@ -32,7 +32,7 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run, tmp_pa
         "cases": run.cases_digest(),
     }
     assert not run.is_untracked
-    assert mirror.info.run_name == f"dmd synthetic3d-8 seed {run.read_spec().training['seed']} {run.id[-10:]}"
+    assert mirror.info.run_name == f"DMD T=2 λ=4 s{run.read_spec().training['seed']} synthetic3d-8"
     assert mirror.info.status == "FINISHED"
     expected = {
         "temperature": "2",
@@ -57,7 +57,7 @@ def test_a_mirror_holds_settings_curves_scores_tags_and_files(store, run, tmp_pa
         "scale": "smoke",
         "commit": "0123abcd",
     }
-    tags |= {"dmd.run": run.id, "artefacts": "smoke/table3", "device": "cpu"}
+    tags |= {"dmd.run": run.id, "artefact.smoke/table3": "yes", "device": "cpu"}
     assert tags.items() <= mirror.data.tags.items()
     assert SCORES.items() <= mirror.data.metrics.items()
     assert stored_points(store, mirror.info.run_id) == STEPS * len(TERMS) + len(SCORES)
@@ -104,7 +104,8 @@ def test_another_artefact_is_added_and_the_run_stays_where_it_is(store, run):
     track_run(run, store, ["half/table1", "smoke/table3"])
     track_run(run, store, [])
     [mirror] = mirrors(store, run)
-    assert (mirror.data.tags["artefacts"], mirror.data.tags["scale"]) == ("smoke/table3,half/table1", "smoke")
+    wanted_by = {name for name in mirror.data.tags if name.startswith("artefact.")}
+    assert (wanted_by, mirror.data.tags["scale"]) == ({"artefact.smoke/table3", "artefact.half/table1"}, "smoke")
     assert json.loads(run.tracked.read_text())["experiment"] == "dmd-smoke"
 
 
