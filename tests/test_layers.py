@@ -28,7 +28,7 @@ BESIDE, LINES = 8, 250
 # What may import a heavy library, at any depth: a room.
 HOMES = {
     "mlflow": {"tracking"},
-    "psutil": {"tracking"},
+    "psutil": {"data", "tracking"},
     "matplotlib": {"report"},
     "seaborn": {"report"},
     "jinja2": {"report"},

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Le
+from annotated_types import Le, Len
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dmd.errors import InputError
@@ -109,8 +109,10 @@ class Download(Strict):
 
     repository: str
     commit: str
-    path: str
-    url: str = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+    path: Annotated[str, Field(pattern=r"^[^{}]*(\{case\}[^{}]*)+$")]
+    url: Annotated[str, Field(pattern=r"^([^{}]|\{(repository|commit|path)\})*$")] = (
+        "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+    )
 
 
 class Dataset(Strict):
@@ -121,10 +123,10 @@ class Dataset(Strict):
     """
 
     revision: Count
-    reader: str
+    reader: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     dimensions: Dimensions
     classes: list[Label] = Field(min_length=2)
-    spacing_mm: list[Positive] | None
+    spacing_mm: Annotated[list[Positive], Len(3, 3)] | None
     split: Place
     checksums: Place | None = None
     repeated: list[list[str]] = []

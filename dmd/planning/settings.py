@@ -1,7 +1,8 @@
 """What the settings of a run must hold, whoever wrote them down: a ``spec.json`` may be edited or made by hand."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from annotated_types import Len
 from pydantic import ValidationError
 
 from dmd.planning.bounds import Count, Natural, Several
@@ -13,7 +14,7 @@ from dmd.planning.strict import Seed, Strict, Value
 class _Dataset(Strict):
     name: str
     revision: Count
-    downsample: list[Count]
+    downsample: Annotated[list[Count], Len(3, 3)]
     split: str
 
 
