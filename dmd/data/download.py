@@ -74,7 +74,8 @@ def _fetch(url: str, target: Path, instead: str) -> None:
         ) from error
     except OSError as error:
         raise InputError(
-            f"could not write {target}: {error.strerror or error}; make room, or move away what is in its place, and repeat"
+            f"could not write {target}: {error.strerror or error}; make room, or move away what is in its place, and "
+            "repeat"
         ) from error
 
 
