@@ -137,10 +137,7 @@ def to_array(scan: sitk.Image, dimensions: int) -> np.ndarray:
 def with_intensities(scan: sitk.Image, normalise: Callable[[np.ndarray], np.ndarray]) -> sitk.Image:
     """Return the scan with the intensities that ``normalise`` makes of those of the whole.
 
-    Raises
-    ------
-    InputError
-        They are too close together for that: their squares are 0 in float32.
+    Refuses those that are too close together for float32, where their squares are 0.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         array = normalise(sitk.GetArrayFromImage(scan))
