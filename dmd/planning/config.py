@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Le, Len
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dmd.errors import InputError
@@ -46,7 +45,7 @@ class Schedule(Strict):
 
     kind: Literal["constant", "step", "poly"]
     every: Count | None = None
-    factor: Annotated[Positive, Le(1)] | None = None
+    factor: Positive | None = None
     power: Positive | None = None
 
     @model_validator(mode="after")
@@ -126,7 +125,7 @@ class Dataset(Strict):
     reader: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     dimensions: Dimensions
     classes: list[Label] = Field(min_length=2)
-    spacing_mm: Annotated[list[Positive], Len(3, 3)] | None
+    spacing_mm: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None
     split: Place
     checksums: Place | None = None
     repeated: list[list[str]] = []

@@ -2,8 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Len
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from dmd.planning.bounds import Count, Natural, Several
 from dmd.planning.config import Dimensions, Optimiser, Precision, Schedule, Selection
@@ -14,7 +13,7 @@ from dmd.planning.strict import Seed, Strict, Value
 class _Dataset(Strict):
     name: str
     revision: Count
-    downsample: Annotated[list[Count], Len(3, 3)]
+    downsample: Annotated[list[Count], Field(min_length=3, max_length=3)]
     split: str
 
 

@@ -56,7 +56,7 @@ def rank_plot(scores: Scores, ranks: pd.DataFrame) -> tuple[Figure, str]:
     return _drawn(scores, ranks.query(PLAIN), _draw_ranks), RANKED
 
 
-def _drawn(scores: Scores, lines: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None]) -> Figure:
+def _drawn(scores: Scores, lines: pd.DataFrame, draw: Callable[[Axes, str, pd.DataFrame], None]) -> Figure:
     """Return a figure with a row of plots per data set and budget: in each a plot per score, a line per method."""
     groups, metrics = list(lines.groupby(["dataset", "labelled"], sort=False)), scores.artefact.form.columns
     heights = [0.75 + 0.22 * group.index.nunique() for _, group in groups] or [0.5]
@@ -68,7 +68,7 @@ def _drawn(scores: Scores, lines: pd.DataFrame, draw: Callable[[Axes, pd.DataFra
         plots = figure.subplots(len(groups), len(metrics), squeeze=False, sharey="row", height_ratios=heights)
         for ((dataset, labelled), group), axes in zip(groups, plots, strict=True):
             for plot, metric in zip(axes, metrics, strict=True):
-                draw(plot, group[group["metric"] == metric])
+                draw(plot, metric, group[group["metric"] == metric])
                 plot.grid(axis="x")
             names = [row_name(scores.artefact.rows[number]) for number in group.index.unique()]
             axes[0].set_yticks(range(len(names)), names)
@@ -77,7 +77,7 @@ def _drawn(scores: Scores, lines: pd.DataFrame, draw: Callable[[Axes, pd.DataFra
     return figure
 
 
-def _draw_differences(floors: pd.DataFrame, plot: Axes, lines: pd.DataFrame) -> None:
+def _draw_differences(floors: pd.DataFrame, plot: Axes, metric: str, lines: pd.DataFrame) -> None:
     behind = floors.merge(lines[FIELD].drop_duplicates(), on=FIELD)
     for low, high in zip(behind["low"], behind["high"], strict=True):
         plot.axvspan(low, high, color=GREY, alpha=0.4, linewidth=0)
@@ -85,17 +85,17 @@ def _draw_differences(floors: pd.DataFrame, plot: Axes, lines: pd.DataFrame) -> 
     for place, line in enumerate(lines.to_dict("records")):
         colour, marker = LOOKS.get(line["verdict"], ("black", "o"))
         _draw_interval(plot, place, line["difference"], line["low"], line["high"], color=colour, marker=marker)
-    plot.set_xlabel(f"difference in {HEADINGS[lines['metric'].iloc[0]]}")
+    plot.set_xlabel(f"difference in {HEADINGS[metric]}")
 
 
-def _draw_ranks(plot: Axes, lines: pd.DataFrame) -> None:
+def _draw_ranks(plot: Axes, metric: str, lines: pd.DataFrame) -> None:
+    """Draw what is ranked: nothing where no patient has the score in every row."""
     for place, line in enumerate(lines.to_dict("records")):
         _draw_interval(plot, place, line["rank"], line["low"], line["high"], color=BLUE, marker="o")
-    first = lines.iloc[0]
-    plot.set(xlabel=f"rank in {HEADINGS[first['metric']].split()[0]}", xlim=(0.6, len(lines) + 0.4))
+    plot.set(xlabel=f"rank in {HEADINGS[metric].split()[0]}", xlim=(0.6, max(len(lines), 1) + 0.4))
     plot.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    if not pd.isna(first["tau"]):
-        plot.set_title(f"tau {first['tau']:.2f}", loc="right")
+    if lines["tau"].notna().any():
+        plot.set_title(f"tau {lines['tau'].iloc[0]:.2f}", loc="right")
 
 
 def _draw_interval(plot: Axes, place: int, middle: float, low: float, high: float, **look: Any) -> None:

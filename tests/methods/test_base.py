@@ -1,5 +1,6 @@
 """What a file of a method must hold."""
 
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -15,6 +16,7 @@ def load(monkeypatch):
     """Load a module that holds the given classes."""
     module = ModuleType("dmd.methods.mine")
     monkeypatch.setattr(base, "declaration", lambda name: None)
+    monkeypatch.setattr(base, "source_file", lambda name: Path(f"dmd/methods/{name}.py"))
     monkeypatch.setattr(base.importlib, "import_module", lambda name: module)
 
     def given(*words: dict) -> type:
