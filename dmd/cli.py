@@ -155,7 +155,7 @@ def predict(
 
     datasets = configuration.check().datasets
     found = predict_scan(find_run(run, runs), scan, out, datasets, device, prepared=prepared)
-    print(f"{out}: " + ", ".join(f"{name} {millilitres:.1f} ml" for name, millilitres in found.items()))
+    print(f"{out}: " + ", ".join(f"{name} {amount}" for name, amount in found.items()))
 
 
 @verb("dmd report --scale half")

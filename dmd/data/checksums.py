@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,16 +17,17 @@ def read_checksums(path: Path, cases: list[str]) -> dict[str, list[str]]:
     Raises
     ------
     InputError
-        The file is missing, is not JSON, or lacks one of the cases.
+        The file is missing, is not JSON, or lacks the pair of one of the cases.
     """
     try:
         checksums = json.loads(read_text(path, "the checksums of the arrays"))
     except json.JSONDecodeError as error:
         raise InputError(f"expected the checksums of the arrays in {path}: {error}") from None
-    missing = [case for case in cases if case not in checksums]
+    pairs = checksums if isinstance(checksums, dict) else {}
+    missing = [case for case in cases if not _is_pair(pairs.get(case))]
     if missing:
         raise InputError(f"{path}: expected a pair of checksums for each case, found none for {', '.join(missing)}")
-    return checksums
+    return pairs
 
 
 def difference(case: str, arrays: tuple[np.ndarray, np.ndarray], checksums: dict[str, list[str]]) -> str | None:
@@ -35,3 +37,7 @@ def difference(case: str, arrays: tuple[np.ndarray, np.ndarray], checksums: dict
         if found != expected:
             return f"expected the {what} of case '{case}' to have sha256 {expected}, found {found}"
     return None
+
+
+def _is_pair(found: Any) -> bool:
+    return isinstance(found, list) and len(found) == 2 and all(isinstance(checksum, str) for checksum in found)

@@ -32,6 +32,11 @@ class Description:
         """Whole factor per axis."""
         return self.identity["downsample"]
 
+    @property
+    def patients(self) -> list[str]:
+        """All patients, part by part."""
+        return [patient for part in self.split.parts.values() for patient in part]
+
 
 def read_description(content: dict[str, Any]) -> Description:
     """Read ``{"dataset": a stanza of datasets.yaml, "identity": {"downsample": ..., "split": ..., ...}}``.

@@ -1,5 +1,6 @@
 """Fetch a data set from its public archive file by file; what is there and correct is not fetched again."""
 
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ import requests
 from dmd.data.checksums import difference, read_checksums
 from dmd.data.sources.readers import DOWNLOADS, Reader, find_reader
 from dmd.errors import InputError
+from dmd.files import replacing
 from dmd.planning.config import Dataset, Download
 from dmd.planning.splits import load_split
 from dmd.progress import track
@@ -46,7 +48,6 @@ def download(facts: dict[str, Any], folder: Path) -> None:
         raise InputError("expected `checksums` beside `download` in datasets.yaml, found none; a download is verified")
     cases = [case for part in split.parts.values() for patient in part for case in reader.cases(patient)]
     checksums = read_checksums(Path(dataset.checksums), cases)
-    pooch.get_logger().setLevel("WARNING")
     for case in track(f"download {split.name}", cases):
         target = reader.path(folder, case)
         if not (target.exists() and _fault(reader, folder, case, checksums) is None):
@@ -60,16 +61,9 @@ def _url(archive: Download, name: str) -> str:
 
 
 def _fetch(url: str, target: Path, instead: str) -> None:
-    target.unlink(missing_ok=True)
-    archive = pooch.create(
-        path=target.parent,
-        base_url="",
-        registry={target.name: None},
-        urls={target.name: url},
-        retry_if_failed=RETRIES,
-    )
     try:
-        archive.fetch(target.name, downloader=pooch.HTTPDownloader(timeout=TIMEOUT))
+        with replacing(target) as aside:
+            _download(url, aside)
     except requests.HTTPError as error:
         status = f"{error.response.status_code} {error.response.reason}"
         raise InputError(f"expected a file at {url}, found {status}. {instead}") from None
@@ -79,7 +73,21 @@ def _fetch(url: str, target: Path, instead: str) -> None:
             f"download goes on where it stopped. {instead}"
         ) from error
     except OSError as error:
-        raise InputError(f"could not write {target}: {error.strerror or error}") from error
+        raise InputError(
+            f"could not write {target}: {error.strerror or error}; make room, or move away what is in its place, and "
+            "repeat"
+        ) from error
+
+
+def _download(url: str, path: Path) -> None:
+    """Fetch a file, again after a pause where the archive does not answer to the end."""
+    fetch = pooch.HTTPDownloader(timeout=TIMEOUT)
+    for pause in range(1, RETRIES + 1):
+        try:
+            return fetch(url, str(path), None)
+        except requests.RequestException:
+            time.sleep(pause)
+    return fetch(url, str(path), None)
 
 
 def _keep_if_correct(reader: Reader, folder: Path, case: str, checksums: dict[str, list[str]]) -> None:

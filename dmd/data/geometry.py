@@ -45,11 +45,8 @@ def require_header(path: Path) -> None:
         )
     for name, affine in affines.items():
         _require_alike(path, name, affine, zooms)
-    if len(affines) == 2 and not np.allclose(_directions(affines["qform"]), _directions(affines["sform"]), atol=ALIKE):
-        raise InputError(
-            f"{path}: expected one way in which the axes lie, found another in qform than in sform; set the code of "
-            "the one that is wrong to 0"
-        )
+    if len(affines) == 2:
+        _require_one_place(path, affines["qform"], affines["sform"], zooms)
 
 
 def require_scan(path: Path, scan: sitk.Image, values: np.ndarray) -> None:
@@ -118,6 +115,21 @@ def _require_alike(path: Path, name: str, affine: np.ndarray, zooms: list[float]
         raise InputError(
             f"{path}: expected one size of voxels, found {np.round(found, 6).tolist()} in {name} and "
             f"{zooms} in pixdim; set what is wrong in the header right"
+        )
+
+
+def _require_one_place(path: Path, qform: np.ndarray, sform: np.ndarray, zooms: list[float]) -> None:
+    """Require two affines with axes in one way and, to a tenth of a voxel, the first voxel in one place."""
+    remedy = "set the code of the one that is wrong to 0"
+    if not np.allclose(_directions(qform), _directions(sform), atol=ALIKE):
+        raise InputError(
+            f"{path}: expected one way in which the axes lie, found another in qform than in sform; {remedy}"
+        )
+    apart = float(np.linalg.norm(qform[:3, 3] - sform[:3, 3]))
+    if apart > min(zooms) / 10:
+        raise InputError(
+            f"{path}: expected one place of the first voxel, found it {apart:g} mm elsewhere in qform than in sform; "
+            f"programs would lay the mask there or there; {remedy}"
         )
 
 

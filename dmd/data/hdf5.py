@@ -95,6 +95,12 @@ def creating(path: Path) -> Iterator[h5py.File]:
         ) from error
 
 
+def read_seal(path: Path) -> str:
+    """Return the seal that stands in a file, whether or not it is that of the content: another one for other bytes."""
+    with path.open("rb") as file:
+        return file.read(ROOM).rstrip(b"\0").decode("ascii", "replace")
+
+
 def _require_seal(path: Path) -> None:
     with path.open("rb") as file:
         found = file.read(ROOM)

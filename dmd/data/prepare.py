@@ -7,6 +7,7 @@ from typing import Any
 from dmd.data.checksums import difference, read_checksums
 from dmd.data.description import Description, read_description
 from dmd.data.downsample import downsample_image, downsample_label
+from dmd.data.origin import fingerprints, write_origin
 from dmd.data.sources.readers import find_reader
 from dmd.data.store import Case, write_store
 from dmd.errors import InputError
@@ -14,7 +15,7 @@ from dmd.progress import track
 
 
 def prepare(description: dict[str, Any], folder: Path, out: Path) -> None:
-    """Write the store of a data set, reading one case at a time.
+    """Write the store of a data set, reading one case at a time, and beside it what it was made from.
 
     Parameters
     ----------
@@ -32,13 +33,14 @@ def prepare(description: dict[str, Any], folder: Path, out: Path) -> None:
         image and label of a case do not fit together, or the disk is full.
     """
     wanted = read_description(description)
+    files = fingerprints(wanted, folder)
     write_store(out, wanted.identity, wanted.dataset.classes, wanted.split.parts, _cases(wanted, folder))
+    write_origin(out, description, files)
 
 
 def _cases(wanted: Description, folder: Path) -> Iterator[Case]:
     reader, factors = find_reader(wanted.dataset.reader), wanted.downsample
-    patients = [patient for part in wanted.split.parts.values() for patient in part]
-    named = [(patient, case) for patient in patients for case in reader.cases(patient)]
+    named = [(patient, case) for patient in wanted.patients for case in reader.cases(patient)]
     spacing = _spacing(wanted.dataset.spacing_mm, factors)
     listed = wanted.dataset.checksums
     checksums = read_checksums(Path(listed), [case for _, case in named]) if listed else None

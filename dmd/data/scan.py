@@ -135,8 +135,15 @@ def to_array(scan: sitk.Image, dimensions: int) -> np.ndarray:
 
 
 def with_intensities(scan: sitk.Image, normalise: Callable[[np.ndarray], np.ndarray]) -> sitk.Image:
-    """Return the scan with the intensities that ``normalise`` makes of those of the whole."""
-    changed = sitk.GetImageFromArray(normalise(sitk.GetArrayFromImage(scan)))
+    """Return the scan with the intensities that ``normalise`` makes of those of the whole.
+
+    Refuses those that are too close together for float32, where their squares are 0.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        array = normalise(sitk.GetArrayFromImage(scan))
+    if not np.isfinite(array).all():
+        raise InputError("expected intensities that can be scaled in float32, found too small ones; multiply them")
+    changed = sitk.GetImageFromArray(array)
     changed.CopyInformation(scan)
     return changed
 
@@ -162,11 +169,21 @@ def to_scan(labels: np.ndarray, grid: sitk.Image, turned: sitk.Image, scan: sitk
     return mask
 
 
-def volumes(mask: sitk.Image, classes: Sequence[str]) -> dict[str, float]:
-    """Return the millilitres of each class but the first, the background, by its name."""
+def require_found(mask: sitk.Image, path: Path, classes: Sequence[str]) -> None:
+    """Require a mask that is not all background: it would pass for a scan of somebody without the organ."""
+    if not sitk.GetArrayViewFromImage(mask).any():
+        raise InputError(
+            f"{path}: expected a scan in which the run finds {' or '.join(classes[1:])}, found background alone; no "
+            "mask is written. Does the scan show it, is it whole, are its axes and spacing right? See docs/data.md"
+        )
+
+
+def amounts(mask: sitk.Image, classes: Sequence[str], *, spacing_known: bool = True) -> dict[str, str]:
+    """Return how much there is of each class but the first, the background, by its name: ml, or voxels of any size."""
     voxels = np.bincount(sitk.GetArrayViewFromImage(mask).ravel(), minlength=len(classes))
     millilitres = math.prod(mask.GetSpacing()) / 1000
-    return {name: float(count * millilitres) for name, count in zip(classes[1:], voxels[1:], strict=True)}
+    said = [f"{count * millilitres:.1f} ml" if spacing_known else f"{count} voxels" for count in voxels[1:]]
+    return dict(zip(classes[1:], said, strict=True))
 
 
 def write_mask(mask: sitk.Image, path: Path) -> None:

@@ -108,8 +108,10 @@ class Download(Strict):
 
     repository: str
     commit: str
-    path: str
-    url: str = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+    path: Annotated[str, Field(pattern=r"^[^{}]*(\{case\}[^{}]*)+$")]
+    url: Annotated[str, Field(pattern=r"^([^{}]|\{(repository|commit|path)\})*$")] = (
+        "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+    )
 
 
 class Dataset(Strict):
@@ -120,10 +122,10 @@ class Dataset(Strict):
     """
 
     revision: Count
-    reader: str
+    reader: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     dimensions: Dimensions
     classes: list[Label] = Field(min_length=2)
-    spacing_mm: list[Positive] | None
+    spacing_mm: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None
     split: Place
     checksums: Place | None = None
     repeated: list[list[str]] = []

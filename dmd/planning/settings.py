@@ -1,8 +1,8 @@
 """What the settings of a run must hold, whoever wrote them down: a ``spec.json`` may be edited or made by hand."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from dmd.planning.bounds import Count, Natural, Several
 from dmd.planning.config import Dimensions, Optimiser, Precision, Schedule, Selection
@@ -13,7 +13,7 @@ from dmd.planning.strict import Seed, Strict, Value
 class _Dataset(Strict):
     name: str
     revision: Count
-    downsample: list[Count]
+    downsample: Annotated[list[Count], Field(min_length=3, max_length=3)]
     split: str
 
 

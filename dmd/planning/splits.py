@@ -91,8 +91,8 @@ def _read(path: Path) -> dict[str, Any]:
     parts = content.get("parts")
     if not isinstance(parts, dict) or set(parts) != set(PARTS) or not all(map(_is_names, parts.values())):
         raise InputError(
-            f"split file {path}: expected the parts {', '.join(PARTS)}, each a list of names or empty, "
-            f"found {_brief(parts)}"
+            f"split file {path}: expected the parts {', '.join(PARTS)}, each a list of names (no "
+            f"slash, no '..') or empty, found {_brief(parts)}"
         )
     return content
 
@@ -115,7 +115,12 @@ def _is_text(content: dict[str, Any], *keys: str) -> bool:
 
 
 def _is_names(patients: Any) -> bool:
-    return isinstance(patients, list) and all(isinstance(patient, str) and patient for patient in patients)
+    """Say whether this is a list of names that can be those of files: a patient's scans lie under them."""
+    return isinstance(patients, list) and all(isinstance(patient, str) and _is_file(patient) for patient in patients)
+
+
+def _is_file(name: str) -> bool:
+    return name.isprintable() and name not in ("", ".", "..") and not set(name) & set("/\\")
 
 
 def _brief(content: Any) -> str:

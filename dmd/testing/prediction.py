@@ -11,13 +11,14 @@ from dmd.data.geometry import require_slices
 from dmd.data.scan import (
     MASKS,
     SCANS,
+    amounts,
     read_scan,
+    require_found,
     suffix,
     to_array,
     to_scan,
     to_training_grid,
     upright,
-    volumes,
     with_intensities,
     write_mask,
 )
@@ -61,7 +62,7 @@ def predict_scan(
     device: str = "auto",
     *,
     prepared: bool = False,
-) -> dict[str, float]:
+) -> dict[str, str]:
     """Segment a scan that is in no store and write its mask: uint8, in the voxels and with the geometry of the scan.
 
     The scan is prepared as the data set of the run was (intensities, axes, spacing, means over blocks) and seen through
@@ -85,13 +86,13 @@ def predict_scan(
     Returns
     -------
     dict
-        Millilitres of each foreground class, by its name.
+        How much there is of each foreground class, by its name: ml, or voxels where their size is not known.
 
     Raises
     ------
     InputError
-        There are no facts of the run's data set or of its revision, the weights are missing, the scan is not one, or
-        the mask cannot lie at ``out``.
+        There are no facts of the run's data set or of its revision, the weights are missing, the scan is not one,
+        nothing is found in it, or the mask cannot lie at ``out``.
     """
     spec = run.read_spec()
     training = spec.training
@@ -110,8 +111,9 @@ def predict_scan(
     watch = partial(track, f"{run.id} predict {scan.name}")
     labels = predict_case(predictor, to_array(grid, dimensions), spec.inference, chosen, watch)
     mask = to_scan(labels, grid, turned, given, dimensions)
+    require_found(mask, scan, dataset.classes)
     write_mask(mask, out)
-    return volumes(mask, dataset.classes)
+    return amounts(mask, dataset.classes, spacing_known=not is_array or dataset.spacing_mm is not None)
 
 
 def load_predictor(run: RunFolder, training: dict[str, Any], device: torch.device) -> nn.Module:

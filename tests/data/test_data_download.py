@@ -2,7 +2,10 @@ import functools
 import http.server
 import json
 import socket
+import subprocess
+import sys
 import threading
+import time
 
 import h5py
 import numpy as np
@@ -21,10 +24,18 @@ class Archive(http.server.SimpleHTTPRequestHandler):
 
     requests: list
     cut: set
+    stalls: set
 
     def do_GET(self):
         self.requests.append(self.path)
-        if self.path in self.cut:
+        if self.path in self.stalls:
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            self.wfile.write(bytes(50000))
+            while self.path in self.stalls:
+                time.sleep(0.02)
+        elif self.path in self.cut:
             content = (self.server.folder + self.path).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(10 * len(content)))
@@ -42,7 +53,7 @@ def served(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(module, "RETRIES", 0)
     (tmp_path / "public").mkdir()
-    handler = type("Handler", (Archive,), {"requests": [], "cut": set()})
+    handler = type("Handler", (Archive,), {"requests": [], "cut": set(), "stalls": set()})
     serve = functools.partial(handler, directory=str(tmp_path / "public"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         server.folder = str(tmp_path)
@@ -196,8 +207,38 @@ def test_a_set_without_an_archive_asks_for_a_folder(tmp_path, scans):
         download(scans | {"download": None}, tmp_path / "raw")
 
 
-def test_a_case_without_checksums_is_refused_before_anything_is_fetched(tmp_path, served, scans):
-    (tmp_path / "checksums.json").write_text("{}")
+@pytest.mark.parametrize("listed", ["{}", "[]", "null", '{"A": "ab", "B": ["a"], "C": [1, 2]}'])
+def test_a_case_without_checksums_is_refused_before_anything_is_fetched(tmp_path, served, scans, listed):
+    (tmp_path / "checksums.json").write_text(listed)
     with pytest.raises(InputError, match="found none for A, B, C"):
         download(scans, tmp_path / "raw")
     assert served[0].requests == []
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(tmp_path, scans):
+    la.path(tmp_path / "raw", "A").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"could not write .*A/mri_norm2\.h5: Is a directory; .*move away"):
+        download(scans, tmp_path / "raw")
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(tmp_path, scans):
+    (tmp_path / "raw").touch()
+    with pytest.raises(InputError, match=r"could not write .*A/mri_norm2\.h5: .*; .*move away"):
+        download(scans, tmp_path / "raw")
+
+
+def test_what_a_killed_download_left_is_gone_after_the_next(tmp_path, served, scans):
+    """It dies with half a file written, as with SIGKILL."""
+    served[0].stalls.add(url("A"))
+    code = "import json, sys; from pathlib import Path; from dmd.data.download import download;"
+    code += "download(json.loads(sys.argv[1]), Path(sys.argv[2]))"
+    folder = la.path(tmp_path / "raw", "A").parent
+    killed = subprocess.Popen([sys.executable, "-c", code, json.dumps(scans), str(tmp_path / "raw")])
+    while not any(path.stat().st_size for path in folder.glob("*")):
+        assert killed.poll() is None
+        time.sleep(0.02)
+    killed.kill()
+    killed.wait()
+    served[0].stalls.clear()
+    download(scans, tmp_path / "raw")
+    assert [path.name for path in folder.iterdir()] == ["mri_norm2.h5"]

@@ -59,6 +59,10 @@ def other_way(header) -> None:
     header["pixdim"][1:4] = SPACING
 
 
+def other_place(header) -> None:
+    header["qoffset_x"] = header["srow_x"][3] + 0.08
+
+
 def pixdim(value: float):
     def change(header) -> None:
         header["pixdim"][1] = value
@@ -81,6 +85,7 @@ def test_one_answer_to_where_voxels_lie_is_enough_and_two_that_agree_are_one(wri
 FAULTS = {
     "two sizes": (other_size, r"expected one size of voxels, found \[0.7, 0.9, 2.5\] in sform and \[1.4, 1.8, 5.0\]"),
     "two ways": (other_way, "found another in qform than in sform; set the code of the one that is wrong to 0"),
+    "two places": (other_place, "found it 0.08 mm elsewhere in qform than in sform"),
     "no way": (lambda header: codes(header, 0, 0), "found qform_code and sform_code 0; programs guess differently"),
     "nan": (pixdim(math.nan), r"expected the edges of a voxel, found pixdim \[nan, 0.9, 2.5\]"),
     "zero": (pixdim(0), r"expected the edges of a voxel, found pixdim \[0.0, 0.9, 2.5\]"),

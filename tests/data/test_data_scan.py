@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmd.data.downsample import downsample_image
-from dmd.data.scan import read_scan, to_array, to_scan, to_training_grid, upright, volumes, write_mask
+from dmd.data.intensity import z_score, zero_to_one
+from dmd.data.scan import (
+    amounts,
+    read_scan,
+    to_array,
+    to_scan,
+    to_training_grid,
+    upright,
+    with_intensities,
+    write_mask,
+)
 from dmd.errors import InputError
 from dmd.planning.config import Dataset
 
@@ -180,10 +190,25 @@ def test_an_hdf5_scan_is_an_array_as_in_the_public_copies(dimensions, tmp_path):
     assert image.GetSpacing() == ((1, 2, 3) if dimensions == 3 else (1, 1, 1))
 
 
-def test_volumes_of_classes_are_in_millilitres():
+def test_amounts_are_millilitres_and_voxels_where_their_size_is_not_known():
     mask = sitk.GetImageFromArray(np.array([[[0, 1, 1, 3]]], np.uint8))
     mask.SetSpacing((10, 10, 5))
-    assert volumes(mask, ["background", "a", "b", "c"]) == {"a": 1.0, "b": 0.0, "c": 0.5}
+    classes = ["background", "a", "b", "c"]
+    assert amounts(mask, classes) == {"a": "1.0 ml", "b": "0.0 ml", "c": "0.5 ml"}
+    assert amounts(mask, classes, spacing_known=False) == {"a": "2 voxels", "b": "0 voxels", "c": "1 voxels"}
+
+
+@pytest.mark.parametrize("normalise", [z_score, zero_to_one])
+@pytest.mark.parametrize("factor", [1e-12, 1.0, 1e12])
+def test_intensities_of_any_size_are_scaled_alike(normalise, factor):
+    expected = normalise(sitk.GetArrayFromImage(scan()))
+    found = with_intensities(sitk.Cast(factor * scan(), sitk.sitkFloat32), normalise)
+    assert sitk.GetArrayFromImage(found) == pytest.approx(expected, abs=1e-5)
+
+
+def test_intensities_that_float32_cannot_scale_are_refused():
+    with pytest.raises(InputError, match="found too small ones; multiply them"):
+        with_intensities(sitk.Cast(1e-30 * scan(), sitk.sitkFloat32), z_score)
 
 
 def write_hdf5(path, **arrays) -> None:

@@ -37,6 +37,11 @@ def changed(content: dict, path: str, value) -> dict:
         ("scales/half/datasets/la/patch", [60, 64, 32], "patch: expected 3 multiples of 16"),
         ("scales/half/datasets/la/patch", [64, 64], "patch: expected 3 multiples of 16"),
         ("scales/half/datasets/la/downsample", [2, 2], "downsample: expected 3 factors, found [2, 2]"),
+        ("datasets/la/spacing_mm", [1, 1], "datasets.la.spacing_mm: List should have at least 3 items"),
+        ("datasets/la/reader", "..", "datasets.la.reader: String should match"),
+        ("datasets/la/download/path", "{case}/{name}.h5", "datasets.la.download.path: String should match"),
+        ("datasets/la/download/path", "data/case.h5", "datasets.la.download.path: String should match"),
+        ("datasets/la/download/url", "https://{}/{path}", "datasets.la.download.url: String should match"),
         (
             "scales/half/datasets/la/stride",
             None,

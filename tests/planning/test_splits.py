@@ -98,6 +98,12 @@ def test_a_file_of_another_form_is_refused(tmp_path, text, said):
         load_split(path)
 
 
+@pytest.mark.parametrize("patient", ["..", "../a", "a/b", "/a", "a\\b", "", "a\0", "a\n"])
+def test_a_patient_whose_name_leads_elsewhere_is_refused(tmp_path, patient):
+    with pytest.raises(InputError, match="each a list of names"):
+        load_split(write(tmp_path / "toy.json", parts(["a", patient])))
+
+
 def test_a_missing_file_and_a_folder_in_its_place_are_named(tmp_path):
     with pytest.raises(InputError, match=r"toy\.json, found no file"):
         load_split(tmp_path / "toy.json")

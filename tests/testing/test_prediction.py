@@ -19,6 +19,7 @@ from dmd.planning.config import Dataset
 from dmd.planning.identity import Spec, run_id
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import save_tensors
+from dmd.testing import prediction
 from dmd.testing.prediction import predict, predict_scan
 
 CONVOLUTIONS = (torch.nn.Conv2d, torch.nn.Conv3d)
@@ -121,12 +122,28 @@ def test_a_scan_smaller_than_a_patch_is_padded_as_test_cases_are(trained, tmp_pa
     assert segmented(trained, tmp_path / "scan.nii", tmp_path / "mask.nii").size == array.size
 
 
-def test_volumes_are_returned_by_class(trained, tmp_path):
+def test_amounts_are_returned_by_class(trained, tmp_path):
     sitk.WriteImage(as_image(trained, case_t0(trained)), tmp_path / "scan.nrrd")
     found = predict_scan(trained, tmp_path / "scan.nrrd", tmp_path / "mask.nrrd", DATASETS, "cpu")
     mask = sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / "mask.nrrd"))
     names = DATASETS[trained.read_spec().training["dataset"]["name"]].classes[1:]
-    assert found == {name: pytest.approx(np.sum(mask == index) * 2 / 1000) for index, name in enumerate(names, 1)}
+    assert found == {name: f"{np.sum(mask == index) * 2 / 1000:.1f} ml" for index, name in enumerate(names, 1)}
+
+
+def test_an_array_whose_voxels_have_no_known_size_has_no_millilitres(trained, tmp_path):
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["image"] = case_t0(trained)
+    found = predict_scan(trained, tmp_path / "scan.h5", tmp_path / "mask.nrrd", DATASETS, "cpu")
+    unit = "ml" if trained.read_spec().training["dimensions"] == 3 else "voxels"
+    assert {amount.split()[1] for amount in found.values()} == {unit}
+
+
+def test_background_alone_is_no_answer(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(prediction, "predict_case", lambda _, image, *rest: np.zeros(image.shape, np.uint8))
+    sitk.WriteImage(as_image(trained, case_t0(trained)), tmp_path / "scan.nrrd")
+    with pytest.raises(InputError, match=r"scan\.nrrd: expected a scan in which the run finds ring.*found background"):
+        predict_scan(trained, tmp_path / "scan.nrrd", tmp_path / "mask.nrrd", DATASETS, "cpu")
+    assert not (tmp_path / "mask.nrrd").exists()
 
 
 @pytest.mark.parametrize("trained", [3], indirect=True, ids=["volumes"])

@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from dmd.errors import InputError
+from dmd.files import write_text
 from dmd.planning import config as configuration
 from dmd.planning import describe, identity, reading
 from dmd.planning import plan as planner
@@ -81,9 +82,8 @@ def store_of(run):
 
 
 def described(wildcards):
-    """Return a digest of what an artefact or a store is made from: another one makes it again."""
-    name = wildcards.get("artefact") or wildcards.store
-    return identity.digest(describe.describe(name, CONFIG, PLAN)[1])
+    """Return a digest of what an artefact is made from: another one makes it again."""
+    return identity.digest(describe.describe(wildcards.artefact, CONFIG, PLAN)[1])
 
 
 def attempt(wildcards, attempt):

@@ -1,10 +1,10 @@
 # From the public copy of a data set to one checked store per data set and resolution.
 
 
-def raw(wildcards, threads):
-    """Folder of the raw data: the user's, or the one that `download` fills. Another one prepares nothing again.
+def raw(wildcards, threads=None):
+    """Folder of the raw data: the user's, or the one that `download` fills.
 
-    Snakemake compares no parameter that takes `threads`.
+    Snakemake compares no parameter that takes `threads`: `to_prepare` says what another one means.
     """
     dataset = planned(PLAN.stores, wildcards.store).dataset
     return CONFIG.data.get(dataset) or f"results/raw/{dataset}"
@@ -15,6 +15,27 @@ def downloaded(wildcards):
     dataset = planned(PLAN.stores, wildcards.store).dataset
     wanted = CONFIG.datasets[dataset].download and not CONFIG.data.get(dataset)
     return [f"results/raw/{dataset}.complete"] if wanted else []
+
+
+@functools.cache
+def outdated(name, folder):
+    """Return why a store is not what it would be made into today; a file says so too, as new as the answer."""
+    from dmd.data.origin import why_outdated  # with HDF5, only where there is a store
+
+    description = describe.describe_store(CONFIG, PLAN.stores[name])
+    why = why_outdated(Path(f"results/data/{name}.h5"), description, Path(folder))
+    if why:
+        write_text(Path(f"results/data/{name}.outdated"), why + "\n")
+    return why
+
+
+def to_prepare(wildcards):
+    """What a store waits for; nothing where it is what it would be made into: no time of a file makes it due."""
+    store, waits = f"results/data/{wildcards.store}", downloaded(wildcards)
+    if not Path(f"{store}.h5").is_file():
+        return waits
+    due = workflow.is_main_process and outdated(wildcards.store, raw(wildcards))
+    return [*waits, f"{store}.outdated"] if due else []
 
 
 def pictures():
@@ -40,7 +61,7 @@ rule download:
 
 rule prepare:
     input:
-        downloaded,
+        to_prepare,
     output:
         "results/data/{store}.h5",
     log:
@@ -50,7 +71,6 @@ rule prepare:
     params:
         laid_over=laid_over,
         raw=raw,
-        described=described,
     shell:
         "dmd step prepare {wildcards.store} {params.raw:q} --attempt {resources.attempt} {params.laid_over} 2>> {log}"
 

@@ -17,8 +17,9 @@ PREPARES = ("normalise",)
 class Reader(Protocol):
     """A module that reads a data set; its functions have no ``self``.
 
-    ``LAYOUT`` says what a user must put where. ``path`` and ``public_name`` are needed only for data sets
-    that can be downloaded, ``normalise`` only to segment scans that belong to no data set.
+    ``LAYOUT`` says what a user must put where. ``path`` and ``public_name`` are needed for data sets that can be
+    downloaded, ``path`` also where a raw file that has changed is to be noticed, ``normalise`` to segment scans that
+    belong to no data set.
     """
 
     LAYOUT: str
