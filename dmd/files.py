@@ -1,5 +1,6 @@
 """Files that are never half written: write aside, flush to disk, rename; and a lock."""
 
+import errno
 import glob
 import json
 import os
@@ -7,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+# A disk that is full, over quota or not to be written to.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import requests
 from dmd.data.checksums import difference, read_checksums
 from dmd.data.sources.readers import DOWNLOADS, Reader, find_reader
 from dmd.errors import InputError
+from dmd.files import DISK
 from dmd.planning.config import Dataset, Download
 from dmd.planning.splits import load_split
 from dmd.progress import track
@@ -79,6 +80,8 @@ def _fetch(url: str, target: Path, instead: str) -> None:
             f"download goes on where it stopped. {instead}"
         ) from error
     except OSError as error:
+        if error.errno in DISK:
+            raise
         raise InputError(f"could not write {target}: {error.strerror or error}") from error
 
 
