@@ -3,7 +3,6 @@
 The docstrings are the help. A verb imports what it needs when it is called, so that `dmd plan` starts without torch.
 """
 
-import errno
 import os
 import signal
 import sys
@@ -15,12 +14,10 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from dmd.errors import DivergedError, InputError, require_known
+from dmd.files import DISK
 from dmd.terminal import doctor, method, site, steps
 from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Device, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
-
-# A disk that is full, over quota or not to be written to.
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 app = App(
     name="dmd",
@@ -54,13 +51,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in DISK:
             raise
-        print(
+        _say(
             f"{name}: {error.strerror}: {error.filename or 'a file of the run'}. What was written before "
-            "is whole. Make room, or the folder writable, and repeat the command: it goes on from there",
-            file=sys.stderr,
+            "is whole. Make room, or the folder writable, and repeat the command: it goes on from there"
         )
         return 4
     return 0
+
+
+def _say(message: str) -> None:
+    """Print on stderr and, where that is a log, which may lie on the disk that is full, on stdout too."""
+    for stream in [sys.stderr] if sys.stderr.isatty() else [sys.stderr, sys.stdout]:
+        try:
+            print(message, file=stream, flush=True)
+        except OSError:  # what it still holds would fail again when Python ends, with another status
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def verb(example: str, more: str = "") -> Callable[..., Any]:

@@ -1,5 +1,6 @@
 """Files that people may have edited, and files that are never half written: write aside, flush, rename; a lock."""
 
+import errno
 import glob
 import json
 import os
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError
+
+# A disk that is full, over quota or not to be written to.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def read_text(path: Path, what: str) -> str:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -22,6 +23,7 @@ from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, read_steps
 from dmd.runs.ownership import owned
 from dmd.tracking.usage import Usage
+from dmd.training.loop import train as train_here
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a file system or become another user")
@@ -75,6 +77,27 @@ def test_a_disk_that_fills_up_ends_the_training_with_status_4_and_costs_nothing(
     said = again.communicate()[1]
     assert again.returncode == 0, said
     assert f"going on from step {before[1]}" in said
+
+
+TEST = """
+import resource, sys
+from dmd import cli
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+sys.exit(cli.main(["step", "test", sys.argv[1], "--store", sys.argv[2]]))
+"""
+
+
+@pytest.mark.parametrize("log", [None, "/dev/full"])
+def test_a_full_disk_is_told_on_the_terminal_also_where_the_log_lies_on_it(log, tiny_store, tiny_run):
+    """A rule has standard error in its log and standard output on the terminal."""
+    run = tiny_run(SPEC.training | {"iterations": 1})
+    train_here(run, tiny_store[3], "cpu")
+    with Path(log or os.devnull).open("w") as stderr:
+        command = [sys.executable, "-c", TEST, str(run.path), str(tiny_store[3])]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
+    what = "No space left on device" if log else "File too large"
+    assert done.stdout.startswith(f"dmd step test: {what}: {run.predictions}. What was written before is whole. Make")
+    assert done.returncode == 4
 
 
 @pytest.fixture

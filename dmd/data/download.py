@@ -11,7 +11,7 @@ import requests
 from dmd.data.checksums import difference, read_checksums
 from dmd.data.sources.readers import DOWNLOADS, Reader, find_reader
 from dmd.errors import InputError
-from dmd.files import replacing
+from dmd.files import DISK, replacing
 from dmd.planning.config import Dataset, Download
 from dmd.planning.splits import load_split
 from dmd.progress import track
@@ -73,6 +73,8 @@ def _fetch(url: str, target: Path, instead: str) -> None:
             f"download goes on where it stopped. {instead}"
         ) from error
     except OSError as error:
+        if error.errno in DISK:
+            raise
         raise InputError(
             f"could not write {target}: {error.strerror or error}; make room, or move away what is in its place, and "
             "repeat"

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from dmd.errors import InputError
-from dmd.files import replacing
+from dmd.files import DISK, replacing
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -79,7 +79,7 @@ def creating(path: Path) -> Iterator[h5py.File]:
     Raises
     ------
     InputError
-        The disk is full or cannot be written; ``path`` stays as it was.
+        ``path`` cannot be written; it stays as it was. A disk that is full raises `OSError`, as everywhere.
     """
     try:
         with replacing(path) as aside, _Disk(aside, "w+") as disk:
@@ -90,6 +90,8 @@ def creating(path: Path) -> Iterator[h5py.File]:
             if disk.error:
                 raise disk.error
     except OSError as error:
+        if error.errno in DISK:
+            raise
         raise InputError(
             f"could not write {path}: {error.strerror or error}; make room or choose another disk, and repeat"
         ) from error

@@ -21,8 +21,8 @@ class ForeignError(InputError):
 class RunFolder:
     """Paths in ``results/runs/<id>``.
 
-    ``state``, ``history`` and ``snapshot`` are not declared to Snakemake on purpose: it deletes the declared outputs of
-    a job that fails, and these are what a second attempt goes on from.
+    None of them is declared to Snakemake on purpose: it deletes the declared outputs of a job that fails, whoever made
+    them.
     """
 
     path: Path

@@ -104,7 +104,7 @@ def _steps(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         with suppress(ValueError):
             found = json.loads(line)
-            if isinstance(found, dict) and found.keys() >= {"step", "time", "values"}:
+            if isinstance(found, dict) and isinstance(found.get("values"), dict) and {"step", "time"} <= found.keys():
                 yield found
 
 

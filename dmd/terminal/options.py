@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from dmd.planning.config import Config, check
 from dmd.planning.plan import Plan, make
@@ -22,6 +23,7 @@ Device = Annotated[str, Parameter(help="auto, cpu, cuda or cuda:N.")]
 Folder = Annotated[Path, Parameter(help="Folder of the run, with its spec.json.")]
 Artefacts = Annotated[str, Parameter(help="Comma separated names of the artefacts that use the run.")]
 Methods = Annotated[str, Parameter(help="Comma separated names that they give its method.")]
+Attempt = Annotated[int, Parameter(help="Above 1, what cannot heal is not tried again.", validator=Number(gte=1))]
 Uri = Annotated[str | None, Parameter(help="Tracking server; left out, the one of the configuration.")]
 
 

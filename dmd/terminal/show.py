@@ -83,8 +83,12 @@ def _history(run: RunFolder) -> list[dict[str, float]]:
     if not run.history_table.exists():
         lines = read_steps(run.history) if run.history.exists() else ()
         return [{"step": line["step"], **line["values"]} for line in lines]
-    with run.history_table.open(newline="", encoding="utf-8") as file:
-        return [{name: float(text) for name, text in line.items() if text} for line in csv.DictReader(file)]
+    try:
+        with run.history_table.open(newline="", encoding="utf-8") as file:
+            found = [{name: float(text) for name, text in line.items() if text} for line in csv.DictReader(file)]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise InputError(f"expected the history of a trained run at {run.history_table}: {error}") from None
+    return [line for line in found if "step" in line]
 
 
 def _charts(history: list[dict[str, float]]) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 from dmd.errors import lookup
 from dmd.planning.describe import read_json, write
 from dmd.terminal.failure import noted
-from dmd.terminal.options import PROJECT, RESULTS, Artefacts, Configuration, Device, Folder, Methods, Results
+from dmd.terminal.options import PROJECT, RESULTS, Artefacts, Attempt, Configuration, Device, Folder, Methods, Results
 from dmd.terminal.options import between_commas as names_in
 from dmd.terminal.work import find_work
 
@@ -22,7 +22,6 @@ app = App(name="step", help="What the rules of the workflow call, in its order."
 Name = Annotated[str, Parameter(help="Of a planned artefact: half/table3.")]
 StoreName = Annotated[str, Parameter(help="Of a planned store: la-2x2x2.")]
 RunOrFolder = Annotated[str, Parameter(help="Id of a planned run, or a folder with its spec.json.")]
-Attempt = Annotated[int, Parameter(help="Above 1, what cannot heal is not tried again.", validator=Number(gte=1))]
 Track = Annotated[bool, Parameter(help="Show the run in MLflow.")]
 
 
@@ -105,11 +104,10 @@ def check(
 @step("mosaic la-2x2x2")
 def mosaic(store: StoreName, /, *, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
     """Draw cases of a store, to be looked at: .png."""
-    with noted(results, "mosaic", store, 1):
-        from dmd.report.mosaic import mosaic
+    from dmd.report.mosaic import mosaic
 
-        description = write(store, *configuration.plan(), results)
-        mosaic(description.with_suffix(".h5"), description.with_suffix(".png"))
+    description = write(store, *configuration.plan(), results)
+    mosaic(description.with_suffix(".h5"), description.with_suffix(".png"))
 
 
 @step("train la-8-dmd-b8031fc709")

@@ -172,13 +172,12 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from dmd.data.store import Case, write_store
-from dmd.errors import InputError
 zeros = np.zeros((40, 40, 40))
 cases = [Case(str(index), str(index), zeros + index, zeros, None) for index in range(8)]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:
     write_store(Path(sys.argv[1]), {}, ["a", "b"], {"train": []}, cases)
-except InputError as error:
+except OSError as error:
     print(error)
 """
 
@@ -191,7 +190,7 @@ def test_a_full_disk_leaves_the_previous_store_and_no_other_file(path, room):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert f"could not write {path}: File too large" in done.stdout
+    assert f"File too large: '{path}'" in done.stdout
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 

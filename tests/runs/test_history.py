@@ -72,3 +72,14 @@ def test_the_tail_of_a_history_is_whole_lines_only(tmp_path):
     few = last_steps(path, size=1000)
     assert 5 < len(few) < 20
     assert [line["step"] for line in few] == list(range(101 - len(few), 101))
+
+
+def test_torn_lines_are_left_out(tmp_path):
+    path = tmp_path / "history.jsonl"
+    with History(path) as writer:
+        writer.append(1, {"loss": 0.5})
+    sound = list(read_steps(path))
+    path.write_bytes(
+        b"\0" * 30 + b"\n" + path.read_bytes() + b'[]\n{"step": 2}\n{"step": 2, "time": 1, "values": 3}\n\xff\n'
+    )
+    assert list(read_steps(path)) == last_steps(path) == sound

@@ -92,7 +92,7 @@ def test_the_file_of_an_owner_that_died_while_it_was_made_is_no_obstacle(path):
         owner.require()
 
 
-@pytest.mark.parametrize("torn", [b'{"host": "n7", "us', b"\0" * 200])
+@pytest.mark.parametrize("torn", [b'{"host": "n7", "us', b"\0" * 200, b"[]", b"7", b'{"machine": 1}'])
 def test_a_torn_file_is_that_of_a_dead_stranger(path, torn, capsys):
     """As a loss of power or a full disk leaves it: cut short, or all zeros."""
     path.write_bytes(torn)

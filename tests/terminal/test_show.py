@@ -149,3 +149,30 @@ def test_means_are_as_many_as_fit_and_within_the_values(values, most):
     assert len(found) == min(most, len(values))
     assert min(values) - 1e-6 <= min(found)
     assert max(found) <= max(values) + 1e-6
+
+
+TORN = [b"", b"[]", b"{}", b"\0" * 20, b"\xff"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [*(("run.json", torn) for torn in TORN), *(("history.csv", torn) for torn in (b"\xff", b"step,loss\n1,high\n"))],
+)
+def test_a_torn_file_is_named(run, name, content):
+    (run.path / name).write_bytes(content)
+    with pytest.raises(InputError, match=name):
+        show(run, {}, {})
+
+
+def test_an_owner_and_a_history_that_are_torn_say_nothing(run, capsys):
+    run.owner.write_text("[]")
+    run.history.write_bytes(b"\0\n")
+    assert f"{run.id}  running" in "".join(said(run, capsys))
+
+
+def test_scores_of_another_run_are_not_shown(run, capsys):
+    run.facts.write_text(json.dumps(FACTS))
+    run.cases.write_text(CASES)
+    run.test.write_text(json.dumps({"run": "la-8-cps-2"}))
+    with pytest.raises(InputError, match="found that of 'la-8-cps-2'"):
+        show(run, {}, {})
