@@ -108,13 +108,13 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_bits(after, save_every, tra
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["save_tensors", "write_table", "write_json"])
+@pytest.mark.parametrize("name", ["save_tensors", "write_table", "vouch"])
 def test_a_run_killed_while_it_finishes_ends_in_the_same_bits(name, trained, tiny_store, tiny_run):
     run = tiny_run(tiny_training(3, "dmd", DMD), f"finishing-{name}")
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from dmd.training import attempt, loop; from dmd.runs.folder import RunFolder\n"
-        f"attempt.{name} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from dmd.training import ending, loop; from dmd.runs.folder import RunFolder\n"
+        f"ending.{name} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "loop.train(RunFolder(Path(sys.argv[1])), Path(sys.argv[2]), 'cpu')"
     )
     done = subprocess.run([sys.executable, "-c", code, str(run.path), str(tiny_store[3])], capture_output=True)
