@@ -117,7 +117,7 @@ def train(
     *,
     store: Path | None = None,
     device: Device = "auto",
-    save_every: Annotated[int, Parameter(validator=Number(gte=1))] = 100,
+    save_every: Annotated[int, Parameter(help="Steps between saved states.", validator=Number(gte=1))] = 100,
     track: Track = False,
     attempt: Attempt = 1,
     results: Results = RESULTS,
@@ -129,8 +129,6 @@ def train(
     ----------
     store : Path
         The prepared data set; left out, the one of the run.
-    save_every : int
-        Steps between saved states.
     """
     with noted(results, "train", Path(run).name, attempt):
         from dmd.data.store import digest
