@@ -144,9 +144,9 @@ def train(
         work = find_work(run, store, results, configuration)
         follower: Any = nullcontext(lambda size: None)
         if track:
-            code = work.folder.read_spec().training["method"]["implementation"]
-            facts = provenance(choose_device(device), code) | {"data_sha256": digest(work.store), "process": os.getpid()}
-            follower = followed(work.folder.path, work.uri, *work.names, "--facts", json.dumps(facts))
+            kind = work.folder.read_spec().training["method"]["implementation"]
+            who = provenance(choose_device(device), kind) | {"data_sha256": digest(work.store), "process": os.getpid()}
+            follower = followed(work.folder.path, work.uri, *work.names, "--facts", json.dumps(who))
         with follower as saved:
             train(work.folder, work.store, device, save_every, saved)
 
