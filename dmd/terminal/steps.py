@@ -140,9 +140,9 @@ def train(
         work = find_work(run, store, results, configuration)
         follower: Any = nullcontext(lambda size: None)
         if track:
-            implementation = work.folder.read_spec().training["method"]["implementation"]
-            facts = provenance(choose_device(device), implementation) | {"data_sha256": digest(work.store)}
-            follower = followed(work.folder.path, work.uri, *work.names, "--facts", json.dumps(facts))
+            kind = work.folder.read_spec().training["method"]["implementation"]
+            who = provenance(choose_device(device), kind) | {"data_sha256": digest(work.store), "process": os.getpid()}
+            follower = followed(work.folder.path, work.uri, *work.names, "--facts", json.dumps(who))
         with follower as saved:
             train(work.folder, work.store, device, save_every, saved)
 
@@ -225,7 +225,6 @@ def follow(
     uri: str,
     facts: str = "{}",
     every: float = 30,
-    process: int | None = None,
     artefacts: Artefacts = "",
     methods: Methods = "",
 ) -> None:
@@ -236,14 +235,12 @@ def follow(
     uri : str
         Tracking server.
     facts : str
-        JSON of device, commit and data_sha256.
+        JSON of device, commit, data_sha256 and the training's process.
     every : float
         Seconds between two passes.
-    process : int
-        Id of the training, whose use of the machine is noted.
     """
     os.nice(10)  # before the imports: 3 s of computing, which at 19 beside busy cores would take minutes
     from dmd.runs.folder import RunFolder
     from dmd.tracking.follow import follow
 
-    follow(RunFolder(run), uri, names_in(artefacts), names_in(methods), json.loads(facts), every, process)
+    follow(RunFolder(run), uri, names_in(artefacts), names_in(methods), json.loads(facts), every)

@@ -21,13 +21,7 @@ from dmd.tracking.usage import Usage
 
 
 def follow(
-    run: RunFolder,
-    uri: str,
-    artefacts: list[str],
-    methods: Sequence[str],
-    facts: dict[str, Any],
-    every: float,
-    process: int | None = None,
+    run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[str], facts: dict[str, Any], every: float
 ) -> None:
     """Be the process beside a training: its parent writes to our standard input how much of the history is saved.
 
@@ -37,6 +31,7 @@ def follow(
         signal.signal(number, signal.SIG_IGN)
     with suppress(InputError):  # said by whoever sends
         make_server(uri)
+    process = facts.get("process")
     if process != os.getppid():  # it has died meanwhile, and the parent is whoever takes orphans
         process = None
     Follower(run, uri, artefacts, methods, facts | _started(process), process).follow(saves(0, every))

@@ -24,7 +24,6 @@ def followed(run: Path, uri: str, *options: str) -> Iterator[Callable[[int], Non
     """
     database(uri)
     command = [sys.executable, "-m", "dmd", "step", "follow", str(run), "--uri", uri, *options]
-    command += ["--process", str(os.getpid())]
     try:
         # Not a session of its own: Linux may share the processor between sessions, whatever their niceness.
         process = subprocess.Popen(

@@ -18,6 +18,7 @@ from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, write_table
 from dmd.testing.evaluation import evaluate_run
 from dmd.testing.prediction import predict
+from dmd.tracking import follow as following
 from dmd.tracking.follow import Follower, saves
 from dmd.tracking.launch import followed
 from dmd.tracking.mirror import track_run
@@ -137,6 +138,30 @@ def test_the_use_of_the_machine_is_noted_and_sent(store, fresh):
     assert mirror.data.metrics["system/memory_mb"] == looks[1]["values"]["memory_mb"]
     Follower(fresh, store, ARTEFACTS, [], FACTS, os.getpid()).follow(iter([(0, False)]))
     assert len(fresh.usage.read_text().splitlines()) == 3
+
+
+def test_a_training_that_died_is_not_taken_for_its_heir(store, fresh, monkeypatch):
+    """An orphan's parent is another process; what that one uses is nobody's business."""
+    dead = subprocess.Popen(["true"])  # a zombie, as nobody waits for it yet
+    time.sleep(0.2)
+    Follower(fresh, store, ARTEFACTS, [], FACTS, dead.pid).follow(iter([(0, False)]))
+    dead.wait()
+    reading, writing = os.pipe()
+    os.write(writing, b"0\n")
+    os.close(writing)
+    monkeypatch.setattr(following, "saves", lambda descriptor, every: saves(reading, every))
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    following.follow(fresh, store, ARTEFACTS, [], FACTS | {"process": dead.pid}, 30)
+    os.close(reading)
+    assert not fresh.usage.exists() or fresh.usage.read_bytes() == b""
+
+
+def test_a_training_that_was_followed_late_started_when_it_did(store, fresh, monkeypatch):
+    monkeypatch.setattr(following, "saves", lambda descriptor, every: iter([(0, False)]))
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    following.follow(fresh, store, ARTEFACTS, [], FACTS | {"process": os.getppid()}, 30)
+    [mirror] = mirrors(store, fresh)
+    assert mirror.info.start_time == round(psutil.Process(os.getppid()).create_time() * 1000)
 
 
 def test_the_jobs_of_a_cluster_do_not_write_to_one_database(store, fresh, monkeypatch, capsys):

@@ -16,6 +16,7 @@ from dmd.runs.folder import RunFolder
 from dmd.runs.history import write_table
 from dmd.testing.evaluation import COLUMNS, POST_PROCESSING
 from dmd.tracking.mirror import track_run
+from dmd.tracking.record import used_by
 from dmd.tracking.server import make_server
 from tracking.mirrored import SCORES, STEPS, TERMS, free_port, mirrors, stored_points, train
 
@@ -144,6 +145,79 @@ def test_metrics_that_others_add_are_left_alone(store, run):
     assert (again.info.run_id, again.data.metrics["my_score"]) == (mirror.info.run_id, 1.0)
 
 
+def test_a_run_with_a_note_is_not_deleted_but_succeeded(store, run, capsys):
+    track_run(run, store, ["smoke/table3"])
+    [old] = mirrors(store, run)
+    client = MlflowClient(store)
+    client.set_tag(old.info.run_id, "mlflow.note.content", "the one of the talk")
+    train(run, factor=2.0)
+    track_run(run, store, ["smoke/table3"])
+    [new] = mirrors(store, run)
+    kept = client.get_run(old.info.run_id)
+    assert (new.info.run_id != old.info.run_id, kept.info.lifecycle_stage) == (True, "active")
+    assert "artefact.smoke/table3" not in kept.data.tags  # no table shows it beside its successor
+    assert "left, for its note or tags" in capsys.readouterr().err
+
+
+def test_a_run_that_its_user_restored_is_not_deleted_again(store, run):
+    track_run(run, store, ["smoke/table3"])
+    [old] = mirrors(store, run)
+    train(run, factor=2.0)
+    track_run(run, store, ["smoke/table3"])
+    [new] = mirrors(store, run)
+    client = MlflowClient(store)
+    client.restore_run(old.info.run_id)
+    track_run(run, store, ["smoke/table3"])
+    assert [mirror.info.run_id for mirror in mirrors(store, run)] == [new.info.run_id]
+    assert client.get_run(old.info.run_id).info.lifecycle_stage == "active"
+
+
+def test_of_two_mirrors_the_one_that_a_person_restored_and_tagged_stays(store, run):
+    track_run(run, store, ["smoke/table3"])
+    [old] = mirrors(store, run)
+    client = MlflowClient(store)
+    client.delete_run(old.info.run_id)
+    track_run(run, store, ["smoke/table3"])
+    client.restore_run(old.info.run_id)
+    client.set_tag(old.info.run_id, "mine", "keep")
+    track_run(run, store, ["smoke/table3"])
+    assert [mirror.info.run_id for mirror in mirrors(store, run)] == [old.info.run_id]
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_a_run_lasts_as_long_as_its_training_did(store, run, journal):
+    facts = json.loads(run.facts.read_text())
+    run.facts.write_text(json.dumps(facts | {"wall_seconds": 14.0}))
+    if not journal:  # its times are then those of the table: all the same
+        run.history.unlink()
+    track_run(run, store, [])
+    [mirror] = mirrors(store, run)
+    assert mirror.info.end_time - mirror.info.start_time == 14_000
+
+
+def test_the_job_of_a_cluster_is_a_tag(store, run):
+    facts = json.loads(run.facts.read_text())
+    run.facts.write_text(json.dumps(facts | {"slurm_job": "4711"}))
+    track_run(run, store, [])
+    assert mirrors(store, run)[0].data.tags["slurm_job"] == "4711"
+
+
+def test_the_runs_of_an_artefact_are_found_among_any_number_and_no_other_name_hides_in_it(store, run, root):
+    names = [f"smoke/an_artefact_with_a_long_name_{number}" for number in range(300)]
+    track_run(run, store, [*names, "smoke/table3_mine"])
+    assert json.loads(run.tracked.read_text())["status"] == "complete"
+    found = {name: _used_by(store, name) for name in (names[-1], "smoke/table3_mine", "smoke/table3")}
+    assert run.id in found[names[-1]]
+    assert run.id in found["smoke/table3_mine"]
+    assert run.id not in found["smoke/table3"]
+
+
+def _used_by(store: str, artefact: str) -> list[str]:
+    client = MlflowClient(store)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return [run.data.tags["dmd.run"] for run in client.search_runs(experiments, used_by(artefact))]
+
+
 def test_a_run_deleted_by_hand_is_made_again(store, run, capsys):
     track_run(run, store, ["smoke/table3"])
     [deleted] = mirrors(store, run)
@@ -245,14 +319,17 @@ def test_a_store_that_was_moved_takes_no_run(store, tmp_path, run):
 
 def test_a_server_that_does_not_answer_is_said_within_seconds(run, capsys):
     started = time.monotonic()
-    uri = f"http://me:secret@127.0.0.1:{free_port()}"
+    uri = f"http://me:p@ss@secret@127.0.0.1:{free_port()}"
     make_server(uri)
     track_run(run, uri, ["smoke/table3"])
     assert time.monotonic() - started < 20
     assert json.loads(run.tracked.read_text())["status"] == "pending"
     said = capsys.readouterr().err
     assert "expected an MLflow store at http://127" in said
-    assert "secret" not in run.tracked.read_text() + said
+    shown = run.tracked.read_text() + said
+    assert "secret" not in shown
+    assert "p@ss" not in shown
+    assert "ss@" not in shown
 
 
 def test_the_method_is_called_what_the_artefacts_call_it(store, run):
@@ -306,6 +383,26 @@ def test_a_store_of_an_older_mlflow_names_the_command_that_helps(store, tmp_path
     migrations = Path(mlflow.__file__).parent / "store/db_migrations/versions"
     with pytest.raises(InputError, match=r"older MLflow than this .*: `mlflow db upgrade"):
         make_server(schema(store, min(migrations.glob("*.py")).name.split("_")[0], tmp_path))
+
+
+def test_a_store_that_lacks_tables_is_not_migrated_unasked(store, tmp_path):
+    migrations = Path(mlflow.__file__).parent / "store/db_migrations/versions"
+    older = schema(store, min(migrations.glob("*.py")).name.split("_")[0], tmp_path)
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:  # as an MLflow 2 does
+        database.execute("drop table logged_model_tags")
+    before = (tmp_path / "mlflow.db").read_bytes()
+    with pytest.raises(InputError, match=r"`mlflow db upgrade sqlite:.*copy the file first"):
+        make_server(older)
+    assert (tmp_path / "mlflow.db").read_bytes() == before
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path):
+    with sqlite3.connect(tmp_path / "patients.db") as database:
+        database.execute("create table patients (name text)")
+    before = (tmp_path / "patients.db").read_bytes()
+    with pytest.raises(InputError, match="of something else than MLflow"):
+        make_server(f"sqlite:///{tmp_path}/patients.db")
+    assert (tmp_path / "patients.db").read_bytes() == before
 
 
 def test_on_a_full_disk_nothing_is_lost(store, run, root):
