@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -31,6 +32,12 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(f"expected {what} at {path}, found a folder") from None
     except UnicodeDecodeError as error:
         raise InputError(f"expected {what} in UTF-8 at {path}: {error}; save it as UTF-8") from None
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file, as ``sha256sum`` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

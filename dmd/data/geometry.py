@@ -7,6 +7,7 @@ from typing import Any, cast
 import nibabel
 import numpy as np
 import SimpleITK as sitk  # noqa: N813, the name its own documentation uses
+from nibabel.affines import voxel_sizes
 
 from dmd.errors import InputError
 
@@ -110,7 +111,7 @@ def _is_set(header: Any, name: str) -> bool:
 
 def _require_alike(path: Path, name: str, affine: np.ndarray, zooms: list[float]) -> None:
     """Require that an affine has voxels of the size that the header gives in `pixdim`."""
-    found = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    found = voxel_sizes(affine)
     if not np.allclose(found, zooms, rtol=ALIKE):
         raise InputError(
             f"{path}: expected one size of voxels, found {np.round(found, 6).tolist()} in {name} and "
@@ -134,7 +135,7 @@ def _require_one_place(path: Path, qform: np.ndarray, sform: np.ndarray, zooms: 
 
 
 def _directions(affine: np.ndarray) -> np.ndarray:
-    return affine[:3, :3] / np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    return np.asarray(affine[:3, :3] / voxel_sizes(affine))
 
 
 def _edges(scan: sitk.Image) -> str:

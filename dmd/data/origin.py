@@ -4,7 +4,6 @@
 SHA-256 of each raw file. Where the time is another the content decides, so that a copy is what it is a copy of.
 """
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,14 @@ from typing import Any
 from dmd.data.description import Description, read_description
 from dmd.data.hdf5 import read_seal
 from dmd.data.sources.readers import find_reader
-from dmd.files import write_json
+from dmd.files import checksum, write_json
 from dmd.planning.identity import digest
 from dmd.runs.folder import read_json
 
 
 def fingerprints(wanted: Description, folder: Path) -> dict[str, list[Any]]:
     """Return size, time and SHA-256 of the raw files that are there, by their paths in ``folder``."""
-    return {name: [*_stat(path), _sha256(path)] for name, path in _raw_files(wanted, folder) if path.is_file()}
+    return {name: [*_stat(path), checksum(path)] for name, path in _raw_files(wanted, folder) if path.is_file()}
 
 
 def write_origin(store: Path, description: dict[str, Any], files: dict[str, list[Any]]) -> None:
@@ -40,7 +39,7 @@ def why_outdated(store: Path, description: dict[str, Any], folder: Path) -> str:
         Where the raw files lie. One that is not there, as after results were copied alone, changes nothing.
     """
     origin = read_json(_place(store))
-    if not isinstance(origin, dict) or origin.get("seal") != read_seal(store):
+    if origin.get("seal") != read_seal(store):
         return "nothing says what the store was made from"
     if origin.get("description") != digest(description):
         return "the configuration of the store has changed"
@@ -66,17 +65,12 @@ def _is_same(path: Path, known: list[Any] | None) -> bool:
     if known is None or not path.is_file():
         return known is None and not path.is_file()
     size, time = _stat(path)
-    return size == known[0] and (time == known[1] or _sha256(path) == known[2])
+    return size == known[0] and (time == known[1] or checksum(path) == known[2])
 
 
 def _stat(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _place(store: Path) -> Path:

@@ -3,14 +3,9 @@
 from pathlib import Path
 
 from dmd.files import write_text
-from dmd.planning.artefacts import Table
-from dmd.planning.describe import read_artefact
-from dmd.report.comparison import compare_rows
 from dmd.report.intervals import forest_plot, rank_plot
 from dmd.report.learning import about, draw, learning_curves
 from dmd.report.naming import caption
-from dmd.report.ranking import rank_rows
-from dmd.report.scores import read, reader
 from dmd.report.style import publish
 from dmd.report.tables import csv, write_table
 
@@ -22,14 +17,13 @@ def write_table_and_pictures(description: Path, runs: Path, output: Path) -> Non
     ``.caption.txt``, and ``.learning.csv`` with every plotted value; the other two show ``.comparison.csv`` and
     ``.ranks.csv``.
     """
-    write_table(description, runs, output)
-    artefact = read_artefact(description, Table)
-    scores = read(artefact, reader(runs))
-    curves, said = learning_curves(artefact, runs), caption(artefact, scores.specs)
+    made = write_table(description, runs, output)
+    artefact = made.scores.artefact
+    curves, said = learning_curves(artefact, runs), caption(artefact, made.scores.specs)
     write_text(output.with_suffix(".learning.csv"), csv(curves.round(6)))
     pictures = {
-        "forest": forest_plot(scores, compare_rows(scores)),
-        "ranks": rank_plot(scores, rank_rows(scores)),
+        "forest": forest_plot(made.scores, made.comparison),
+        "ranks": rank_plot(made.scores, made.ranks),
         "learning": (draw(curves), about(artefact, runs)),
     }
     for name, (figure, told) in pictures.items():

@@ -25,6 +25,12 @@ COLUMNS = (
 FAMILY = ["post_processing", "metric"]  # over which Holm corrects
 
 
+def apart(comparison: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the lines of methods against DMD, and those of DMD against itself."""
+    is_floor = comparison["verdict"].eq(FLOOR)
+    return comparison[~is_floor], comparison[is_floor]
+
+
 def compare_rows(scores: Scores) -> pd.DataFrame:
     """Compare every row of a table with DMD on the same data set and budget, and DMD with itself.
 

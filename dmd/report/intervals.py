@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dmd.report.comparison import FLOOR
+from dmd.report.comparison import apart
 from dmd.report.naming import HEADINGS, row_name
 from dmd.report.scores import PLAIN, Scores
 from dmd.report.style import BLUE, GREY, VERMILION, our_style
@@ -37,8 +37,7 @@ def forest_plot(scores: Scores, comparison: pd.DataFrame) -> tuple[Figure, str]:
     comparison : DataFrame
         What `dmd.report.comparison.compare_rows` returned for them.
     """
-    lines = comparison.query(PLAIN)
-    floors, others = (lines[lines["verdict"].eq(FLOOR) == is_floor] for is_floor in (True, False))
+    others, floors = apart(comparison.query(PLAIN))
     unknown = " (unknown where DMD has one run)" if (others["reference_runs"] == 1).any() else ""
     return _drawn(scores, others, partial(_draw_differences, floors)), FOREST.format(unknown)
 

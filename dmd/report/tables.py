@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -39,7 +40,16 @@ LATEX = str.maketrans(
 )
 
 
-def write_table(description: Path, runs: Path, output: Path) -> None:
+@dataclass(frozen=True)
+class Made:
+    """What a table was made from, for whoever draws it: its scores, their comparison and their ranks."""
+
+    scores: Scores
+    comparison: pd.DataFrame
+    ranks: pd.DataFrame
+
+
+def write_table(description: Path, runs: Path, output: Path) -> Made:
     """Make a table from the runs behind it.
 
     Parameters
@@ -61,18 +71,19 @@ def write_table(description: Path, runs: Path, output: Path) -> None:
         raise InputError(f"expected a file name that ends in .csv for the table, found {output}")
     artefact = read_artefact(description, Table)
     scores = read(artefact, reader(runs))
-    summary, comparison = scores.summary(), compare_rows(scores)
+    summary, made = scores.summary(), Made(scores, compare_rows(scores), rank_rows(scores))
     said, cells = caption(artefact, scores.specs), _cells(scores, summary)
     shared_by = {name: summary[name].iloc[0] for name, heading in FACTS.items() if ("", heading) not in cells}
     same = [f"{FACTS[name]} {value}" for name, value in shared_by.items() if value != USUAL.get(name)]
     shared = [f"In every row: {', '.join(same).lower()}."] if same else []
-    verdict, below = say_verdict(scores, comparison), [*shared, *notes(scores, summary), LABELLED, COMPONENT_NOTE]
+    verdict, below = say_verdict(scores, made.comparison), [*shared, *notes(scores, summary), LABELLED, COMPONENT_NOTE]
     write_text(output, csv(summary.round(4)))
-    write_text(output.with_suffix(".comparison.csv"), csv(comparison.round(ROUNDED)))
-    write_text(output.with_suffix(".ranks.csv"), csv(rank_rows(scores).round(4)))
+    write_text(output.with_suffix(".comparison.csv"), csv(made.comparison.round(ROUNDED)))
+    write_text(output.with_suffix(".ranks.csv"), csv(made.ranks.round(4)))
     write_text(output.with_suffix(".claims.csv"), csv(claims(scores).round(4)))
     write_text(output.with_suffix(".md"), _markdown(said, cells, verdict, below))
     write_text(output.with_suffix(".tex"), _latex(said, cells, verdict, below))
+    return made
 
 
 def csv(frame: pd.DataFrame, digits: str | None = None) -> str:

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from dmd.planning.plan import Row
-from dmd.report.comparison import FLOOR, REFERENCE, pairs
+from dmd.report.comparison import REFERENCE, apart, pairs
 from dmd.report.naming import HEADINGS
-from dmd.report.scores import Scores
+from dmd.report.scores import PLAIN, Scores
 from dmd.report.statistics import HIGHER_IS_BETTER, LEVEL
 from dmd.report.variance import POWER
 
@@ -34,8 +34,7 @@ def say_verdict(scores: Scores, comparison: pd.DataFrame) -> list[str]:
     """
     columns, rows = scores.artefact.form.columns, scores.artefact.rows
     score = "dice" if "dice" in columns else columns[0]
-    lines = comparison[(comparison["metric"] == score) & (comparison["post_processing"] == "none")]
-    asked, floors = (lines[lines["verdict"].eq(FLOOR) == is_floor] for is_floor in (False, True))
+    asked, floors = apart(comparison.query(PLAIN).query("metric == @score"))
     if asked.empty:
         return [NOTHING]
     verdicts, orders = dict(zip(asked.index.tolist(), asked["verdict"], strict=True)), _orders(rows, score)

@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 
 from dmd.errors import InputError
+from dmd.files import checksum
 from dmd.runs.folder import ForeignError, RunFolder, read_json
 from dmd.runs.tensors import DamagedError, load_tensors
-from dmd.runs.vouching import SUMS, checksum, differing, is_sealed, read_record
+from dmd.runs.vouching import SUMS, differing, is_sealed, read_record
 
 GOOD = ("whole", "running", "started", "missing")
 

@@ -1,13 +1,12 @@
 """The folder of one run: where each file lies, and a spec that is known to be the one the folder is named for."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError, nearest
-from dmd.files import read_text, write_json
+from dmd.files import checksum, read_text, write_json
 from dmd.planning.identity import Spec
 from dmd.planning.settings import faults
 from dmd.runs import ownership
@@ -127,7 +126,7 @@ class RunFolder:
 
     def cases_digest(self) -> str:
         """Return the SHA-256 of the scores."""
-        return hashlib.sha256(self.cases.read_bytes()).hexdigest()
+        return checksum(self.cases)
 
     @property
     def stage(self) -> str:

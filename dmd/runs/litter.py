@@ -8,12 +8,10 @@ from pathlib import Path
 
 from dmd.files import process_lives
 
-# Written by `dmd.files.replacing` (machine and process; SQLite puts files of its own beside), by an owner that takes
-# another's place, and by pooch.
+# Written by `dmd.files.replacing` (machine and process; SQLite puts files of its own beside), and by an owner that
+# takes another's place.
 PART = re.compile(r"\..+\..+-(?P<process>\d+)\.part(-journal|-wal|-shm)?")
 GRAVE = re.compile(r"\.owner\.json\.[0-9a-f]{32}\.part")
-FETCHED = re.compile(r"tmp[a-z0-9_]{8}")
-RAW = "raw"  # folder of downloads below results
 QUIET = 86400.0  # seconds after which a file that nobody writes to is nobody's; a download gives up after 30 s
 
 
@@ -22,8 +20,7 @@ def find_litter(results: Path) -> Iterator[tuple[Path, str]]:
     held = _open_files()
     for path in sorted(results.rglob("*")):
         part = PART.fullmatch(path.name)
-        fetched = FETCHED.fullmatch(path.name) and RAW in path.relative_to(results).parts
-        if (part or fetched or GRAVE.fullmatch(path.name)) and path.is_file() and not path.is_symlink():
+        if (part or GRAVE.fullmatch(path.name)) and path.is_file() and not path.is_symlink():
             here = part and f".{os.uname().nodename}-{part['process']}.part" in path.name
             yield path, _use(path, int(part["process"]) if part and here else None, held)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError
-from dmd.files import write_json
+from dmd.files import checksum, write_json
 from dmd.planning.identity import canonical
 from dmd.runs.folder import ForeignError, RunFolder
 
@@ -24,12 +24,6 @@ def vouch(run: RunFolder, record: Path, content: dict[str, Any], files: Iterable
     sums = {_name(run, file): checksum(file) for file in files if file.exists()}
     record_ = {"run": run.id} | content | {SUMS: sums}
     write_json(record, record_ | {SEAL: _seal(record_)})
-
-
-def checksum(file: Path) -> str:
-    """Return the SHA-256 of a file, as ``sha256sum`` prints it."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def read_record(run: RunFolder, record: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-HIDDEN = ("", "-1")  # of CUDA_VISIBLE_DEVICES: none
+HIDDEN = ("", "-1", "NoDevFiles")  # of CUDA_VISIBLE_DEVICES: none, as `dmd.devices` has it, which needs torch
 
 
 def gpus() -> int:

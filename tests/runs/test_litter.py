@@ -34,7 +34,7 @@ def test_what_a_process_of_this_machine_left_is_litter_once_it_is_dead(tmp_path,
 
 
 def test_what_others_may_be_writing_is_litter_after_a_day(tmp_path):
-    names = ["data/.la.h5.n7-1.part", "raw/la/a/tmpab12_x9z", "runs/r/.owner.json.%s.part" % ("0a" * 16)]
+    names = ["data/.la.h5.n7-1.part", "raw/la/a/.tmpab12_x9z.n7-2.part", "runs/r/.owner.json.%s.part" % ("0a" * 16)]
     assert use(tmp_path, *names) == dict.fromkeys(names, True)
     for name in names:
         os.utime(tmp_path / name, (time.time() - QUIET - 60,) * 2)
