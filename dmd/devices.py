@@ -1,6 +1,5 @@
 """Which device works, what it needed, and what software it ran."""
 
-import fcntl
 import functools
 import os
 import platform
@@ -8,11 +7,12 @@ import resource
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 from dmd.errors import InputError, PassingError
@@ -135,19 +135,16 @@ def _require_what_is_held(available: bool) -> None:
 
 
 @functools.cache
-def _free_gpu() -> tuple[str, IO[str] | None]:
-    """Return the GPU to use, and the file whose lock keeps it ours for the life of this process."""
+def _free_gpu() -> tuple[str, FileLock | None]:
+    """Return the GPU to use, and the lock that keeps it ours for the life of this process."""
     count = torch.cuda.device_count()
     for index in range(count if count > 1 else 0):
         # By its number in the machine: each job of a cluster counts its own from 0.
         name = f"dmd-{os.getuid()}-{torch.cuda.get_device_properties(index).uuid}.lock"
-        file = (Path(tempfile.gettempdir()) / name).open("w", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            continue
-        return f"cuda:{index}", file
+        lock = FileLock(Path(tempfile.gettempdir()) / name, blocking=False)
+        with suppress(Timeout):
+            lock.acquire()
+            return f"cuda:{index}", lock
     return "cuda", None
 
 

@@ -71,9 +71,9 @@ def test_trainings_side_by_side_choose_a_gpu_each_and_keep_it(gpus):
     devices._free_gpu.cache_clear()
     assert choose_device("auto") == torch.device("cuda"), "more trainings than GPUs share one"
     devices._free_gpu.cache_clear()
-    kept[1].close()  # as the end of a process does
+    kept[1].release()  # as the end of a process does
     assert choose_device("auto") == torch.device("cuda:0")
-    second[1].close()
+    second[1].release()
 
 
 def test_the_only_gpu_needs_no_choice(gpus, tmp_path):

@@ -39,7 +39,7 @@ HOMES = {
     "cyclopts": {"terminal", "cli"},
     "plotille": {"terminal"},
     "tqdm": {"progress"},
-    "filelock": {"files"},
+    "filelock": {"devices", "files"},
     "medpy": set(),
 }
 # What must start at once: none of these reaches one of the slow libraries when it is imported.

@@ -32,10 +32,8 @@ def init(*, slurm: bool) -> None:
     Parameters
     ----------
     slurm : bool
-        Ask SLURM which partitions and accounts there are.
+        Required, as no other kind of place is known: ask SLURM which partitions and accounts there are.
     """
-    if not slurm:
-        return
     if SITE.exists():
         raise InputError(f"{SITE} is there; edit it, or delete it to have it made again")
     if not PROFILE.exists():

@@ -1,36 +1,23 @@
 """A store knows what it was made from: by content, whatever became of times and folders."""
 
-import json
 import os
 import shutil
 
 import h5py
-import numpy as np
 import pytest
+from raw_la import describe_store, write_copy
 
 from dmd.data.origin import why_outdated
 from dmd.data.prepare import prepare
 from dmd.data.sources import la
-from dmd.planning.splits import checksum
 
 
 @pytest.fixture
 def made(tmp_path):
     """A store of two scans, with its description and the folder of the raw files."""
-    random = np.random.default_rng(0)
-    for scan in "AB":
-        path = la.path(tmp_path / "raw", scan)
-        path.parent.mkdir(parents=True)
-        with h5py.File(path, "w") as file:
-            file["image"], file["label"] = random.standard_normal((4, 6, 5)), np.ones((4, 6, 5), np.uint8)
-    parts = {"train": ["A"], "validation": [], "test": ["B"]}
-    split = {"name": "la", "source": "", "sha256": checksum(parts), "parts": parts}
-    (tmp_path / "split.json").write_text(json.dumps(split))
-    facts = {"revision": 1, "reader": "la", "dimensions": 3, "classes": ["a", "b"], "spacing_mm": None}
-    identity = {"name": "la", "revision": 1, "downsample": [2, 2, 2], "split": split["sha256"]}
-    description = {"identity": identity, "dataset": facts | {"split": str(tmp_path / "split.json")}}
-    prepare(description, tmp_path / "raw", tmp_path / "la.h5")
-    return tmp_path / "la.h5", description, tmp_path / "raw"
+    raw, description = write_copy(tmp_path / "raw", "AB"), describe_store(tmp_path, ["A"], ["B"])
+    prepare(description, raw, tmp_path / "la.h5")
+    return tmp_path / "la.h5", description, raw
 
 
 def test_nothing_that_keeps_the_content_makes_a_store_due(made, tmp_path):

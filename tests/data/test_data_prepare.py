@@ -3,38 +3,23 @@ import json
 import h5py
 import numpy as np
 import pytest
+from raw_la import describe_store, write_copy
 
 from dmd.data.prepare import prepare
 from dmd.data.sources import la
 from dmd.data.store import load_store, sha256
 from dmd.errors import InputError
-from dmd.planning.splits import checksum
 
 
 @pytest.fixture
 def copy(tmp_path):
-    """A public copy of three scans of 4 x 6 x 5 voxels, in the layout of LA."""
-    random = np.random.default_rng(0)
-    for scan in "ABC":
-        path = la.path(tmp_path / "raw", scan)
-        path.parent.mkdir(parents=True)
-        with h5py.File(path, "w") as file:
-            file["image"] = random.standard_normal((4, 6, 5)).astype(np.float32)
-            file["label"] = random.integers(0, 2, (4, 6, 5)).astype(np.uint8)
-    return tmp_path / "raw"
+    """A public copy of three scans."""
+    return write_copy(tmp_path / "raw", "ABC")
 
 
 @pytest.fixture
 def description(tmp_path):
-    parts = {"train": ["B", "A"], "validation": [], "test": ["C"]}
-    split = {"name": "la", "source": "", "sha256": checksum(parts), "parts": parts}
-    (tmp_path / "split.json").write_text(json.dumps(split))
-    identity = {"name": "la", "revision": 1, "downsample": [2, 2, 2], "split": split["sha256"]}
-    facts = {"revision": 1, "reader": "la", "dimensions": 3, "classes": ["background", "left atrium"]}
-    return {
-        "identity": identity,
-        "dataset": facts | {"spacing_mm": [0.625] * 3, "split": str(tmp_path / "split.json")},
-    }
+    return describe_store(tmp_path, ["B", "A"], ["C"])
 
 
 def test_a_store_holds_every_case_of_the_split_downsampled(copy, description, tmp_path):

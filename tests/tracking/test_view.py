@@ -182,7 +182,9 @@ def _answering() -> Iterator[int]:
             server.shutdown()
 
 
-def test_the_documented_line_gives_the_table(store, root, tmp_path, monkeypatch):
+def test_the_documented_line_gives_the_table(root, tmp_path, monkeypatch):
+    store = f"sqlite:///{tmp_path}/mlflow.db"  # where no other test sends a run of the same table
+    make_server(store)
     run = evaluated(tmp_path, root, seed=20)
     track_run(run, store, ["half/table3"], ["dml"])
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
