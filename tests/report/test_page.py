@@ -266,8 +266,8 @@ def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
     assert [entry["state"] for entry in entries].count("started") == 1
     assert len(entries) + len(missing) == len({run for artefact in artefacts for run in artefact.runs})
     cost = cost_table(entries).frame[""].set_index("Run")
-    assert cost.loc[vnet["id"]].tolist()[3:] == ["cpu", "1.5", "1.500", "700", "1"]
-    assert cost[cost["State"] == "started"].iloc[0, 3:].tolist() == [ABSENT] * 5
+    assert cost.loc[vnet["id"]].tolist()[3:] == ["cpu", ABSENT, "1.5", "1.500", "700", "1"]
+    assert cost[cost["State"] == "started"].iloc[0, 3:].tolist() == [ABSENT] * 6
 
 
 def test_a_training_curve_says_where_it_starts_and_ends(results, table3):
@@ -296,6 +296,7 @@ def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):
     run = RunFolder(tmp_path / "run")
     run.path.mkdir()
     run.history_table.write_text("step,loss\n1,high\n")
+    vouch_for(run)
     with pytest.raises(InputError, match=r"history\.csv.*high"):
         read_history(run)
 
