@@ -158,7 +158,8 @@ class Scores:
     def _line(self, number: int, statistics: dict[str, pd.DataFrame]) -> dict[str, Any]:
         row, lines = self.artefact.rows[number], self.lines.query(f"{PLAIN} and row == {number}")
         training = self.specs[row.runs[0]].training
-        line = {name: value for name, value in vars(row).items() if name not in ("params", "runs", "paper")}
+        apart = ("params", "runs", "paper", "published")
+        line = {name: value for name, value in vars(row).items() if name not in apart}
         line |= {"params": params_text(row), "data": training["dataset"]["name"], "selection": training["selection"]}
         axes = [self.specs[run].training for run in row.runs]
         line |= {"seeds": len({axis["seed"] for axis in axes}), "draws": len({axis.get("draw", 0) for axis in axes})}

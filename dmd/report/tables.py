@@ -15,6 +15,7 @@ from dmd.planning.plan import Row
 from dmd.report.comparison import compare_rows
 from dmd.report.cost import devices
 from dmd.report.naming import COUNTED, HEADINGS, caption, row_name, selections
+from dmd.report.published import elsewhere
 from dmd.report.ranking import claims, rank_rows
 from dmd.report.scores import Scores, column, read, reader
 from dmd.report.verdict import say_verdict
@@ -104,7 +105,8 @@ def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
         reconstructed: any(row.reconstructed for row in rows),
         f"Trained on different machines, which round differently: {_mixed(scores)}.": bool(_mixed(scores)),
     }
-    return [sentence for sentence, is_due in said.items() if is_due]
+    named = elsewhere(rows, form.columns) if isinstance(form, Table) and form.elsewhere else []
+    return [*(sentence for sentence, is_due in said.items() if is_due), *named]
 
 
 def _mixed(scores: Scores) -> str:
