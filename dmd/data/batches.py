@@ -164,7 +164,11 @@ class Batches:
         return replace(batch, labels=batch.labels.long())
 
     def stream(self, start: int, stop: int, device: torch.device) -> Iterator[tuple[int, Batch]]:
-        """Yield ``(step, batch)`` on ``device``, made by threads while the steps before run."""
+        """Yield ``(step, batch)`` on ``device``, made by threads while the steps before run.
+
+        A GPU works on what threads ask of it in the order of their asking, on the one stream of them all: the training
+        needs no look at whether a batch is ready.
+        """
         made, ahead = self.on(device), 1 if device.type == "cpu" else AHEAD
         with ThreadPoolExecutor(ahead, "batches", torch.set_num_threads, (1,)) as threads:
             upcoming = deque(threads.submit(made.__getitem__, step) for step in range(start, min(start + ahead, stop)))

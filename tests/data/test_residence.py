@@ -52,16 +52,26 @@ def test_a_batch_is_that_of_the_scripts_bit_for_bit(stores, dimensions, seed, st
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
+def test_on_a_cpu_the_volumes_are_those_of_the_store(stores, dimensions):
+    batches = made(stores[dimensions], dimensions).on(CPU)
+    arrays = [array for item in batches.labelled + batches.unlabelled for array in item]
+    tensors = [tensor for item in batches.volumes for tensor in item]
+    assert all(np.shares_memory(tensor.numpy(), array) for tensor, array in zip(tensors, arrays, strict=True))
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
 def test_with_room_nothing_comes_from_the_host_but_what_it_makes(stores, dimensions, free, monkeypatch, capsys):
     free(ROOM)
     batches = made(stores[dimensions], dimensions)
-    there, same, sent = batches.on(META), batches[3], []
+    there, on_host = batches.on(META), [batches[step] for step in range(8)]
     assert {tensor.device for tensors in there.volumes for tensor in tensors} == {META}
+    sent = []
     monkeypatch.setattr(module, "sent", lambda tensor, device: sent.append(tensor.device) or tensor.to(device))
-    batch = there[3]
-    assert sent.count(CPU) == 1
-    assert {batch.images.device, batch.labels.device, *(each.device for each in batch.extras.values())} == {META}
-    assert (batch.images.shape, batch.labels.dtype) == (same.images.shape, torch.int64)
+    for step, same in enumerate(on_host):
+        batch = there[step]
+        assert {batch.images.device, batch.labels.device, *(each.device for each in batch.extras.values())} == {META}
+        assert (batch.images.shape, batch.labels.dtype) == (same.images.shape, torch.int64)
+    assert sent.count(CPU) == len(on_host)  # the distances
     assert capsys.readouterr().err == ""
 
 
