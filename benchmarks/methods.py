@@ -28,14 +28,17 @@ from dmd.testing.prediction import load_predictor
 CPU = torch.device("cpu")
 
 
-def settings(dataset: str, labelled: int, method: str, steps: int) -> Spec:
-    """Return the settings of a run at scale `half` that may be in no table, with another number of steps."""
+def settings(dataset: str, labelled: int, method: str, steps: int, prefix: str = "half/") -> Spec:
+    """Return the settings of a run at a scale that may be in no table, with another number of steps.
+
+    ``prefix`` is that of the scale's tables, nothing for `paper`.
+    """
     content = reading.read()
     block = {"dataset": dataset, "labelled": labelled, "method": method}
     content["artefacts"] = {"cost": {"kind": "table", "caption": "-", "columns": ["dice"], "runs": [block]}}
     content["build"] = ["cost"]
     made = plan.make(config.check(content))
-    (row,) = made.artefacts["half/cost"].rows
+    (row,) = made.artefacts[f"{prefix}cost"].rows
     spec = made.runs[row.runs[0]].spec
     return Spec(spec.training | {"iterations": steps}, spec.testing)
 

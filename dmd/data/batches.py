@@ -1,20 +1,27 @@
 """Batches as a function of (seed, step): nothing to save for a resume, nothing that depends on workers."""
 
+import copy
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dmd.data.augment import augment_slice, augment_volume
+from dmd.data.augment import Transform, augment_slice, augment_volume
+from dmd.data.residence import Volumes, laid, sent
 from dmd.data.store import Store
 from dmd.errors import InputError
 
 # First entries of the generators' seeds, so that the order of cases and their transforms never share a stream.
 ORDER, TRANSFORM = 0, 1
+
+# Batches that are made at once beside a training on a GPU, whose step may be shorter than the making of signed
+# distances. On a CPU it is one, whatever it takes: a step lasts longer, and the cores are the step's.
+AHEAD = 4
 
 # What a batch carries beside images and labels, see `dmd.methods.base.Method.extras`.
 Extras = Mapping[str, Sequence[np.ndarray] | Callable[[Tensor], Tensor]]
@@ -63,8 +70,8 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on ``device``."""
-        extras = {name: tensor.to(device, non_blocking=True) for name, tensor in self.extras.items()}
-        return Batch(self.images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True), extras)
+        extras = {name: sent(tensor, device) for name, tensor in self.extras.items()}
+        return Batch(sent(self.images, device), sent(self.labels, device), extras)
 
 
 class Batches:
@@ -82,8 +89,8 @@ class Batches:
     training : dict
         Settings of the run; ``labelled``, ``draw``, ``batch``, ``patch``, ``dimensions`` and ``seed`` are read.
     extras : dict
-        By name, arrays that share the transforms of the labelled cases, or functions of a batch's labels, which are
-        called in the thread that prepares it.
+        By name, arrays that share the transforms of the labelled cases, or functions of a batch's labels on the host,
+        which are called in the thread that prepares it.
     """
 
     def __init__(self, store: Store, training: dict[str, Any], extras: Extras | None = None) -> None:
@@ -99,6 +106,11 @@ class Batches:
         self.labelled = _items([(*arrays, *more) for arrays, *more in seen], slices)
         self.unlabelled = _items([(case.image,) for case in unlabelled], slices)
         self.augment = augment_slice if slices else augment_volume
+        self.device = torch.device("cpu")
+        self.on_host = self.volumes = [
+            tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
+            for arrays in self.labelled + self.unlabelled
+        ]
         if len(self.labelled) < self.from_labelled and self.size > self.from_labelled:
             raise InputError(
                 f"expected at least {self.from_labelled} labelled {'slices' if slices else 'volumes'} to fill a batch, "
@@ -130,34 +142,51 @@ class Batches:
         stream = np.concatenate([random.permutation(len(self.unlabelled)) for _ in range(passes)])
         return labelled, _cut(stream, position, from_unlabelled)
 
+    def on(self, device: torch.device) -> "Batches":
+        """Return the same batches made for ``device``, and there if it has room for the volumes."""
+        made = copy.copy(self)
+        made.device, made.volumes = device, laid(self.volumes, device)
+        return made
+
     def __getitem__(self, step: int) -> Batch:
         random = np.random.default_rng([self.seed, TRANSFORM, step])
         labelled, unlabelled = self.indices(step)
-        seen = [self.augment(self.labelled[index], self.patch, random) for index in labelled]
-        unseen = [self.augment(self.unlabelled[index], self.patch, random) for index in unlabelled]
-        images = np.stack([item[0] for item in seen + unseen])[:, None]
-        labels = torch.from_numpy(np.stack([item[1] for item in seen]).astype(np.int64))
-        shared = {
-            name: torch.from_numpy(np.stack([item[index] for item in seen]))
-            for index, name in enumerate(self.shared, start=2)
-        }
-        derived = {name: derive(labels) for name, derive in self.derived.items()}
-        return Batch(torch.from_numpy(images), labels, shared | derived)
+        cases = [*labelled, *(len(self.labelled) + index for index in unlabelled)]
+        moves = [(case, self.augment(self.volumes[case][0].shape, self.patch, random)) for case in cases]
+        seen = moves[: len(labelled)]
+        images, labels = _moved(self.volumes, 0, moves)[:, None], _moved(self.volumes, 1, seen)
+        extras = {name: _moved(self.volumes, place, seen) for place, name in enumerate(self.shared, start=2)}
+        if self.derived:
+            on_host = _moved(self.on_host, 1, seen).long()
+            extras |= {name: derive(on_host) for name, derive in self.derived.items()}
+        batch = Batch(images, labels, extras).to(self.device)
+        # Labels travel as a byte each.
+        return replace(batch, labels=batch.labels.long())
 
     def stream(self, start: int, stop: int, device: torch.device) -> Iterator[tuple[int, Batch]]:
-        """Yield ``(step, batch)`` on ``device``, each made by one thread while the step before it runs."""
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as thread:
-            upcoming = thread.submit(self.__getitem__, start)
+        """Yield ``(step, batch)`` on ``device``, made by threads while the steps before run.
+
+        A GPU works on what threads ask of it in the order of their asking, on the one stream of them all: the training
+        needs no look at whether a batch is ready.
+        """
+        made, ahead = self.on(device), 1 if device.type == "cpu" else AHEAD
+        with ThreadPoolExecutor(ahead, "batches", torch.set_num_threads, (1,)) as threads:
+            upcoming = deque(threads.submit(made.__getitem__, step) for step in range(start, min(start + ahead, stop)))
             for step in range(start, stop):
-                batch = upcoming.result()
-                if step + 1 < stop:
-                    upcoming = thread.submit(self.__getitem__, step + 1)
-                yield step, batch.to(device)
+                batch = upcoming.popleft().result()
+                if step + ahead < stop:
+                    upcoming.append(threads.submit(made.__getitem__, step + ahead))
+                yield step, batch
 
 
 def _items(volumes: list[tuple[np.ndarray, ...]], slices: bool) -> list[tuple[np.ndarray, ...]]:
     """Return the arrays of every volume, or of every slice of every volume."""
     return [tuple(planes) for arrays in volumes for planes in zip(*arrays, strict=True)] if slices else volumes
+
+
+def _moved(volumes: Volumes, place: int, moves: list[tuple[int, Transform]]) -> Tensor:
+    """Return the image (``place`` 0), the label (1) or an extra of some cases, each in its transform."""
+    return torch.stack([move(volumes[case][place]) for case, move in moves])
 
 
 def _cut(order: np.ndarray, position: int, length: int) -> list[int]:

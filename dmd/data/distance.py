@@ -1,7 +1,8 @@
 """Signed distance maps of label maps: what level-set heads learn."""
 
 import numpy as np
-from scipy import ndimage
+
+from dmd.data.euclidean import bounding_box, squared_distances
 
 
 def signed_distances(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -51,24 +52,15 @@ def signed_distance(mask: np.ndarray) -> np.ndarray:
         return np.zeros(mask.shape, np.float32)
     if mask.all():
         return np.full(mask.shape, -1, np.float32)
-    phi = _distance(~mask)
+    phi = _distances(mask)
     phi /= phi.max()
     # The nearest background of the foreground always lies in its bounding box and one voxel around it.
-    box = _box(mask, margin=1)
-    inside = _distance(mask[box])
+    box = bounding_box(mask, margin=1)
+    inside = _distances(~mask[box])
     # A face neighbour is the only one at distance 1.
     phi[box] -= np.where(inside == 1, 0, inside / inside.max())
     return phi
 
 
-def _box(mask: np.ndarray, margin: int) -> tuple[slice, ...]:
-    (box,) = ndimage.find_objects(mask.astype(np.uint8))
-    return tuple(slice(max(side.start - margin, 0), side.stop + margin) for side in box)
-
-
-def _distance(mask: np.ndarray) -> np.ndarray:
-    """Return the Euclidean distance to the nearest False, float32; SciPy's own takes twice as long, in float64."""
-    nearest = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
-    here = np.ogrid[tuple(slice(size) for size in mask.shape)]
-    square = sum((there - place.astype(there.dtype)) ** 2 for there, place in zip(nearest, here, strict=True))
-    return np.sqrt(square, dtype=np.float32)
+def _distances(mask: np.ndarray) -> np.ndarray:
+    return np.sqrt(squared_distances(mask), dtype=np.float32)

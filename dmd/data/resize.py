@@ -1,15 +1,12 @@
 """Nearest-neighbour resizing of planes, equal to ``scipy.ndimage.zoom`` with order 0."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
-import numpy as np
+import torch
 from torch import Tensor
 
-Array = TypeVar("Array", np.ndarray, Tensor)
 
-
-def zoom_nearest(array: Array, shape: Sequence[int]) -> Array:
+def zoom_nearest(array: Tensor, shape: Sequence[int]) -> Tensor:
     """Resize the last two axes of ``(..., X, Y)`` to ``shape``.
 
     The centres of the first and the last pixel keep their places: pixel i of m takes its value from pixel
@@ -18,19 +15,19 @@ def zoom_nearest(array: Array, shape: Sequence[int]) -> Array:
 
     Parameters
     ----------
-    array
-        NumPy array or PyTorch tensor of any type.
+    array : Tensor
+        Of any type, on any device, which the host does not wait for.
     shape
         Wanted sizes of the last two axes.
 
     Returns
     -------
-    NumPy array or PyTorch tensor
+    Tensor
         A copy ``(..., *shape)`` of the same type.
     """
-    rows, last_row_outside = _sources(array.shape[-2], shape[0])
-    columns, last_column_outside = _sources(array.shape[-1], shape[1])
-    zoomed = array[..., rows[:, None], columns]
+    rows, last_row_outside = _sources(array.shape[-2], shape[0], array.device)
+    columns, last_column_outside = _sources(array.shape[-1], shape[1], array.device)
+    zoomed = array.index_select(-2, rows).index_select(-1, columns)
     if last_row_outside:
         zoomed[..., -1, :] = 0
     if last_column_outside:
@@ -38,8 +35,8 @@ def zoom_nearest(array: Array, shape: Sequence[int]) -> Array:
     return zoomed
 
 
-def _sources(size_in: int, size_out: int) -> tuple[np.ndarray, bool]:
+def _sources(size_in: int, size_out: int, device: torch.device) -> tuple[Tensor, bool]:
     """Return the index every new pixel is read from, and whether the last one lies outside by rounding."""
     step = (size_in - 1) / (size_out - 1) if size_out > 1 else 1.0
-    places = np.arange(size_out) * step
-    return np.floor(places + 0.5).astype(np.intp), bool(places[-1] > size_in - 1)
+    places = torch.arange(size_out, dtype=torch.float64, device=device) * step
+    return torch.floor(places + 0.5).long(), (size_out - 1) * step > size_in - 1

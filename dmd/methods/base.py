@@ -62,7 +62,8 @@ class Method(nn.Module, ABC):
         """Return what a batch carries beside images and labels, by name, as ``batch.extras``; by default nothing.
 
         A list of arrays, one per labelled case and of its shape, shares the transforms of the cases. A function makes
-        it from the labels ``(L, *S)`` of each batch, such as signed distances, while the step before runs.
+        it from the labels ``(L, *S)`` of each batch, such as signed distances: on the host, in threads beside the steps
+        before, of which there are several on a GPU.
         """
         return {}
 

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import ndimage
 
 from dmd.data.distance import signed_distance, signed_distances
+from dmd.data.euclidean import squared_distances
 
 
 def ball(size: int = 24, radius: float = 7) -> np.ndarray:
@@ -60,3 +62,39 @@ def test_it_is_the_formula_for_any_mask(mask):
         expected = outside / outside.max() - inside / inside.max()
         expected[inside == 1] = 0
         assert phi == pytest.approx(expected, abs=1e-6)
+
+
+@st.composite
+def sparse_masks(draw):
+    """Masks of up to 40 voxels a side, with one to five True: empty lines and planes, far corners."""
+    shape = draw(st.lists(st.integers(1, 40), min_size=1, max_size=3))
+    mask = np.zeros(shape, bool)
+    for place in draw(st.lists(st.tuples(*[st.integers(0, size - 1) for size in shape]), min_size=1, max_size=5)):
+        mask[place] = True
+    return mask
+
+
+def by_scipy(mask: np.ndarray) -> np.ndarray:
+    nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    return ((nearest.astype(np.int64) - np.indices(mask.shape)) ** 2).sum(axis=0)
+
+
+@settings(max_examples=200)
+@given(sparse_masks() | arrays.arrays(bool, st.tuples(*[st.integers(1, 6)] * 3)).filter(np.any))
+def test_squared_distances_are_exact(mask):
+    assert np.array_equal(squared_distances(mask), by_scipy(mask))
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [((7, 7), np.uint8), ((112, 112, 80), np.uint16), ((256, 256), np.uint32), ((130, 130, 90), np.uint32)],
+)
+def test_no_sum_of_squares_overflows(shape, kind):
+    # From corner to corner is the longest way there is.
+    corners = [tuple(0 for _ in shape), tuple(size - 1 for size in shape)]
+    for corner in corners:
+        mask = np.zeros(shape, bool)
+        mask[corner] = True
+        squares = squared_distances(mask)
+        assert squares.dtype == kind
+        assert np.array_equal(squares, by_scipy(mask))
