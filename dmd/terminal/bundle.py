@@ -46,7 +46,7 @@ def merge(file: Path, /, *, runs: Runs = RUNS) -> None:
 def _require_readable(run: RunFolder) -> None:
     """Require scores, history and cost that tables, pages and MLflow can read."""
     from dmd.report.cost import cost
-    from dmd.report.picture import read_history
+    from dmd.report.history import read_history
     from dmd.report.scores import read_run
 
     try:
