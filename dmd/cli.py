@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from dmd.errors import DivergedError, InputError, require_known
 from dmd.files import DISK
-from dmd.terminal import doctor, method, site, steps
+from dmd.terminal import bundle, doctor, guest, method, site, steps
 from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Device, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
 
@@ -230,17 +230,20 @@ def track(*runs: Path, uri: Uri = None, results: Results = RESULTS, configuratio
     Parameters
     ----------
     runs : Path
-        Folders of runs; left out, all in results/runs.
+        Folders of runs; left out, all in results/runs and results/guests.
     """
-    from dmd.tracking.sweep import sweep
+    from dmd.tracking.sweep import folders, sweep
 
     checked, made = configuration.plan()
-    sent, pending = sweep(runs or (results / "runs").glob("*/"), uri or checked.tracking.store, made)
+    sent, pending = sweep(runs or folders(results), uri or checked.tracking.store, made)
     print(f"{sent} runs sent to MLflow" + (f", {pending} not: see above" if pending else ""))
     if pending:
         raise SystemExit(1)
 
 
+verb('dmd evaluate --predictions masks --name "nnU-Net" --dataset la --labelled 8')(guest.evaluate)
+verb("dmd bundle b8031fc709 --out runs.zip")(bundle.bundle)
+verb("dmd merge runs.zip")(bundle.merge)
 verb("dmd init --slurm")(site.init)
 verb("dmd doctor --clean")(doctor.doctor)
 verb("dmd retrain b8031fc709")(doctor.retrain)

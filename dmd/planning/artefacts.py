@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from dmd.planning.bounds import Positive, Truth, Whole
-from dmd.planning.strict import Axis, Draw, Line, Name, Seed, Strict, Value
+from dmd.planning.strict import Axis, Draw, Label, Line, Name, Seed, Strict, Value
 
 # What a test case with an empty mask counts as, see `dmd.report.empty.treat_empty`.
 Empty = Literal["no_distance", "as_published", "penalised"]
@@ -55,11 +55,23 @@ class Scored(Form):
     empty: Empty = "no_distance"
 
 
+class Guest(Strict):
+    """A row of masks that were made elsewhere, under the ``name`` that `dmd evaluate` was given."""
+
+    dataset: Name
+    labelled: Whole
+    name: Label
+
+
 class Table(Scored):
-    """A line per row; ``elsewhere`` has numbers of other publications than the paper named below it."""
+    """A line per row; ``elsewhere`` has numbers of other publications than the paper named below it.
+
+    ``guests`` come after the runs.
+    """
 
     kind: Literal["table"]
     elsewhere: Truth = False
+    guests: Axis[Guest] = Field(default=[], exclude=True)
 
 
 class Curve(Scored):

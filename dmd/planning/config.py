@@ -12,7 +12,7 @@ from dmd.planning.implementations import PATTERN
 from dmd.planning.strict import Axis, Draw, Label, Line, Name, Place, Seed, Strict, Value, no_word
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"
-RESERVED = ("data", "logs", "mlartifacts", "raw", "runs")  # folders in results/ beside those of the scales
+RESERVED = ("data", "guests", "logs", "mlartifacts", "raw", "runs")  # folders in results/ beside those of the scales
 
 Selection = Literal["last", "validation", "oracle"]
 Precision = Literal["fp32", "bf16"]

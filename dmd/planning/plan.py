@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from dmd.errors import InputError, lookup
-from dmd.planning.artefacts import AnyForm, Block, Curve, Panel, Table
+from dmd.planning.artefacts import AnyForm, Block, Curve, Guest, Panel, Table
 from dmd.planning.config import Config
 from dmd.planning.consistency import require_consistent
+from dmd.planning.guests import invite
 from dmd.planning.identity import Spec, artefact_name, canonical
 from dmd.planning.paper import Published, plotted_values, printed_values
 from dmd.planning.resolve import Cell, Resolver, Store
@@ -38,10 +39,10 @@ class Run:
 class Row:
     """One line of a table or point of a curve: the runs behind it and the published numbers beside it.
 
-    ``runs`` are one per seed and draw. ``labelled`` and ``unlabelled`` count the patients that it learns from;
-    ``reconstructed`` where neither code nor all settings of the method on this data set are published. ``paper`` is
-    empty where the data are not the paper's; so is ``published``, which has what is known of them and of those of other
-    publications.
+    ``runs`` are one per seed and draw; ``guest`` is the id of masks made elsewhere, which have no run. ``labelled`` and
+    ``unlabelled`` count the patients that it learns from, the latter unknown of a guest; ``reconstructed`` where
+    neither code nor all settings of the method on this data set are published. ``paper`` is empty where the data are
+    not the paper's; so is ``published``, which has what is known of them and of those of other publications.
     """
 
     method: str
@@ -49,11 +50,17 @@ class Row:
     reconstructed: bool
     dataset: str
     labelled: int
-    unlabelled: int
+    unlabelled: int | None
     params: dict[str, Value]
     runs: tuple[str, ...]
     paper: dict[str, float]
     published: tuple[Published, ...] = ()
+    guest: str | None = None
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """What has test scores: the runs, or the guest."""
+        return self.runs or tuple(filter(None, [self.guest]))
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,8 @@ class _Planner:
         for cell in cells:  # a row that two blocks ask for is there once
             key = canonical([cell.dataset, cell.labelled, cell.method, cell.params])
             rows.setdefault(key, self._row(name, form, cell, wanted_by))
-        made = Artefact(wanted_by, scale, form, tuple(rows.values()))
+        guests = [self._guest(guest, where, scale) for guest in form.guests] if isinstance(form, Table) else []
+        made = Artefact(wanted_by, scale, form, (*rows.values(), *guests))
         if isinstance(form, Curve):
             return replace(made, rows=tuple(self._point(name, form, row) for row in made.rows))
         if isinstance(form, Panel):
@@ -163,6 +171,10 @@ class _Planner:
             paper=published[0].scores if published else {},
             published=published,
         )
+
+    def _guest(self, wanted: Guest, where: str, scale: str) -> Row:
+        guest = invite(self.resolver, Cell(where, scale, wanted.dataset, wanted.labelled, "", {}), wanted.name)
+        return Row("", guest.label, False, wanted.dataset, wanted.labelled, None, {}, (), {}, guest=guest.id)
 
     def _axes(self, form: AnyForm, cell: Cell) -> Iterator[tuple[int, int]]:
         """Yield seed and draw of every run of a row; a panel has one draw, as its pictures share unlabelled scans."""

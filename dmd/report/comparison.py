@@ -40,13 +40,13 @@ def compare_rows(scores: Scores) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One line per row (its index), post-processing and metric, with `COLUMNS`: runs (averaged first) of both, then
-        what `dmd.report.paired.Comparison` has (method minus DMD), p_holm and p_runs_holm (over the comparisons of one
-        metric and post-processing in this table), detectable (the smallest true difference that the strictest of
-        Holm's levels would find with power 0.8) and verdict (``better``, ``worse``, ``undecided``, ``too few``: of the
-        method against DMD, by every p that there is). At the end, for each DMD with several runs that is compared with,
-        its lines with the verdict ``noise floor`` (`dmd.report.paired.Floor`): ``difference`` is the typical one,
-        ``low`` and ``high`` are minus and plus the reach.
+        One line per row (its index), post-processing and metric, with `COLUMNS`: runs (averaged first; 0 of a guest)
+        of both, then what `dmd.report.paired.Comparison` has (method minus DMD), p_holm and p_runs_holm (over the
+        comparisons of one metric and post-processing in this table), detectable (the smallest true difference that the
+        strictest of Holm's levels would find with power 0.8) and verdict (``better``, ``worse``, ``undecided``, ``too
+        few``: of the method against DMD, by every p that there is). At the end, for each DMD with several runs that is
+        compared with, its lines with the verdict ``noise floor`` (`dmd.report.paired.Floor`): ``difference`` is the
+        typical one, ``low`` and ``high`` are minus and plus the reach.
 
     Raises
     ------
@@ -97,6 +97,6 @@ def pairs(rows: tuple[Row, ...]) -> Iterator[tuple[int, int]]:
     compared = {rows[number].runs for number in references.values()}
     for number, row in enumerate(rows):
         reference = references.get((row.dataset, row.labelled))
-        if reference is not None and row.runs and row.runs not in compared:
-            compared.add(row.runs)
+        if reference is not None and row.results and row.results not in compared:
+            compared.add(row.results)
             yield number, reference

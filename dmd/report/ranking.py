@@ -144,7 +144,7 @@ def _groups(rows: tuple[Row, ...]) -> dict[tuple[str, int], dict[int, Row]]:
     groups: dict[tuple[str, int], dict[int, Row]] = {}
     for number, row in enumerate(rows):
         group = groups.setdefault((row.dataset, row.labelled), {})
-        if row.runs and row.runs not in [other.runs for other in group.values()]:
+        if row.results and row.results not in [other.results for other in group.values()]:
             group[number] = row
     return {name: group for name, group in groups.items() if len(group) > 1}
 

@@ -1,7 +1,6 @@
 """The test scores behind an artefact: each run's cases.csv is read once into one frame; all numbers are views of it."""
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,31 +11,35 @@ from typing import Any
 import pandas as pd
 
 from dmd.errors import InputError
+from dmd.planning.guests import is_guest
 from dmd.planning.identity import Spec, plain
 from dmd.planning.plan import Artefact, Row
+from dmd.report.cases import read_cases
 from dmd.report.cost import cost
 from dmd.report.empty import treat_empty
 from dmd.report.naming import params_text
 from dmd.report.oracle import oracle_gap
 from dmd.report.statistics import average, per_patient
 from dmd.runs.folder import RunFolder
-from dmd.runs.outcomes import MEASURED, OUTCOMES, outcome
+from dmd.runs.guests import FOLDER, GuestFolder
+from dmd.runs.outcomes import OUTCOMES
 from dmd.runs.vouching import read_record, require_own
-from dmd.testing.evaluation import COLUMNS, COUNTS, DIAGONALS, POST_PROCESSING, SCORES
+from dmd.testing.evaluation import POST_PROCESSING, SCORES
 
 PLAIN = "post_processing == 'none'"
-PERCENT = ["dice", "jaccard"]  # fractions in cases.csv
-VOXEL = ["hd95_voxel", "asd_voxel"]  # those in millimetres may be unknown
 
 
 @dataclass(frozen=True)
 class Tested:
-    """The settings of a run, its test scores, and what else is known of it: its ``run.json`` and ``oracle_gap``.
+    """The settings of a run, none of a guest; test scores on the data set ``data``; what else is known of a run.
+
+    That is its ``run.json`` and ``oracle_gap``.
 
     The columns of ``cases.csv``, Dice and Jaccard in percent, and ``outcome`` (`dmd.runs.outcomes`).
     """
 
-    spec: Spec
+    spec: Spec | None
+    data: str
     lines: pd.DataFrame
     facts: dict[str, Any]
 
@@ -45,8 +48,14 @@ Reader = Callable[[str], Tested]
 
 
 def reader(runs: Path) -> Reader:
-    """Return a function from the name of a run to its scores that reads each file once, however often it is asked."""
-    return cache(lambda name: read_run(RunFolder(runs / name)))
+    """Return a function from the name of a run or guest to its scores that reads each file once, whoever asks."""
+
+    def load(name: str) -> Tested:
+        if is_guest(name):
+            return read_guest(GuestFolder(runs.parent / FOLDER / name))
+        return read_run(RunFolder(runs / name))
+
+    return cache(load)
 
 
 def read_run(run: RunFolder) -> Tested:
@@ -59,42 +68,15 @@ def read_run(run: RunFolder) -> Tested:
         lacks a score, or is not the run's own.
     """
     require_own(run, run.cases)
-    spec, lines = run.read_spec(), _read(run.cases)
-    classes = range(1, spec.training["classes"])
-    found = Counter(zip(lines["case"], lines["class"], lines["post_processing"], strict=True))
-    expected = Counter(itertools.product(lines["case"].unique(), classes, POST_PROCESSING))
-    if found != expected or not found:
-        faults = sorted((expected - found) + (found - expected)) or "no case at all"
-        raise InputError(
-            f"{run.cases}: expected each case with each of the classes {list(classes)} once for each post-processing, "
-            f"found otherwise: {faults}; delete the file and evaluate the run again"
-        )
-    lines["outcome"] = list(map(outcome, lines["predicted_voxels"], lines["reference_voxels"]))
-    lacking = lines[PERCENT].isna().any(axis=1) | (lines[VOXEL].isna().any(axis=1) & (lines["outcome"] == MEASURED))
-    if lacking.any():
-        names = ", ".join(lines["case"][lacking].unique()[:5])
-        raise InputError(
-            f"{run.cases}: expected every score of every case, found gaps for {names}; delete the file and evaluate "
-            "the run again"
-        )
-    lines[PERCENT] *= 100
-    facts = read_record(run, run.facts) if run.facts.exists() else {}
-    return Tested(spec, treat_empty(lines, "no_distance"), facts | {"oracle_gap": oracle_gap(run, spec.training)})
+    spec, facts = run.read_spec(), read_record(run, run.facts) if run.facts.exists() else {}
+    lines, known = read_cases(run.cases, spec.training["classes"]), {"oracle_gap": oracle_gap(run, spec.training)}
+    return Tested(spec, spec.training["dataset"]["name"], lines, facts | known)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    text = dict.fromkeys(("case", "patient", "post_processing"), str)
-    numbers = {"class": int} | dict.fromkeys(SCORES + DIAGONALS, float) | dict.fromkeys(COUNTS, int)
-    missing = {name: [""] for name in SCORES + DIAGONALS}  # and nowhere else: a case may be called "NA"
-    types, wanted = text | numbers, list(COLUMNS)
-    try:
-        return pd.read_csv(path, usecols=wanted, dtype=types, keep_default_na=False, na_values=missing)
-    except FileNotFoundError:
-        raise InputError(f"expected the test scores of a run at {path}, found no file; evaluate the run") from None
-    except (OSError, ValueError, OverflowError) as error:
-        raise InputError(
-            f"expected the test scores of a run at {path}: {error}; delete it and evaluate the run again"
-        ) from None
+def read_guest(guest: GuestFolder) -> Tested:
+    """Read the test scores of masks that were made elsewhere, as strictly as those of a run."""
+    record = guest.read()
+    return Tested(None, record["dataset"]["name"], read_cases(guest.cases, len(record["classes"])), {})
 
 
 @dataclass(frozen=True)
@@ -106,16 +88,19 @@ class Scores:
     artefact : Artefact
         Whose rows are meant; one without runs has no lines.
     specs : dict
-        Settings of each run.
+        Settings of each run; a guest has none.
+    data : dict
+        On which data set each run and guest was tested.
     facts : dict
         What else is known of each run, as in `Tested`.
     lines : DataFrame
-        One line per row of the artefact, run, case, class and post-processing: ``row`` (its index), ``run`` and the
-        columns of `Tested`, where empty masks count as the artefact says.
+        One line per row of the artefact, run or guest, case, class and post-processing: ``row`` (its index), ``run``
+        and the columns of `Tested`, where empty masks count as the artefact says.
     """
 
     artefact: Artefact[Any]
     specs: dict[str, Spec]
+    data: dict[str, str]
     facts: dict[str, dict[str, Any]]
     lines: pd.DataFrame
 
@@ -134,50 +119,52 @@ class Scores:
 
     def _replicates(self, number: int, row: Row) -> Iterator[tuple[tuple[int, str], int]]:
         draws = [self.specs[run].training.get("draw", 0) for run in row.runs]
-        counted = draws if len(set(draws)) > 1 else range(len(draws))
-        return zip(((number, run) for run in row.runs), counted, strict=True)
+        counted = draws if len(set(draws)) > 1 else range(len(row.results))
+        return zip(((number, name) for name in row.results), counted, strict=True)
 
     def by_case(self) -> pd.DataFrame:
         """Return those of each case in each run, by row, run and case: the mean over classes, no post-processing."""
         return self.lines.query(PLAIN).groupby(["row", "run", "case"], sort=False)[list(SCORES)].mean(skipna=False)
 
     def summary(self) -> pd.DataFrame:
-        """Return the numbers of a table, one line per row that has runs, by its index.
+        """Return the numbers of a table, one line per row that has runs or a guest, by its index.
 
         Columns are method, label, reconstructed, dataset (as planned), labelled and unlabelled (patients learnt from),
         params, data (what stood for the data set at this scale), selection, seeds and draws (how many of each), cases,
         measured, missed, false_alarms and rightly_empty (`dmd.runs.outcomes`: classes in cases, summed over runs),
         empty (what the last three count as), for each score s of the artefact s_mean, s_sd (over runs, n - 1; NaN for
         one) and s_paper (NaN where there is none), without the paper s_largest_component_mean and
-        s_largest_component_sd, oracle_gap (mean over runs,
-        `dmd.report.oracle`), the cost (`dmd.report.cost.cost`), and runs.
+        s_largest_component_sd, oracle_gap (mean over runs, `dmd.report.oracle`), the cost (`dmd.report.cost.cost`), and
+        runs. Of a guest unlabelled, selection, seeds, draws and cost are unknown, and runs is its id.
         """
         runs = average(self.lines, ["post_processing", "row", "run"])
         seeds = runs.groupby(level=["post_processing", "row"])
         statistics = {"mean": seeds.mean(skipna=False), "sd": seeds.std(skipna=False)}
         numbers = self.lines["row"].unique()
-        return pd.DataFrame([self._line(number, statistics) for number in numbers], index=numbers)
+        lines = pd.DataFrame([self._line(number, statistics) for number in numbers], index=numbers)
+        return lines.astype(dict.fromkeys(("unlabelled", "seeds", "draws"), "Int64"))
 
     def _line(self, number: int, statistics: dict[str, pd.DataFrame]) -> dict[str, Any]:
         row, lines = self.artefact.rows[number], self.lines.query(f"{PLAIN} and row == {number}")
-        training = self.specs[row.runs[0]].training
-        apart = ("params", "runs", "paper", "published")
+        apart = ("params", "runs", "paper", "published", "guest")
         line = {name: value for name, value in vars(row).items() if name not in apart}
-        line |= {"params": params_text(row), "data": training["dataset"]["name"], "selection": training["selection"]}
+        line |= {"params": params_text(row), "data": self.data[row.results[0]]}
         axes = [self.specs[run].training for run in row.runs]
-        line |= {"seeds": len({axis["seed"] for axis in axes}), "draws": len({axis.get("draw", 0) for axis in axes})}
+        line |= {"selection": axes[0]["selection"] if axes else None}
+        line |= {"seeds": len({axis["seed"] for axis in axes}) or None}
+        line |= {"draws": len({axis.get("draw", 0) for axis in axes}) or None}
         line |= {"cases": lines["case"].nunique()}
         line |= {name: int((lines["outcome"] == name).sum()) for name in OUTCOMES} | {"empty": self.artefact.form.empty}
         for name, score in itertools.product(POST_PROCESSING, self.artefact.form.columns):
             line |= {f"{column(score, name)}_{what}": of.at[(name, number), score] for what, of in statistics.items()}
             line |= {f"{score}_paper": row.paper.get(score, float("nan"))} if name == "none" else {}
         known = [self.facts[run] for run in row.runs]
-        line |= {"oracle_gap": fmean(of["oracle_gap"] for of in known)} | cost(known)
-        return line | {"runs": " ".join(row.runs)}
+        gap = fmean(of["oracle_gap"] for of in known) if known else float("nan")
+        return line | {"oracle_gap": gap} | cost(known) | {"runs": " ".join(row.results)}
 
 
 def read(artefact: Artefact[Any], load: Reader) -> Scores:
-    """Read the scores of an artefact that has at least one run.
+    """Read the scores of an artefact that has at least one run or guest.
 
     Raises
     ------
@@ -185,18 +172,19 @@ def read(artefact: Artefact[Any], load: Reader) -> Scores:
         As `read_run`; the runs of a row differ in more than seed and draw, or two runs on one data set were tested on
         different cases.
     """
-    tested = {run: load(run) for run in artefact.runs}
+    tested = {name: load(name) for row in artefact.rows for name in row.results}
+    specs = {run: of.spec for run, of in tested.items() if of.spec}
     first: dict[str, str] = {}
     for row in artefact.rows:
-        _require_one_setting(row, tested)
-        for run in row.runs:
+        _require_one_setting(row, specs)
+        for run in row.results:
             known = first.setdefault(row.dataset, run)
             require_same_cases(run, tested[run], known, tested[known])
     treated = {run: treat_empty(of.lines, artefact.form.empty) for run, of in tested.items()}
-    rows = [(number, run) for number, row in enumerate(artefact.rows) for run in row.runs]
+    rows = [(number, name) for number, row in enumerate(artefact.rows) for name in row.results]
     lines = pd.concat([treated[run].assign(row=number, run=run) for number, run in rows], ignore_index=True)
-    specs, facts = {run: of.spec for run, of in tested.items()}, {run: of.facts for run, of in tested.items()}
-    return Scores(artefact, specs, facts, lines)
+    data, facts = {name: of.data for name, of in tested.items()}, {name: of.facts for name, of in tested.items()}
+    return Scores(artefact, specs, data, facts, lines)
 
 
 def require_same_cases(run: str, tested: Tested, other: str, expected: Tested) -> None:
@@ -220,9 +208,9 @@ def column(score: str, post_processing: str) -> str:
     return score if post_processing == "none" else f"{score}_{post_processing}"
 
 
-def _require_one_setting(row: Row, tested: dict[str, Tested]) -> None:
+def _require_one_setting(row: Row, settings: dict[str, Spec]) -> None:
     """Require that the runs of a row differ in seed or draw and in nothing else."""
-    specs = [tested[run].spec for run in row.runs]
+    specs = [settings[run] for run in row.runs]
     axes = [{name: spec.training.get(name) for name in ("seed", "draw")} for spec in specs]
     for run, spec, axis in zip(row.runs, specs, axes, strict=True):
         first = replace(spec, training=plain(spec.training | axes[0]))

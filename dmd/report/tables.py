@@ -12,6 +12,7 @@ from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.planning.artefacts import Table
 from dmd.planning.describe import read_artefact
+from dmd.planning.guests import MARK
 from dmd.planning.plan import Row
 from dmd.report.comparison import compare_rows
 from dmd.report.cost import devices
@@ -31,6 +32,7 @@ LABELLED = "Labelled and unlabelled: patients learnt from."
 MASKS = (
     "Missed: something is there, nothing predicted; false alarms: the reverse; rightly empty: neither; over all runs."
 )
+GUESTS = f"{MARK.capitalize()}: masks made elsewhere, measured as those of the runs; how they were made is not known."
 COMPONENT_NOTE = "LC: only the largest connected component of each class is kept."
 ORACLE = "Oracle gap: what choosing weights on the test patients would add to the mean Dice of their masks."
 Cells = dict[tuple[str, str], list[str]]  # columns by a heading that neighbours share, "" for none, and their own
@@ -77,9 +79,11 @@ def write_table(description: Path, runs: Path, output: Path) -> Made:
     scores = read(artefact, reader(runs))
     summary, made = scores.summary(), Made(scores, compare_rows(scores), rank_rows(scores))
     said, cells = caption(artefact, scores.specs), _cells(scores, summary)
-    shared_by = {name: summary[name].iloc[0] for name, heading in FACTS.items() if ("", heading) not in cells}
+    known = [name for name, heading in FACTS.items() if ("", heading) not in cells and summary[name].notna().any()]
+    shared_by = {name: summary[name].dropna().iloc[0] for name in known}
     same = [f"{FACTS[name]} {value}" for name, value in shared_by.items() if value != USUAL.get(name)]
-    shared = [f"In every row: {', '.join(same).lower()}."] if same else []
+    rows = "In every row trained here" if any(row.guest for row in artefact.rows) else "In every row"
+    shared = [f"{rows}: {', '.join(same).lower()}."] if same else []
     verdict, below = say_verdict(scores, made.comparison), [*shared, *notes(scores, summary), LABELLED, COMPONENT_NOTE]
     write_text(output, csv(summary.round(4)))
     write_text(output.with_suffix(".comparison.csv"), csv(made.comparison.round(ROUNDED)))
@@ -106,6 +110,7 @@ def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
         ORACLE: bool(summary["oracle_gap"].notna().any()),
         f"{MASKS} {COUNTED[form.empty]}": summary[list(EMPTY)].any(axis=None),
         reconstructed: any(row.reconstructed for row in rows),
+        GUESTS: any(row.guest for row in rows),
         f"Trained on different machines, which round differently: {_mixed(scores)}.": bool(_mixed(scores)),
     }
     named = elsewhere(rows, form.columns) if isinstance(form, Table) and form.elsewhere else []
@@ -120,7 +125,7 @@ def _mixed(scores: Scores) -> str:
 
 def _axes(summary: pd.DataFrame) -> str:
     """Say what the runs of rows differ in: seeds, draws of the labelled patients, or both."""
-    return " and ".join(axis for axis in ("seeds", "draws") if summary[axis].max() > 1)
+    return " and ".join(axis for axis in ("seeds", "draws") if summary[axis].fillna(0).max() > 1)
 
 
 def score_cells(rows: Sequence[Row], lines: pd.DataFrame, score: str) -> Cells:
@@ -149,7 +154,7 @@ def _cells(scores: Scores, summary: pd.DataFrame) -> pd.DataFrame:
     rows = scores.artefact.rows
     cells: Cells = {("", "Method"): list(map(row_name, rows))}
     differing = [name for name in FACTS if summary[name].nunique() > 1]
-    cells |= {("", FACTS[name]): list(map(str, summary[name])) for name in differing}
+    cells |= {("", FACTS[name]): [ABSENT if pd.isna(of) else str(of) for of in summary[name]] for name in differing}
     for score in scores.artefact.form.columns:
         cells |= score_cells(rows, summary, score)
     if summary["oracle_gap"].notna().any():

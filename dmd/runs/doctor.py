@@ -8,11 +8,12 @@ import torch
 
 from dmd.errors import InputError
 from dmd.files import checksum
+from dmd.runs.bare import STATE, is_bare
 from dmd.runs.folder import ForeignError, RunFolder, read_json
 from dmd.runs.tensors import DamagedError, load_tensors
 from dmd.runs.vouching import SUMS, differing, read_record
 
-GOOD = ("whole", "running", "started", "missing")
+GOOD = ("whole", STATE, "running", "started", "missing")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ def examine(runs: Iterable[RunFolder]) -> Iterator[Finding]:
 
 
 def _calm(run: RunFolder) -> str:
+    if is_bare(run):
+        return STATE
     if run.is_trained or run.cases.exists():
         return "whole"
     return "started" if run.weights.exists() else run.stage
@@ -88,7 +91,8 @@ def _of_record(
     except InputError as error:
         yield "foreign" if isinstance(error, ForeignError) else "torn", str(error)
         return
-    wanted = {path.name for path in closed}  # predictions and snapshots may be deleted to save room
+    # Predictions and snapshots may be deleted to save room, and a bundle has no weights.
+    wanted = {path.name for path in closed} - {run.weights.name if is_bare(run) else ""}
     for name in differing(run, content):
         path = run.path / name
         if path.exists():

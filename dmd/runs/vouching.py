@@ -21,7 +21,7 @@ def vouch(run: RunFolder, record: Path, content: dict[str, Any], files: Iterable
     """Write a record that closes ``files``, as far as they are there."""
     sums = {_name(run, file): checksum(file) for file in files if file.exists()}
     record_ = {"run": run.id} | content | {SUMS: sums}
-    write_json(record, record_ | {SEAL: _seal(record_)})
+    write_json(record, record_ | {SEAL: seal(record_)})
 
 
 def read_record(run: RunFolder, record: Path) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def read_record(run: RunFolder, record: Path) -> dict[str, Any]:
         raise InputError(f"expected {what} at {record}, found {str(content)[:40]}. {_cure(run)}")
     if content.get("run") not in (run.id, None):
         raise ForeignError(f"{record}: expected that of run '{run.id}', found that of '{content['run']}'. {_cure(run)}")
-    if content.get(SEAL) != _seal(content):
+    if content.get(SEAL) != seal(content):
         raise InputError(f"{record}: expected it as the run left it, found that it was changed since. {_cure(run)}")
     return content
 
@@ -100,6 +100,7 @@ def _name(run: RunFolder, file: Path) -> str:
     return file.relative_to(run.path).as_posix()
 
 
-def _seal(content: dict[str, Any]) -> str:
+def seal(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of a record, which may hold its seal already."""
     sealed = {name: value for name, value in content.items() if name != SEAL}
     return hashlib.sha256(canonical(sealed).encode()).hexdigest()

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from dmd.errors import InputError
+from dmd.runs.bare import STATE, is_bare
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
 from dmd.runs.outcomes import EMPTY, outcome
@@ -46,7 +47,7 @@ def show(run: RunFolder, times: StepTimes, classes: Mapping[str, Sequence[str]])
         require_own(run, file)
     history, now = _history(run), standing(run, spec, times)
     named = classes.get(flat(spec)["dataset.name"])
-    print(f"{run.id}  {_state(now)}")
+    print(f"{run.id}  {_state(now)}" + (f", {STATE}" if is_bare(run) else ""))
     sections = {
         "settings": _settings(spec.training | spec.testing),
         **_charts(history),

@@ -2,11 +2,12 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from dmd.data.store import load_store
+from dmd.data.store import Case, load_store
 from dmd.files import write_text
 from dmd.progress import track
 from dmd.runs.folder import RunFolder
@@ -36,19 +37,26 @@ def evaluate_run(run: RunFolder, store: Path) -> None:
     spec = run.read_spec()
     training = spec.training
     data = load_store(store, training["dataset"], parts=["test"])
+    masks = read_predictions(run, spec, track(f"{run.id} evaluate", data.cases("test")))
+    text = measure(masks, training["classes"])
+    run.test.unlink(missing_ok=True)  # killed before the last line, the scores are nobody's: the test is made again
+    write_text(run.cases, text)
+    vouch(run, run.test, {"testing": spec.testing}, [run.weights, run.predictions, run.cases])
+
+
+def measure(masks: Iterable[tuple[Case, np.ndarray]], classes: int) -> str:
+    """Return the text of ``cases.csv``: the metrics of label maps ``(*S)``, whoever made them, against their cases."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for case, labels in read_predictions(run, spec, track(f"{run.id} evaluate", data.cases("test"))):
+    for case, labels in masks:
         size = dict(zip(DIAGONALS, map(_number, diagonal(case.label.shape, case.spacing_mm)), strict=True))
-        for index in range(1, training["classes"]):
+        for index in range(1, classes):
             for name, process in POST_PROCESSING.items():
                 scores = evaluate(process(labels == index), case.label == index, case.spacing_mm)
                 line = {"case": case.name, "patient": case.patient, "class": index, "post_processing": name}
                 writer.writerow(line | {key: _number(getattr(scores, key)) for key in SCORES + COUNTS} | size)
-    run.test.unlink(missing_ok=True)  # killed before the last line, the scores are nobody's: the test is made again
-    write_text(run.cases, text.getvalue())
-    vouch(run, run.test, {"testing": spec.testing}, [run.weights, run.predictions, run.cases])
+    return text.getvalue()
 
 
 def _number(value: float | int | bool) -> str:

@@ -30,6 +30,7 @@ from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning.config import Dataset
 from dmd.progress import track
+from dmd.runs.bare import require_weights
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import DamagedError, load_tensors
 from dmd.runs.vouching import require_own
@@ -119,6 +120,7 @@ def predict_scan(
 def load_predictor(run: RunFolder, training: dict[str, Any], device: torch.device) -> nn.Module:
     """Return the trained network of a run, ready for evaluation."""
     require_own(run, run.weights)
+    require_weights(run)
     try:
         weights = load_tensors(run.weights, device)
     except FileNotFoundError:

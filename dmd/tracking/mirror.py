@@ -14,6 +14,7 @@ from dmd.files import locked, write_json
 from dmd.planning.address import database, public
 from dmd.planning.identity import canonical, scale_of
 from dmd.runs.folder import RunFolder
+from dmd.runs.guests import GuestFolder
 from dmd.tracking.record import OUR_TAGS, USED_BY, Point, Record, read_record
 from dmd.tracking.server import FAULTS, brief, experiment_id, open_server, say
 
@@ -44,22 +45,28 @@ def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[
         raises nothing: it is a warning and the status ``pending`` in ``tracked.json``, and a later call makes
         up for it.
     """
+    return track(run, read_record(run), uri, artefacts, methods)
+
+
+def track(
+    folder: RunFolder | GuestFolder, content: Record, uri: str, artefacts: list[str], methods: Sequence[str] = ()
+) -> bool:
+    """Mirror what a folder holds, as `track_run`."""
     database(uri)
-    content = read_record(run)
     try:
-        with locked(run.tracking_lock):
-            mirror = Mirror(uri, run.id, content, artefacts, methods)
+        with locked(folder.tracking_lock):
+            mirror = Mirror(uri, folder.id, content, artefacts, methods)
             mirror.send(content)
-            mirror.complete(run, content)
+            mirror.complete(folder, content)
         found = {"experiment": mirror.experiment, "mlflow_run": mirror.run, "status": "complete"}
     except FAULTS as error:
         found = {"status": "pending", "reason": brief(error)}
         say(
-            run.id,
+            folder.id,
             f"not in MLflow yet ({public(uri)}): {found['reason']}. The files of the run are complete; "
             "`dmd track` sends what is missing, and so does the next `snakemake` that has something to do",
         )
-    write_json(run.tracked, {"uri": public(uri), "cases": run.cases_digest()} | found)
+    write_json(folder.tracked, {"uri": public(uri), "cases": folder.cases_digest()} | found)
     return found["status"] == "complete"
 
 
@@ -111,16 +118,17 @@ class Mirror:
             self.client.log_batch(self.run, metrics=metrics)
             self.stored |= {point: value for point, (value, _) in part.items()}
 
-    def complete(self, run: RunFolder, content: Record) -> None:
-        """Send the files and a picture of the run, and close it."""
+    def complete(self, folder: RunFolder | GuestFolder, content: Record) -> None:
+        """Send the files and, of a run, a picture, and close it."""
         # matplotlib, which whoever follows a training need not wait for
         from dmd.report.picture import picture
         from dmd.report.style import our_style
 
         for file in content.files:
             self.client.log_artifact(self.run, str(file))
-        with our_style():
-            self.client.log_figure(self.run, picture(run), PICTURE, save_kwargs={"dpi": 150})
+        if isinstance(folder, RunFolder):
+            with our_style():
+                self.client.log_figure(self.run, picture(folder), PICTURE, save_kwargs={"dpi": 150})
         self.client.set_terminated(self.run, "FINISHED", content.end)
 
     def show(self, status: str) -> None:
@@ -147,6 +155,8 @@ class Mirror:
 def _name(methods: Sequence[str], content: Record) -> str:
     """Return what lists and legends show, what tells runs apart first: ``DMD T=2 λ=4 s1337 la-8``."""
     params, tags = content.params, content.tags
+    if "seed" not in tags:  # nothing is known of a training
+        return f"{tags['method']} {tags['dataset']}-{tags['labelled']}"
     shown = {"T": params.get("temperature"), "λ": params.get("weight")}
     parts = [methods[0].upper().replace("_", " ")]
     parts += ["KL"] if params.get("divergence") == "kl" else []

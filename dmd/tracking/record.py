@@ -8,7 +8,7 @@ from typing import Any
 
 from dmd.errors import InputError
 from dmd.planning.identity import Spec, canonical
-from dmd.report.scores import PLAIN, read_run
+from dmd.report.scores import PLAIN, Tested, read_run
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import now, read_steps
 from dmd.runs.outcomes import EMPTY
@@ -19,7 +19,7 @@ from dmd.testing.evaluation import SCORES
 Point = tuple[str, int]  # name and step
 # Followed by its name: a tag for each artefact, so that no number of them is too long and no name hides another.
 USED_BY = "artefact."
-OUR_TAGS = {"method", "scale", "dataset", "labelled", "seed", "draw", "device", "commit", "slurm_job"}
+OUR_TAGS = {"method", "scale", "dataset", "labelled", "seed", "draw", "device", "commit", "slurm_job", "trained"}
 ONCE = 0  # step of what has one value per run, which MLflow then draws as bars
 
 
@@ -78,7 +78,7 @@ def read_record(run: RunFolder) -> Record:
         One of them is missing or is not what it should be.
     """
     spec, facts, curves = run.read_spec(), read_own(run, run.facts), _curves(run)
-    points = curves | _scores(run, curves) | _usage(run) | _totals(facts, curves)
+    points = curves | scores(read_run(run), _end(curves)) | _usage(run) | _totals(facts, curves)
     started = round(_end(curves) - 1000 * facts.get("wall_seconds", 0))
     files = (run.spec, run.facts, run.history_table, run.cases)
     data = spec.training["dataset"]
@@ -183,19 +183,19 @@ def _curves(run: RunFolder) -> dict[Point, tuple[float, int]]:
     return points
 
 
-def _scores(run: RunFolder, curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
-    of_all = read_run(run).lines
+def scores(tested: Tested, at: int) -> dict[Point, tuple[float, int]]:
+    """Return the test scores as points of a time in milliseconds."""
+    of_all = tested.lines
     lines = of_all.query(PLAIN)
     classes = lines.groupby("class")[list(SCORES)].mean()
     means = classes.mean(skipna=False)
-    scores = {name: float(means[name]) for name in SCORES}
-    scores |= {name: float((lines["outcome"] == name).sum()) for name in EMPTY}
+    found = {name: float(means[name]) for name in SCORES}
+    found |= {name: float((lines["outcome"] == name).sum()) for name in EMPTY}
     if len(classes) > 1:
-        scores |= {f"{name}/class{number}": value for name in SCORES for number, value in classes[name].items()}
+        found |= {f"{name}/class{number}": value for name in SCORES for number, value in classes[name].items()}
     largest = of_all.query("post_processing == 'largest_component'").groupby("class")[list(SCORES)].mean()
-    scores |= {f"largest_component/{name}": float(value) for name, value in largest.mean(skipna=False).items()}
-    end = _end(curves)
-    return {(name, ONCE): (value, end) for name, value in scores.items() if math.isfinite(value)}
+    found |= {f"largest_component/{name}": float(value) for name, value in largest.mean(skipna=False).items()}
+    return {(name, ONCE): (value, at) for name, value in found.items() if math.isfinite(value)}
 
 
 def _end(curves: dict[Point, tuple[float, int]]) -> int:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from dmd.errors import InputError
 from dmd.planning.address import public
+from dmd.planning.guests import is_guest
 from dmd.planning.plan import Plan
 from dmd.runs.folder import RunFolder, read_json
-from dmd.tracking.mirror import track_run
+from dmd.runs.guests import FOLDER, GuestFolder
+from dmd.tracking.guests import read_record
+from dmd.tracking.mirror import track, track_run
 from dmd.tracking.server import make_server, may_send
 
 
@@ -20,8 +23,13 @@ def send(run: RunFolder, uri: str, artefacts: Sequence[str], methods: Sequence[s
         track_run(run, uri, list(artefacts), methods)
 
 
+def folders(results: Path) -> list[Path]:
+    """Return the folders of all runs and guests."""
+    return [path for kind in ("runs", FOLDER) for path in results.glob(f"{kind}/*/")]
+
+
 def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
-    """Mirror the tested runs among ``folders`` that MLflow lacks, as far as their files know.
+    """Mirror the tested runs, and the guests, among ``folders`` that MLflow lacks, as far as their files know.
 
     Returns
     -------
@@ -34,15 +42,21 @@ def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
         A file of a run is not what it should be.
     """
     make_server(uri)
-    missing = [run for run in map(RunFolder, sorted(folders)) if run.is_untracked or _is_elsewhere(run, uri)]
-    sent = 0
-    for run in missing:
-        planned = plan.runs.get(run.id)
-        wanted_by, methods = (planned.wanted_by, planned.methods) if planned else ((), ())
-        sent += track_run(run, uri, list(wanted_by), methods)
+    found = [GuestFolder(path) if is_guest(path.name) else RunFolder(path) for path in sorted(folders)]
+    missing = [folder for folder in found if folder.is_untracked or _is_elsewhere(folder, uri)]
+    sent = sum(_send(folder, uri, plan) for folder in missing)
     return sent, len(missing) - sent
 
 
-def _is_elsewhere(run: RunFolder, uri: str) -> bool:
-    """Say whether a tested run was sent to another server than this one."""
+def _send(folder: RunFolder | GuestFolder, uri: str, plan: Plan) -> bool:
+    if isinstance(folder, GuestFolder):
+        shown = [name for name, of in plan.artefacts.items() if any(row.guest == folder.id for row in of.rows)]
+        return track(folder, read_record(folder), uri, shown)
+    planned = plan.runs.get(folder.id)
+    wanted_by, methods = (planned.wanted_by, planned.methods) if planned else ((), ())
+    return track_run(folder, uri, list(wanted_by), methods)
+
+
+def _is_elsewhere(run: RunFolder | GuestFolder, uri: str) -> bool:
+    """Say whether what is tested was sent to another server than this one."""
     return run.cases.exists() and read_json(run.tracked).get("uri") != public(uri)

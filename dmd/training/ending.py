@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dmd.errors import InputError
 from dmd.files import write_text
+from dmd.runs.bare import require_weights
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import write_table
 from dmd.runs.state import State
@@ -21,11 +22,13 @@ def is_over(run: RunFolder) -> bool:
     Raises
     ------
     InputError
-        Something that it made is there and not vouched for, and there is no state to make it again from.
+        Something that it made is there and not vouched for, and there is no state to make it again from; or the run is
+        here without its weights.
     """
     if is_whole(run, run.facts):
         print(f"{run.id}: is trained; `dmd retrain {run.id}` has it trained again", file=sys.stderr)
         return True
+    require_weights(run)
     if run.weights.exists() and not run.state.exists():
         raise InputError(
             f"{run.weights}: expected the file that {run.facts.name} vouches for, found one that it does not, and no "

@@ -8,6 +8,19 @@ def of_runs(what):
     ]
 
 
+def guests(wildcards):
+    """Return the scores of masks that were made elsewhere; nothing here can make them."""
+    rows = [row for row in PLAN.artefacts[wildcards.artefact].rows if row.guest]
+    scores = [f"results/guests/{row.guest}/cases.csv" for row in rows]
+    for row, path in zip(rows, scores):
+        if not Path(path).exists():
+            raise WorkflowError(
+                f"{wildcards.artefact}: expected scores of {row.label} on {row.dataset} with {row.labelled} labelled in "
+                f"{path}, found none; measure the masks with `dmd evaluate`, at the scale of the table"
+            )
+    return scores
+
+
 def testing(wildcards):
     """Return a digest of how the runs behind an artefact are tested: other settings test them, and make it, again."""
     runs = PLAN.artefacts[wildcards.artefact].runs
@@ -44,6 +57,7 @@ def readings(wildcards):
 rule table:
     input:
         of_runs(tested),
+        guests,
     output:
         csv=report(
             "results/{artefact}.csv", caption="../report/table.rst", category="Tables"

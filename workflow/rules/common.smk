@@ -10,7 +10,9 @@ from dmd.files import write_text
 from dmd.planning import config as configuration
 from dmd.planning import describe, identity, reading
 from dmd.planning import plan as planner
+from dmd.runs import bare
 from dmd.runs.folder import RunFolder
+from dmd.runs.guests import GuestFolder
 from dmd.runs.sources import require_decided
 from dmd.terminal import cost, failure, machine, preflight
 from dmd.terminal.settings import assignment

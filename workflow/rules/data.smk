@@ -41,7 +41,9 @@ def to_prepare(wildcards):
 def pictures():
     """Return the pictures of the data that is still to be trained on; no training waits for them."""
     runs = {run for name in PLAN.targets for run in PLAN.artefacts[name].runs}
-    due = {run for run in runs if not RunFolder(Path("results/runs") / run).is_trained}
+    due = {
+        run for run in runs if bare.needs_training(RunFolder(Path("results/runs", run)))
+    }
     stores = sorted({PLAN.runs[run].store for run in due})
     return [f"results/data/{store}.png" for store in stores]
 

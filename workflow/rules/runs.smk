@@ -32,6 +32,10 @@ if workflow.is_main_process and workflow.resource_settings.nodes is None:
 
 
 def to_train(wildcards):
+    try:
+        bare.require_weights(RunFolder(Path("results/runs", wildcards.run)))
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
     store = store_of(wildcards.run)
     return [store, store.removesuffix("h5") + "check.json"]
 

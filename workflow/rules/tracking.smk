@@ -4,6 +4,11 @@
 
 
 def send_the_rest():
-    if any(run.is_untracked for run in map(RunFolder, Path("results/runs").glob("*/"))):
+    results = Path("results")
+    folders = [
+        *map(RunFolder, results.glob("runs/*/")),
+        *map(GuestFolder, results.glob("guests/*/")),
+    ]
+    if any(folder.is_untracked for folder in folders):
         # What it cannot send it says; what was asked for is there all the same.
         shell(f"dmd track {LAID_OVER} || true")

@@ -29,7 +29,7 @@ def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) ->
     rows = [wanted.rows[number] for number in summary.index]
     is_curve, published = wanted.form.kind == "curve", is_published(wanted)
     cells: Cells = {("", "Point" if is_curve else "Method"): list(map(params_text if is_curve else row_name, rows))}
-    cells["", "Patients"] = [f"{row.labelled} + {row.unlabelled}" for row in rows]
+    cells["", "Patients"] = [f"{row.labelled} + {'?' if row.guest else row.unlabelled}" for row in rows]
     for score in wanted.form.columns:
         ours, component = score_cells(rows, summary, score).items()
         cells |= dict([ours])
@@ -38,8 +38,8 @@ def score_table(wanted: Artefact[Any], scores: Scores, summary: pd.DataFrame) ->
             cells[HEADINGS[score], "diff."] = [difference(of, score) for of in summary[f"{score}_mean"] - paper]
         cells |= dict([component])
     evaluated = [len(names.split()) for names in summary["runs"]]
-    if evaluated != [len(row.runs) for row in rows]:
-        cells["", "Evaluated"] = [f"{done} of {len(row.runs)}" for done, row in zip(evaluated, rows, strict=True)]
+    if evaluated != [len(row.results) for row in rows]:
+        cells["", "Evaluated"] = [f"{done} of {len(row.results)}" for done, row in zip(evaluated, rows, strict=True)]
     for name in (name for name in EMPTY if summary[name].any()):
         cells["", FACTS[name]] = list(map(str, summary[name]))
     cells["", "Runs"] = [" ".join(row.runs) for row in rows]

@@ -24,6 +24,7 @@ from dmd.report.page.table import look, unbroken
 from dmd.report.scores import Scores, read, reader
 from dmd.report.verdict import say_verdict
 from dmd.runs.folder import RunFolder
+from dmd.runs.guests import FOLDER, GuestFolder
 
 DEVIATIONS = Path("docs/deviations.md")
 
@@ -49,7 +50,7 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, 
     """
     load = reader(results / "runs")
     done = [evaluated(artefact, results) for artefact in artefacts]
-    scores = [read(of, load) if isinstance(of.form, Scored) and of.runs else None for of in done]
+    scores = [read(of, load) if isinstance(of.form, Scored) and _is_begun(of) else None for of in done]
     work = track("report", list(zip(artefacts, scores, strict=True)))
     sections = sorted((_section(artefact, found, results) for artefact, found in work), key=_is_incomplete)
     entries, missing = runs.list_runs(artefacts, results)
@@ -77,10 +78,15 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, 
 
 
 def evaluated(artefact: Artefact[Any], results: Path) -> Artefact[Any]:
-    """Return an artefact whose rows have the runs that are evaluated."""
+    """Return an artefact whose rows have the runs and guests that are evaluated."""
     done = {run for run in artefact.runs if RunFolder(results / "runs" / run).cases.exists()}
-    rows = (replace(row, runs=tuple(run for run in row.runs if run in done)) for row in artefact.rows)
-    return replace(artefact, rows=tuple(rows))
+    rows = [replace(row, runs=tuple(run for run in row.runs if run in done)) for row in artefact.rows]
+    lost = [row for row in rows if row.guest and not GuestFolder(results / FOLDER / row.guest).cases.exists()]
+    return replace(artefact, rows=tuple(replace(row, guest=None) if row in lost else row for row in rows))
+
+
+def _is_begun(artefact: Artefact[Any]) -> bool:
+    return any(row.results for row in artefact.rows)
 
 
 def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> dict[str, Any]:
@@ -94,7 +100,7 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
         "title": name,
         "command": f"snakemake --cores 2 -- results/{file}",
         "rows": len(artefact.rows),
-        "missing": [(setting_name(row), row.runs) for row, done in rows if scores and not done.runs],
+        "missing": [(setting_name(row), row.runs) for row, done in rows if scores and not done.results],
     }
     section |= {"made": (results / file).exists(), "figure": picture, "scores": None, "of": scores, "parts": None}
     if scores:
