@@ -16,8 +16,9 @@ from cyclopts import App, CycloptsError, Parameter
 from dmd.errors import DivergedError, InputError, require_known
 from dmd.files import DISK
 from dmd.terminal import doctor, method, site, steps
-from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Device, Results, RunName, Runs, Uri
+from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
+from dmd.terminal.predict import predict
 
 app = App(
     name="dmd",
@@ -130,37 +131,7 @@ def compare(first: RunName, second: RunName, /, *, runs: Runs = RUNS) -> None:
     print(say_pair(find_run(first, runs), find_run(second, runs)))
 
 
-@verb("dmd predict --run la-8-dmd-b8031fc709 scan.nii.gz --out mask.nii.gz")
-def predict(
-    scan: Path,
-    /,
-    *,
-    run: RunName,
-    out: Path,
-    prepared: bool = False,
-    runs: Runs = RUNS,
-    device: Device = "auto",
-    configuration: Configuration = PROJECT,
-) -> None:
-    """Segment a scan of your own with a trained run.
-
-    Give the whole scan as it was reconstructed: its intensities are scaled by those of the whole.
-
-    Parameters
-    ----------
-    scan : Path
-        .nii.gz, .nii, .nrrd; .h5 with an array `image`, as in the public copies.
-    out : Path
-        The mask: .nii.gz, .nii or .nrrd, in the scan's voxels.
-    prepared : bool
-        The intensities are those of the training data already, as in .h5.
-    """
-    from dmd.runs.folder import find_run
-    from dmd.testing.prediction import predict_scan
-
-    datasets = configuration.check().datasets
-    found = predict_scan(find_run(run, runs), scan, out, datasets, device, prepared=prepared)
-    print(f"{out}: " + ", ".join(f"{name} {amount}" for name, amount in found.items()))
+verb("dmd predict --run la-8-dmd-b8031fc709 scans --out masks")(predict)
 
 
 @verb("dmd report --scale half")
