@@ -45,18 +45,18 @@ class Ledger:
         InputError
             A file is there that is not the one that was made.
         """
-        entry = self._read().get(scan.name, {"scan": None, "files": {}})
-        there = [name for name in names if (self.folder / name).exists()]
+        entry = self._entry(scan)
+        there = [name for name in {*names, *entry["files"]} if (self.folder / name).exists()]
         for name in there:
             if checksum(self.folder / name) != entry["files"].get(name):
                 raise InputError(
                     f"expected no file at {self.folder / name}, or the mask that was made here, found another: edited, "
                     "or from elsewhere. It is left as it is; move it away to have it made"
                 )
-        if there and entry["scan"] != digest:
-            self._take_away(names)  # of a scan that is no longer there
-            return None
-        return entry["found"] if there == list(names) else None
+        if entry["scan"] == digest:
+            return entry["found"] if set(names) <= set(there) else None
+        self._take_away(there)  # of a scan that is no longer there
+        return None
 
     def enter(self, scan: Path, digest: str, found: dict[str, str], files: Sequence[Path]) -> None:
         """Say what is about to be put in its place.
@@ -71,9 +71,14 @@ class Ledger:
             The files that are about to be put into the folder, under the names that they have.
         """
         self._take_away(file.name for file in files)
-        entry = {"scan": digest, "found": found, "files": {file.name: checksum(file) for file in files}}
         with locked(self.path.with_name(f".{NAME}.lock")):
+            earlier, sums = self._entry(scan), {file.name: checksum(file) for file in files}
+            sums = (earlier["files"] if earlier["scan"] == digest else {}) | sums
+            entry = {"scan": digest, "found": found, "files": sums}
             write_json(self.path, self.made_by | {"scans": self._read() | {scan.name: entry}})
+
+    def _entry(self, scan: Path) -> dict[str, Any]:
+        return self._read().get(scan.name, {"scan": None, "files": {}})
 
     def _take_away(self, names: Iterable[str]) -> None:
         for name in names:

@@ -194,7 +194,7 @@ def test_probabilities_lie_in_the_scans_voxels_and_their_largest_is_the_mask(eit
         assert np.array_equal(*affines)
 
 
-def test_probabilities_asked_for_later_are_made(call, scans, tmp_path):
+def test_probabilities_asked_for_later_are_made_and_go_with_their_scan(call, run, scans, tmp_path):
     assert call() == 0
     before = masks(tmp_path / "masks")
     assert call("--probabilities") == 0
@@ -202,6 +202,13 @@ def test_probabilities_asked_for_later_are_made(call, scans, tmp_path):
     assert before.items() <= after.items()
     added = set(after) - set(before)
     assert added == {"a.probabilities.nii.gz", "b.probabilities.nrrd", "c.probabilities.nii"}
+    (tmp_path / "masks/a.nii.gz").unlink()
+    sitk.WriteImage(as_image(run, -case_t0(run)), scans / "b.nrrd")
+    assert call() == 0
+    without = masks(tmp_path / "masks")
+    assert set(after) - set(without) == {"b.probabilities.nrrd"}  # which is of another scan
+    assert without["a.nii.gz"] == after["a.nii.gz"]
+    assert call("--probabilities") == 0
 
 
 def test_folders_that_cannot_work_are_refused(run, scans, tmp_path):
