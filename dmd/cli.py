@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 from dmd.errors import DivergedError, InputError, require_known
 from dmd.files import DISK
 from dmd.terminal import doctor, method, site, steps
+from dmd.terminal.export import export
 from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
 from dmd.terminal.predict import predict
@@ -132,6 +133,7 @@ def compare(first: RunName, second: RunName, /, *, runs: Runs = RUNS) -> None:
 
 
 verb("dmd predict --run la-8-dmd-b8031fc709 scans --out masks")(predict)
+verb("dmd export la-8-dmd-b8031fc709 --out network")(export)
 
 
 @verb("dmd report --scale half")

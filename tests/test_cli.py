@@ -16,7 +16,7 @@ from dmd.planning import identity
 from dmd.runs.folder import RunFolder
 from dmd.terminal import steps
 
-VERBS = ["plan", "show", "compare", "predict", "report", "ui", "track", "init", "doctor", "retrain"]
+VERBS = ["plan", "show", "compare", "predict", "export", "report", "ui", "track", "init", "doctor", "retrain"]
 STEPS = [
     "describe",
     "download",

@@ -117,7 +117,7 @@ class Segmenter:
     @property
     def origin(self) -> dict[str, Any]:
         """What masks come from: run, weights, and all that decides how scans are prepared and seen."""
-        elsewhere = {"split", "checksums", "repeated", "download"}
+        elsewhere = {"split", "checksums", "repeated", "download", "terms"}
         return {
             "run": self.run.id,
             "weights": checksum(self.run.weights),
