@@ -197,19 +197,32 @@ def ui(
 
 
 @verb("dmd track")
-def track(*runs: Path, uri: Uri = None, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
+def track(
+    *runs: Path,
+    weights: bool = False,
+    uri: Uri = None,
+    results: Results = RESULTS,
+    configuration: Configuration = PROJECT,
+) -> None:
     """Send the runs that are tested to MLflow, as far as it lacks them.
 
     Parameters
     ----------
     runs : Path
         Folders of runs; left out, all in results/runs.
+    weights : bool
+        Their weights too, which otherwise stay in their folders.
     """
-    from dmd.tracking.sweep import sweep
+    from dmd.tracking.sweep import send_weights, sweep
 
     checked, made = configuration.plan()
-    sent, pending = sweep(runs or (results / "runs").glob("*/"), uri or checked.tracking.store, made)
+    folders, store = runs or tuple((results / "runs").glob("*/")), uri or checked.tracking.store
+    sent, pending = sweep(folders, store, made)
     print(f"{sent} runs sent to MLflow" + (f", {pending} not: see above" if pending else ""))
+    if weights:
+        there, lacking = send_weights(folders, store)
+        print(f"weights of {there} runs in MLflow" + (f", of {lacking} not" if lacking else ""))
+        pending += lacking
     if pending:
         raise SystemExit(1)
 

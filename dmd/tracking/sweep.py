@@ -9,7 +9,8 @@ from dmd.planning.address import public
 from dmd.planning.plan import Plan
 from dmd.runs.folder import RunFolder, read_json
 from dmd.tracking.mirror import track_run
-from dmd.tracking.server import make_server, may_send
+from dmd.tracking.models import add_weights
+from dmd.tracking.server import FAULTS, brief, make_server, may_send, open_server, say
 
 
 def send(run: RunFolder, uri: str, artefacts: Sequence[str], methods: Sequence[str]) -> None:
@@ -41,6 +42,24 @@ def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
         wanted_by, methods = (planned.wanted_by, planned.methods) if planned else ((), ())
         sent += track_run(run, uri, list(wanted_by), methods)
     return sent, len(missing) - sent
+
+
+def send_weights(folders: Iterable[Path], uri: str) -> tuple[int, int]:
+    """Put the weights of the runs that MLflow has beside their models, as far as it lacks them.
+
+    Returns
+    -------
+    tuple of int
+        Of how many runs it has the weights now, and of how many not.
+    """
+    tracked = [run for run in map(RunFolder, sorted(folders)) if run.tracked.exists()]
+    there = 0
+    for run in tracked:
+        try:
+            there += add_weights(open_server(uri), run)
+        except FAULTS as error:
+            say(run.id, f"its weights are not in MLflow ({public(uri)}): {brief(error)}")
+    return there, len(tracked) - there
 
 
 def _is_elsewhere(run: RunFolder, uri: str) -> bool:
