@@ -13,7 +13,9 @@ from dmd.planning.artefacts import Table
 from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Row
 from dmd.report.comparison import compare_rows
+from dmd.report.cost import devices
 from dmd.report.naming import COUNTED, HEADINGS, caption, row_name, selections
+from dmd.report.published import elsewhere
 from dmd.report.ranking import claims, rank_rows
 from dmd.report.scores import Scores, column, read, reader
 from dmd.report.verdict import say_verdict
@@ -101,8 +103,16 @@ def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
         "A voxel is one of the data trained on.": any("voxel" in score for score in form.columns),
         f"{MASKS} {COUNTED[form.empty]}": summary[list(EMPTY)].any(axis=None),
         reconstructed: any(row.reconstructed for row in rows),
+        f"Trained on different machines, which round differently: {_mixed(scores)}.": bool(_mixed(scores)),
     }
-    return [sentence for sentence, is_due in said.items() if is_due]
+    named = elsewhere(rows, form.columns) if isinstance(form, Table) and form.elsewhere else []
+    return [*(sentence for sentence, is_due in said.items() if is_due), *named]
+
+
+def _mixed(scores: Scores) -> str:
+    """Name the rows whose runs are not all of one machine, with the machines."""
+    found = {row.label: devices([scores.facts[run] for run in row.runs]) for row in scores.artefact.rows}
+    return ", ".join(f"{label} ({'; '.join(names)})" for label, names in found.items() if len(names) > 1)
 
 
 def _axes(summary: pd.DataFrame) -> str:

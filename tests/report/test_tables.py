@@ -62,6 +62,10 @@ def test_two_seeds_have_a_mean_and_a_sample_deviation(tmp_path, written):
             "dice_largest_component_sd": "2.1213",
             "hd95_voxel_largest_component_mean": "6.25",
             "hd95_voxel_largest_component_sd": "1.7678",
+            "passes_per_step": "",
+            "hours": "",
+            "peak_memory_mb": "",
+            "device": "",
             "runs": f"{runs[0].id} {runs[1].id}",
         }
     ]
