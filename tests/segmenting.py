@@ -6,6 +6,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 import torch
 from conftest import tiny_testing
+from records import vouch_for
 
 from dmd.methods.base import make
 from dmd.methods.contract import tiny_cases, tiny_training
@@ -50,6 +51,7 @@ def write_weights(run: RunFolder, seed: int) -> None:
             logits = network(torch.randn(4, 1, *training["patch"]))
         head.bias -= logits.transpose(0, 1).flatten(1).median(dim=1).values
     save_tensors(run.weights, {f"network.{name}": tensor for name, tensor in network.state_dict().items()})
+    vouch_for(run)
 
 
 def case_t0(run: RunFolder) -> np.ndarray:

@@ -11,6 +11,7 @@ from dmd.planning.config import Dataset, Method
 from dmd.planning.identity import Spec, plain
 from dmd.report.scores import read_run
 from dmd.runs.folder import RunFolder
+from dmd.runs.outcomes import EMPTY
 from dmd.testing.evaluation import POST_PROCESSING, SCORES
 
 Card = dict[str, Any]
@@ -83,6 +84,7 @@ def _test(run: RunFolder, classes: list[str]) -> dict[str, Any] | None:
     scores = [
         {"class": name, "post_processing": processing}
         | {score: _spread(of(processing, index)[score]) for score in SCORES}
+        | {empty: int((of(processing, index)["outcome"] == empty).sum()) for empty in EMPTY}
         for processing in POST_PROCESSING
         for index, name in enumerate(classes[1:], 1)
     ]

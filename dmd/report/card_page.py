@@ -92,9 +92,11 @@ def as_page(card: dict[str, Any]) -> str:
 
 def _voxels(given: dict[str, Any], dimensions: int) -> str:
     blocks = "x".join(map(str, given["blocks"]))
-    size = "x".join(map(str, given["spacing_mm"])) + " mm" if given["spacing_mm"] else "of the scan, not resampled"
-    resized = "; each slice resized to the patch, nearest neighbour" if dimensions == 2 else ""
-    return f"{size}, means over blocks of {blocks}{resized}"
+    if dimensions == 2:
+        return f"those of the slice, means over blocks of {blocks}; each slice resized to the patch, nearest neighbour"
+    spacing = given["spacing_mm"]
+    size = "x".join(map(str, spacing)) + " mm" if spacing else "those of the scan"
+    return f"{size}, as means over blocks of {blocks}"
 
 
 def _windows(settings: dict[str, Any]) -> str:
@@ -110,10 +112,12 @@ def _scores(test: dict[str, Any] | None) -> str:
     cells = [
         {"Class": line["class"], "Post-processing": GROUPS[line["post_processing"]]}
         | {heading: _cell(line[name]) for name, heading in HEADINGS.items()}
+        | {"Missed": str(line["missed"])}
         for line in test["scores"]
     ]
     grid = pd.DataFrame(cells).to_markdown(index=False, disable_numparse=True)
-    return f"Mean and standard deviation over {test['cases']} test cases of {test['patients']} patients:\n\n{grid}"
+    said = f"Mean and standard deviation over {test['cases']} test cases of {test['patients']} patients."
+    return f"{said} Missed: cases in which nothing was found; their Dice is 0, they have no distance.\n\n{grid}"
 
 
 def _cell(score: dict[str, float | None]) -> str:

@@ -32,7 +32,7 @@ def predict(
     prepared : bool
         The intensities are those of the training data already, as in .h5.
     probabilities : bool
-        Write beside each mask what its classes are chosen by: MASK.probabilities.
+        Write the probability of every class beside each mask, as a.probabilities.nii.gz.
     """
     from dmd.runs.folder import find_run
     from dmd.testing.own_scans import predict_folder, predict_scan

@@ -143,14 +143,7 @@ class Segmenter:
         if not self.prepared and not is_array:
             turned = with_intensities(turned, find_reader(dataset.reader, PREPARES).normalise)
         grid = to_training_grid(turned, dataset, training["dataset"]["downsample"])
-        array, settings = to_array(grid, dimensions), self.spec.inference
-        shares = None
-        with memory_lacks_are_told(f"{scan}, {'x'.join(map(str, array.shape))} voxels"):
-            if probabilities:
-                shares = predict_probabilities(self.predictor, array, settings, self.device, watch)
-                labels = shares.argmax(axis=0).astype(np.uint8)
-            else:
-                labels = predict_case(self.predictor, array, settings, self.device, watch)
+        labels, shares = self._see(scan, to_array(grid, dimensions), probabilities, watch)
 
         def brought_back(values: np.ndarray) -> Any:
             return to_scan(values, grid, turned, given, dimensions)
@@ -160,6 +153,17 @@ class Segmenter:
         known = not is_array or dataset.spacing_mm is not None
         found = amounts(mask, dataset.classes, spacing_known=known)
         return Segmented(mask, None if shares is None else join(map(brought_back, shares)), found)
+
+    def _see(
+        self, scan: Path, array: np.ndarray, probabilities: bool, watch: Watch
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the label map of an array, and the probabilities where they are asked for."""
+        settings = self.spec.inference
+        with memory_lacks_are_told(f"{scan}, {'x'.join(map(str, array.shape))} voxels"):
+            if not probabilities:
+                return predict_case(self.predictor, array, settings, self.device, watch), None
+            shares = predict_probabilities(self.predictor, array, settings, self.device, watch)
+        return shares.argmax(axis=0).astype(np.uint8), shares
 
 
 def load_predictor(run: RunFolder, training: dict[str, Any], device: torch.device) -> nn.Module:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import tiny_testing, tiny_training
+from records import vouch_for
 from segmenting import make_run
 
 from dmd import cli
@@ -41,6 +42,7 @@ def untrained(folder: Path, root: Path, method: str, dimensions: int) -> RunFold
     run.write_spec(Spec(training, tiny_testing(dimensions)))
     torch.manual_seed(3)
     save_tensors(run.weights, make(training["method"], Build.from_settings(training)).predictor.state_dict())
+    vouch_for(run)
     return run
 
 

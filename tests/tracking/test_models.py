@@ -8,10 +8,10 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from records import vouch_for
 
 from dmd import cli
 from dmd.runs.folder import RunFolder
-from dmd.runs.vouching import vouch
 from dmd.tracking.mirror import track_run
 from dmd.tracking.models import find_models
 from tracking.mirrored import evaluate, evaluated, mirrors, train
@@ -25,8 +25,7 @@ def client(store) -> MlflowClient:
 def with_weights(run: RunFolder) -> RunFolder:
     """Give a run weights that its record vouches for."""
     run.weights.write_bytes(b"weights of " + run.id.encode())
-    vouch(run, run.facts, json.loads(run.facts.read_text()), [run.weights, run.history_table])
-    vouch(run, run.test, {"testing": run.read_spec().testing}, [run.weights, run.cases])
+    vouch_for(run)
     return run
 
 
