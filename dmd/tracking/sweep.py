@@ -56,7 +56,10 @@ def send_weights(folders: Iterable[Path], uri: str) -> tuple[int, int]:
     there = 0
     for run in tracked:
         try:
-            there += add_weights(open_server(uri), run)
+            if add_weights(open_server(uri), run):
+                there += 1
+            else:
+                say(run.id, f"MLflow has no model of it; delete {run.tracked}, then `dmd track --weights`")
         except FAULTS as error:
             say(run.id, f"its weights are not in MLflow ({public(uri)}): {brief(error)}")
     return there, len(tracked) - there

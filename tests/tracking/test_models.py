@@ -128,7 +128,9 @@ def test_weights_are_sent_when_they_are_asked_for(store, run, client, root, tmp_
     client.delete_logged_model(model.model_id)
     with pytest.raises(SystemExit):
         cli.main([*call, "--weights"])
-    assert capsys.readouterr().out.endswith("weights of 0 runs in MLflow, of 1 not\n")
+    said = capsys.readouterr()
+    assert said.out.endswith("weights of 0 runs in MLflow, of 1 not\n")
+    assert f"MLflow has no model of it; delete {run.tracked}" in said.err
 
 
 def test_weights_that_are_not_the_runs_are_not_sent(store, run, root, capsys):
