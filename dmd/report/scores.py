@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from dmd.planning.plan import Artefact, Row
 from dmd.report.cost import cost
 from dmd.report.empty import treat_empty
 from dmd.report.naming import params_text
+from dmd.report.oracle import oracle_gap
 from dmd.report.statistics import average, per_patient
 from dmd.runs.folder import RunFolder
 from dmd.runs.outcomes import MEASURED, OUTCOMES, outcome
@@ -29,7 +31,7 @@ VOXEL = ["hd95_voxel", "asd_voxel"]  # those in millimetres may be unknown
 
 @dataclass(frozen=True)
 class Tested:
-    """The settings of a run, its test scores, and what its ``run.json`` says, which may be nothing.
+    """The settings of a run, its test scores, and what else is known of it: its ``run.json`` and ``oracle_gap``.
 
     The columns of ``cases.csv``, Dice and Jaccard in percent, and ``outcome`` (`dmd.runs.outcomes`).
     """
@@ -77,7 +79,7 @@ def read_run(run: RunFolder) -> Tested:
         )
     lines[PERCENT] *= 100
     facts = read_record(run, run.facts) if run.facts.exists() else {}
-    return Tested(spec, treat_empty(lines, "no_distance"), facts)
+    return Tested(spec, treat_empty(lines, "no_distance"), facts | {"oracle_gap": oracle_gap(run, spec.training)})
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -106,7 +108,7 @@ class Scores:
     specs : dict
         Settings of each run.
     facts : dict
-        What the ``run.json`` of each run says.
+        What else is known of each run, as in `Tested`.
     lines : DataFrame
         One line per row of the artefact, run, case, class and post-processing: ``row`` (its index), ``run`` and the
         columns of `Tested`, where empty masks count as the artefact says.
@@ -147,7 +149,8 @@ class Scores:
         measured, missed, false_alarms and rightly_empty (`dmd.runs.outcomes`: classes in cases, summed over runs),
         empty (what the last three count as), for each score s of the artefact s_mean, s_sd (over runs, n - 1; NaN for
         one) and s_paper (NaN where there is none), without the paper s_largest_component_mean and
-        s_largest_component_sd, the cost (`dmd.report.cost.cost`), and runs.
+        s_largest_component_sd, oracle_gap (mean over runs,
+        `dmd.report.oracle`), the cost (`dmd.report.cost.cost`), and runs.
         """
         runs = average(self.lines, ["post_processing", "row", "run"])
         seeds = runs.groupby(level=["post_processing", "row"])
@@ -168,7 +171,9 @@ class Scores:
         for name, score in itertools.product(POST_PROCESSING, self.artefact.form.columns):
             line |= {f"{column(score, name)}_{what}": of.at[(name, number), score] for what, of in statistics.items()}
             line |= {f"{score}_paper": row.paper.get(score, float("nan"))} if name == "none" else {}
-        return line | cost([self.facts[run] for run in row.runs]) | {"runs": " ".join(row.runs)}
+        known = [self.facts[run] for run in row.runs]
+        line |= {"oracle_gap": fmean(of["oracle_gap"] for of in known)} | cost(known)
+        return line | {"runs": " ".join(row.runs)}
 
 
 def read(artefact: Artefact[Any], load: Reader) -> Scores:

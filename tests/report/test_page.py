@@ -27,6 +27,7 @@ from dmd.planning.declarations import declaration
 from dmd.planning.identity import store_name
 from dmd.planning.implementations import methods
 from dmd.report.comparison import compare_rows
+from dmd.report.history import read_history
 from dmd.report.naming import title
 from dmd.report.page.image import from_files
 from dmd.report.page.overlays import COLOURS, GAP, OPACITY, overlay, worst_cases, worst_plane
@@ -35,7 +36,7 @@ from dmd.report.page.runs import cost_table, list_runs
 from dmd.report.page.scores import comparison_tables, difference, score_table
 from dmd.report.page.table import Grid, look, number
 from dmd.report.page.write import evaluated, write_page
-from dmd.report.picture import read_history, training_curve
+from dmd.report.picture import training_curve
 from dmd.report.scores import Scores, read, reader
 from dmd.report.tables import ABSENT
 from dmd.report.verdict import NOTHING

@@ -13,10 +13,11 @@ import pandas as pd
 from dmd.planning.identity import store_name
 from dmd.planning.plan import Artefact
 from dmd.report.cost import devices
+from dmd.report.history import read_history
 from dmd.report.naming import setting_name, title
 from dmd.report.page.image import Picture, from_figure
 from dmd.report.page.table import Grid, number
-from dmd.report.picture import read_history, training_curve
+from dmd.report.picture import training_curve
 from dmd.report.tables import ABSENT
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import loss_terms
