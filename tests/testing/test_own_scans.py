@@ -1,9 +1,9 @@
 """A folder of scans: all of them, once each, whatever is bad among them and whenever the call is stopped."""
 
 import os
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -106,21 +106,38 @@ def test_bad_files_are_told_at_the_end_and_stop_nothing(call, run, scans, tmp_pa
     assert "1 left aside, no scans by their names: notes.txt" in said.err
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_masks(call, run, scans, tmp_path, root):
+KILLED = """
+import os, signal, sys
+from dmd import cli
+from dmd.testing import ledger, own_scans
+place, name, calls = *sys.argv[1].split("."), []
+module = {"ledger": ledger, "own_scans": own_scans}[place]
+real = getattr(module, name)
+
+def at_the_second(*given):
+    calls.append(given)
+    if len(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*given)
+
+setattr(module, name, at_the_second)
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("moment", ["own_scans.write_mask", "ledger.write_json", "own_scans.replacing"])
+def test_killed_in_the_middle_it_goes_on_to_the_same_masks(call, run, scans, tmp_path, root, moment):
+    """While the second mask is made, entered or put in its place."""
     assert call(out="undisturbed") == 0
-    out = tmp_path / "masks"
-    command = f"predict {scans} --run {run.path} --out {out} --device cpu".split()
-    for number in range(1, len(NAMES)):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dmd", *command], cwd=root, env=os.environ | {"PYTHONPATH": str(root)}
-        )
-        while sum((out / name).exists() for name in NAMES) < number:
-            assert process.poll() is None
-            time.sleep(0.002)
-        process.kill()
-        assert process.wait() == -9
+    words = f"predict {scans} --run {run.path} --out {tmp_path / 'masks'} --device cpu".split()
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    done = subprocess.run([sys.executable, "-c", KILLED, moment, *words], cwd=root, env=environment)
+    assert done.returncode == -signal.SIGKILL
+    assert [name for name in NAMES if (tmp_path / "masks" / name).exists()] == ["a.nii.gz"]
+    before = (tmp_path / "masks/a.nii.gz").stat().st_mtime_ns
     assert call() == 0
-    assert masks(out) == masks(tmp_path / "undisturbed")
+    assert masks(tmp_path / "masks") == masks(tmp_path / "undisturbed")
+    assert (tmp_path / "masks/a.nii.gz").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("moment", ["own_scans.replacing", "ledger.write_json"])
