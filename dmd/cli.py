@@ -16,8 +16,10 @@ from cyclopts import App, CycloptsError, Parameter
 from dmd.errors import DivergedError, InputError, require_known
 from dmd.files import DISK
 from dmd.terminal import bundle, doctor, guest, method, site, steps
-from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Device, Results, RunName, Runs, Uri
+from dmd.terminal.export import export
+from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
+from dmd.terminal.predict import predict
 
 app = App(
     name="dmd",
@@ -130,37 +132,8 @@ def compare(first: RunName, second: RunName, /, *, runs: Runs = RUNS) -> None:
     print(say_pair(find_run(first, runs), find_run(second, runs)))
 
 
-@verb("dmd predict --run la-8-dmd-b8031fc709 scan.nii.gz --out mask.nii.gz")
-def predict(
-    scan: Path,
-    /,
-    *,
-    run: RunName,
-    out: Path,
-    prepared: bool = False,
-    runs: Runs = RUNS,
-    device: Device = "auto",
-    configuration: Configuration = PROJECT,
-) -> None:
-    """Segment a scan of your own with a trained run.
-
-    Give the whole scan as it was reconstructed: its intensities are scaled by those of the whole.
-
-    Parameters
-    ----------
-    scan : Path
-        .nii.gz, .nii, .nrrd; .h5 with an array `image`, as in the public copies.
-    out : Path
-        The mask: .nii.gz, .nii or .nrrd, in the scan's voxels.
-    prepared : bool
-        The intensities are those of the training data already, as in .h5.
-    """
-    from dmd.runs.folder import find_run
-    from dmd.testing.prediction import predict_scan
-
-    datasets = configuration.check().datasets
-    found = predict_scan(find_run(run, runs), scan, out, datasets, device, prepared=prepared)
-    print(f"{out}: " + ", ".join(f"{name} {amount}" for name, amount in found.items()))
+verb("dmd predict --run la-8-dmd-b8031fc709 scans --out masks")(predict)
+verb("dmd export la-8-dmd-b8031fc709 --out network")(export)
 
 
 @verb("dmd report --scale half")
@@ -224,19 +197,32 @@ def ui(
 
 
 @verb("dmd track")
-def track(*runs: Path, uri: Uri = None, results: Results = RESULTS, configuration: Configuration = PROJECT) -> None:
+def track(
+    *runs: Path,
+    weights: bool = False,
+    uri: Uri = None,
+    results: Results = RESULTS,
+    configuration: Configuration = PROJECT,
+) -> None:
     """Send the runs that are tested to MLflow, as far as it lacks them.
 
     Parameters
     ----------
     runs : Path
         Folders of runs; left out, all in results/runs and results/guests.
+    weights : bool
+        Their weights too, which otherwise stay in their folders.
     """
-    from dmd.tracking.sweep import folders, sweep
+    from dmd.tracking.sweep import folders, send_weights, sweep
 
     checked, made = configuration.plan()
-    sent, pending = sweep(runs or folders(results), uri or checked.tracking.store, made)
+    found, store = runs or tuple(folders(results)), uri or checked.tracking.store
+    sent, pending = sweep(found, store, made)
     print(f"{sent} runs sent to MLflow" + (f", {pending} not: see above" if pending else ""))
+    if weights:
+        there, lacking = send_weights(found, store)
+        print(f"weights of {there} runs in MLflow" + (f", of {lacking} not" if lacking else ""))
+        pending += lacking
     if pending:
         raise SystemExit(1)
 

@@ -21,6 +21,7 @@ VERBS = [
     "show",
     "compare",
     "predict",
+    "export",
     "report",
     "ui",
     "track",

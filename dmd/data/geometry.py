@@ -1,6 +1,7 @@
 """What a scan must say of itself before its voxels are believed: numbers in voxels of one size that lie in one way."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,11 @@ from dmd.errors import InputError
 SMALLEST_MM, LARGEST_MM = 0.01, 100.0  # of a voxel's edge; whoever writes metres or micrometres lies outside
 LARGEST = 1e15  # of an intensity: its square is a number in float32
 ALIKE = 1e-3  # relative difference of two spacings, or difference of two directions, that rounding explains
+
+
+def join(volumes: Iterable[sitk.Image]) -> sitk.Image:
+    """Return volumes of one geometry as one image, along a fourth axis."""
+    return sitk.JoinSeries(list(volumes))
 
 
 def require_header(path: Path) -> None:

@@ -6,9 +6,10 @@ from dmd.errors import InputError
 
 
 def z_score(image: np.ndarray) -> np.ndarray:
-    """Return ``(image - mean) / sd`` over the whole scan, in the type of ``image`` (floating point).
+    """Return ``(image - mean) / sd`` over the whole scan.
 
-    As in yulequan/UA-MT:code/dataloaders/la_heart_processing.py, which crops afterwards.
+    In the type of ``image`` (floating point). As in yulequan/UA-MT:code/dataloaders/la_heart_processing.py, which crops
+    afterwards.
 
     >>> z_score(np.array([1.0, 3.0]))
     array([-1.,  1.])
@@ -23,9 +24,9 @@ def z_score(image: np.ndarray) -> np.ndarray:
 
 
 def zero_to_one(image: np.ndarray) -> np.ndarray:
-    """Return ``(image - min) / (max - min)`` over the whole scan, in [0, 1], in the type of ``image`` (floating point).
+    """Return ``(image - min) / (max - min)`` over the whole scan, in [0, 1].
 
-    As in HiLab-git/SSL4MIS:code/dataloaders/acdc_data_processing.py.
+    In the type of ``image`` (floating point). As in HiLab-git/SSL4MIS:code/dataloaders/acdc_data_processing.py.
 
     >>> zero_to_one(np.array([1.0, 2.0, 5.0]))
     array([0.  , 0.25, 1.  ])

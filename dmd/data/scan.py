@@ -148,19 +148,19 @@ def with_intensities(scan: sitk.Image, normalise: Callable[[np.ndarray], np.ndar
     return changed
 
 
-def to_scan(labels: np.ndarray, grid: sitk.Image, turned: sitk.Image, scan: sitk.Image, dimensions: int) -> sitk.Image:
-    """Return a label map in the voxels of the scan it was made from: uint8, nearest neighbour.
+def to_scan(values: np.ndarray, grid: sitk.Image, turned: sitk.Image, scan: sitk.Image, dimensions: int) -> sitk.Image:
+    """Return labels or probabilities in the voxels of the scan that they were made from: nearest neighbour.
 
     Parameters
     ----------
-    labels : np.ndarray
-        Label map of ``grid``, in the axes of `to_array`.
+    values : np.ndarray
+        One for each voxel of ``grid``, in the axes of `to_array`.
     grid, turned, scan : sitk.Image
-        What `to_training_grid`, `upright` and `read_scan` returned; the mask has the size and geometry of ``scan``.
+        What `to_training_grid`, `upright` and `read_scan` returned; the result has the geometry of ``scan``.
     dimensions : int
         As in `upright`.
     """
-    mask = _from_array(labels, dimensions)
+    mask = _from_array(values, dimensions)
     mask.CopyInformation(grid)
     mask = _nearest(mask, _at_origin(turned))
     mask.CopyInformation(turned)
@@ -187,7 +187,7 @@ def amounts(mask: sitk.Image, classes: Sequence[str], *, spacing_known: bool = T
 
 
 def write_mask(mask: sitk.Image, path: Path) -> None:
-    """Write a mask as the ending of ``path`` says, aside and then in its place."""
+    """Write a mask, or probabilities, as the ending of ``path`` says, aside and then in its place."""
     with tempfile.TemporaryDirectory() as folder:
         # The library chooses the format by the ending, which a file that is written aside does not have.
         whole = Path(folder) / f"mask{suffix(path, MASKS)}"
@@ -245,4 +245,4 @@ def _require_memory(old: Sequence[int], size: Sequence[int], spacing_mm: Sequenc
 
 def _nearest(mask: sitk.Image, grid: sitk.Image) -> sitk.Image:
     """Return a mask in the voxels of ``grid``; what lies outside of it has the class of the nearest voxel within."""
-    return sitk.Resample(mask, grid, sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8, True)
+    return sitk.Resample(mask, grid, sitk.Transform(), sitk.sitkNearestNeighbor, 0, mask.GetPixelID(), True)

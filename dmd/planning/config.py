@@ -118,7 +118,7 @@ class Dataset(Strict):
     """Facts of a data set; ``reader`` names the module in dmd/data/sources that reads it.
 
     ``checksums`` names a file with those of every array of the public copy; ``repeated`` lists cases known to share one
-    image there.
+    image there. ``terms`` says to readers of a card what may be done with what was learnt from the scans.
     """
 
     revision: Count
@@ -130,6 +130,7 @@ class Dataset(Strict):
     checksums: Place | None = None
     repeated: list[list[str]] = []
     download: Download | None = None
+    terms: Line | None = None
 
 
 class ScaledDataset(Strict):

@@ -38,8 +38,11 @@ def describe(name: str, config: Config, plan: Plan) -> tuple[str, dict[str, Any]
 
 
 def describe_store(config: Config, store: Store) -> dict[str, Any]:
-    """Return what `dmd step prepare` and `dmd step check` work from: the identity of a store and its facts."""
-    return {"identity": store.identity, "dataset": config.datasets[store.dataset].model_dump()}
+    """Return what `dmd step prepare` and `dmd step check` work from: the identity of a store and its facts.
+
+    Words for readers are left out: another wording makes no store again.
+    """
+    return {"identity": store.identity, "dataset": config.datasets[store.dataset].model_dump(exclude={"terms"})}
 
 
 def describe_artefact(artefact: Artefact[Any]) -> dict[str, Any]:

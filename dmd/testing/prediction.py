@@ -1,15 +1,15 @@
 """Segment with the trained network of a run: the test cases of its data set, or a scan of the user's own."""
 
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from dmd.data.geometry import require_slices
+from dmd.data.geometry import join, require_slices
 from dmd.data.scan import (
-    MASKS,
     SCANS,
     amounts,
     read_scan,
@@ -20,22 +20,24 @@ from dmd.data.scan import (
     to_training_grid,
     upright,
     with_intensities,
-    write_mask,
 )
 from dmd.data.sources.readers import PREPARES, find_reader
 from dmd.data.store import load_store
-from dmd.devices import choose_device
+from dmd.devices import choose_device, memory_lacks_are_told
 from dmd.errors import InputError
+from dmd.files import checksum
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning.config import Dataset
+from dmd.planning.identity import Spec
 from dmd.progress import track
 from dmd.runs.bare import require_weights
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import DamagedError, load_tensors
 from dmd.runs.vouching import require_own
-from dmd.testing.inference import predict_case
+from dmd.testing.inference import Watch, predict_case
 from dmd.testing.label_maps import write_predictions
+from dmd.testing.probabilities import predict_probabilities
 
 
 def predict(run: RunFolder, store: Path, device: str = "auto") -> None:
@@ -55,66 +57,114 @@ def predict(run: RunFolder, store: Path, device: str = "auto") -> None:
     write_predictions(run, spec.testing, maps)
 
 
-def predict_scan(
-    run: RunFolder,
-    scan: Path,
-    out: Path,
-    datasets: dict[str, Dataset],
-    device: str = "auto",
-    *,
-    prepared: bool = False,
-) -> dict[str, str]:
-    """Segment a scan that is in no store and write its mask: uint8, in the voxels and with the geometry of the scan.
+@dataclass(frozen=True)
+class Segmented:
+    """What a run sees in a scan, in the voxels and with the geometry of the scan.
 
-    The scan is prepared as the data set of the run was (intensities, axes, spacing, means over blocks) and seen through
-    the windows in which test cases are seen; the mask is brought back with nearest neighbours.
-
-    Parameters
+    Attributes
     ----------
-    run : RunFolder
-        A trained run.
-    scan : Path
-        NIfTI or NRRD; or HDF5 with an array ``image`` as in the public copy of the data set.
-    out : Path
-        The mask: NIfTI or NRRD.
-    datasets : dict
-        Facts by name of data set.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    prepared : bool
-        The intensities are those of the public copy already; always so in HDF5.
-
-    Returns
-    -------
-    dict
+    mask : sitk.Image
+        Most probable class, uint8.
+    probabilities : sitk.Image or None
+        Probability of every class, the fourth axis, where it was asked for; the mask is its largest.
+    amounts : dict
         How much there is of each foreground class, by its name: ml, or voxels where their size is not known.
-
-    Raises
-    ------
-    InputError
-        There are no facts of the run's data set or of its revision, the weights are missing, the scan is not one,
-        nothing is found in it, or the mask cannot lie at ``out``.
     """
-    spec = run.read_spec()
-    training = spec.training
-    dataset, dimensions = _facts(run, training, datasets), training["dimensions"]
-    _require_place(out, scan)
-    chosen = choose_device(device)
-    predictor = load_predictor(run, training, chosen)
-    given = read_scan(scan, dataset)
-    is_array = suffix(scan, SCANS) == ".h5"
-    if dimensions == 2 and not is_array:
-        require_slices(scan, given)
-    turned = upright(given, dimensions)
-    if not prepared and not is_array:
-        turned = with_intensities(turned, find_reader(dataset.reader, PREPARES).normalise)
-    grid = to_training_grid(turned, dataset, training["dataset"]["downsample"])
-    watch = partial(track, f"{run.id} predict {scan.name}")
-    labels = predict_case(predictor, to_array(grid, dimensions), spec.inference, chosen, watch)
-    mask = to_scan(labels, grid, turned, given, dimensions)
-    require_found(mask, scan, dataset.classes)
-    write_mask(mask, out)
-    return amounts(mask, dataset.classes, spacing_known=not is_array or dataset.spacing_mm is not None)
+
+    mask: Any
+    probabilities: Any
+    amounts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """The trained network of a run, ready to segment scans that are in no store.
+
+    A scan is prepared as the data set of the run was (intensities, axes, spacing, means over blocks) and seen through
+    the windows in which test cases are seen; what comes out is brought back with nearest neighbours.
+
+    Attributes
+    ----------
+    run, spec, dataset
+        Whose network it is, its settings, and the facts of the data that it was trained on.
+    predictor, device
+        The network, and where it computes.
+    prepared : bool
+        The intensities of scans are those of the public copy already; always so in HDF5.
+    """
+
+    run: RunFolder
+    spec: Spec
+    dataset: Dataset
+    predictor: nn.Module
+    device: torch.device
+    prepared: bool = False
+
+    @classmethod
+    def load(
+        cls, run: RunFolder, datasets: dict[str, Dataset], device: str = "auto", *, prepared: bool = False
+    ) -> "Segmenter":
+        """Read a trained run; ``datasets`` are the facts by name of data set.
+
+        Raises
+        ------
+        InputError
+            There are no facts of the run's data set or of its revision, or the weights are missing.
+        """
+        spec = run.read_spec()
+        dataset, chosen = facts(run, spec.training, datasets), choose_device(device)
+        return cls(run, spec, dataset, load_predictor(run, spec.training, chosen), chosen, prepared)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What masks come from: run, weights, and all that decides how scans are prepared and seen."""
+        elsewhere = {"split", "checksums", "repeated", "download", "terms"}
+        return {
+            "run": self.run.id,
+            "weights": checksum(self.run.weights),
+            "settings": self.spec.inference,
+            "dataset": self.dataset.model_dump(mode="json", exclude=elsewhere),
+            "prepared": self.prepared,
+        }
+
+    def segment(self, scan: Path, *, probabilities: bool = False, watch: Watch = iter) -> Segmented:
+        """Return what is seen in a scan: NIfTI or NRRD; or HDF5 with an array ``image`` as in the public copy.
+
+        Raises
+        ------
+        InputError
+            It is no scan, nothing is found in it, or no memory holds it.
+        """
+        dataset, training = self.dataset, self.spec.training
+        dimensions, is_array = training["dimensions"], suffix(scan, SCANS) == ".h5"
+        given = read_scan(scan, dataset)
+        if dimensions == 2 and not is_array:
+            require_slices(scan, given)
+        turned = upright(given, dimensions)
+        if not self.prepared and not is_array:
+            turned = with_intensities(turned, find_reader(dataset.reader, PREPARES).normalise)
+        grid = to_training_grid(turned, dataset, training["dataset"]["downsample"])
+        labels, shares = self._see(scan, to_array(grid, dimensions), probabilities, watch)
+
+        def brought_back(values: np.ndarray) -> Any:
+            return to_scan(values, grid, turned, given, dimensions)
+
+        mask = brought_back(labels)
+        require_found(mask, scan, dataset.classes)
+        known = not is_array or dataset.spacing_mm is not None
+        found = amounts(mask, dataset.classes, spacing_known=known)
+        return Segmented(mask, None if shares is None else join(map(brought_back, shares)), found)
+
+    def _see(
+        self, scan: Path, array: np.ndarray, probabilities: bool, watch: Watch
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the label map of an array, and the probabilities where they are asked for."""
+        settings = self.spec.inference
+        with memory_lacks_are_told(f"{scan}, {'x'.join(map(str, array.shape))} voxels"):
+            if not probabilities:
+                return predict_case(self.predictor, array, settings, self.device, watch), None
+            shares = predict_probabilities(self.predictor, array, settings, self.device, watch)
+        return shares.argmax(axis=0).astype(np.uint8), shares
 
 
 def load_predictor(run: RunFolder, training: dict[str, Any], device: torch.device) -> nn.Module:
@@ -135,7 +185,8 @@ def load_predictor(run: RunFolder, training: dict[str, Any], device: torch.devic
     return predictor.eval()
 
 
-def _facts(run: RunFolder, training: dict[str, Any], datasets: dict[str, Dataset]) -> Dataset:
+def facts(run: RunFolder, training: dict[str, Any], datasets: dict[str, Dataset]) -> Dataset:
+    """Return the facts of the data that a run was trained on, which must be of the same revision."""
     name, revision = training["dataset"]["name"], training["dataset"]["revision"]
     if name not in datasets:
         raise InputError(
@@ -148,13 +199,3 @@ def _facts(run: RunFolder, training: dict[str, Any], datasets: dict[str, Dataset
             f"found a run on revision {revision}; use the configuration of its time (run.json names the commit)"
         )
     return datasets[name]
-
-
-def _require_place(out: Path, scan: Path) -> None:
-    suffix(out, MASKS)
-    if not out.absolute().parent.is_dir():
-        raise InputError(f"expected the folder {out.absolute().parent} for the mask, found none; make it first")
-    if out.is_dir():
-        raise InputError(f"expected a file name for the mask, found the folder {out}; add a name to it")
-    if out.exists() and scan.exists() and out.samefile(scan):
-        raise InputError(f"expected another path for the mask than that of the scan, found {out} for both")

@@ -15,6 +15,7 @@ from dmd.planning.address import database, public
 from dmd.planning.identity import canonical, scale_of
 from dmd.runs.folder import RunFolder
 from dmd.runs.guests import GuestFolder
+from dmd.tracking.models import log_model, retire_models
 from dmd.tracking.record import OUR_TAGS, USED_BY, Point, Record, read_record
 from dmd.tracking.server import FAULTS, brief, experiment_id, open_server, say
 
@@ -119,7 +120,7 @@ class Mirror:
             self.stored |= {point: value for point, (value, _) in part.items()}
 
     def complete(self, folder: RunFolder | GuestFolder, content: Record) -> None:
-        """Send the files and, of a run, a picture, and close it."""
+        """Send the files and, of a run, a picture and its model, and close it."""
         # matplotlib, which whoever follows a training need not wait for
         from dmd.report.picture import picture
         from dmd.report.style import our_style
@@ -129,6 +130,7 @@ class Mirror:
         if isinstance(folder, RunFolder):
             with our_style():
                 self.client.log_figure(self.run, picture(folder), PICTURE, save_kwargs={"dpi": 150})
+            log_model(self.client, self.client.get_run(self.run), folder, content)
         self.client.set_terminated(self.run, "FINISHED", content.end)
 
     def show(self, status: str) -> None:
@@ -192,6 +194,7 @@ def _retire(client: MlflowClient, mirror: Run, run: str, why: str) -> None:
     for name in mirror.data.tags:
         if name.startswith(USED_BY):  # no table shows it beside its successor
             client.delete_tag(mirror.info.run_id, name)
+    retire_models(client, mirror)
     if _has_words(mirror):
         say(run, f"MLflow run {mirror.info.run_id} {why}; left, for its note or tags, and another takes its place")
     else:

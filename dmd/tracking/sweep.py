@@ -12,7 +12,8 @@ from dmd.runs.folder import RunFolder, read_json
 from dmd.runs.guests import FOLDER, GuestFolder
 from dmd.tracking.guests import read_record
 from dmd.tracking.mirror import track, track_run
-from dmd.tracking.server import make_server, may_send
+from dmd.tracking.models import add_weights
+from dmd.tracking.server import FAULTS, brief, make_server, may_send, open_server, say
 
 
 def send(run: RunFolder, uri: str, artefacts: Sequence[str], methods: Sequence[str]) -> None:
@@ -46,6 +47,28 @@ def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
     missing = [folder for folder in found if folder.is_untracked or _is_elsewhere(folder, uri)]
     sent = sum(_send(folder, uri, plan) for folder in missing)
     return sent, len(missing) - sent
+
+
+def send_weights(folders: Iterable[Path], uri: str) -> tuple[int, int]:
+    """Put the weights of the runs that MLflow has beside their models, as far as it lacks them.
+
+    Returns
+    -------
+    tuple of int
+        Of how many runs it has the weights now, and of how many not.
+    """
+    runs = (RunFolder(path) for path in sorted(folders) if not is_guest(path.name))
+    tracked = [run for run in runs if run.tracked.exists()]
+    there = 0
+    for run in tracked:
+        try:
+            if add_weights(open_server(uri), run):
+                there += 1
+            else:
+                say(run.id, f"MLflow has no model of it; delete {run.tracked}, then `dmd track --weights`")
+        except FAULTS as error:
+            say(run.id, f"its weights are not in MLflow ({public(uri)}): {brief(error)}")
+    return there, len(tracked) - there
 
 
 def _send(folder: RunFolder | GuestFolder, uri: str, plan: Plan) -> bool:

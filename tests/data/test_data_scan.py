@@ -127,7 +127,7 @@ def test_a_label_map_comes_back_as_blocks_in_the_voxels_of_the_scan(dimensions):
     factors = [2, 2, 1] if dimensions == 3 else [1, 2, 2]
     turned = upright(image, dimensions)
     grid = to_training_grid(turned, facts(dimensions), factors)
-    labels = np.arange(2 * 2 * 3).reshape((2, 2, 3) if dimensions == 3 else (3, 2, 2))
+    labels = np.arange(2 * 2 * 3, dtype=np.uint8).reshape((2, 2, 3) if dimensions == 3 else (3, 2, 2))
     mask = to_scan(labels, grid, turned, image, dimensions)
     rows, columns = [0, 0, 1, 1, 1], [0, 0, 1, 1]
     expected = labels[rows][:, columns] if dimensions == 3 else labels[:, columns][:, :, rows]

@@ -1,73 +1,35 @@
 """A scan of the user's own through a trained network; `predict` itself is tested with the evaluation."""
 
 import re
-import shutil
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
-import torch
-from conftest import tiny_cases, tiny_testing, tiny_training
+from segmenting import DATASETS, as_image, case_t0, make_run
 
 from dmd import cli
 from dmd.errors import InputError
-from dmd.methods.base import make
-from dmd.networks.build import Build
-from dmd.planning.config import Dataset
-from dmd.planning.identity import Spec, run_id
 from dmd.runs.folder import RunFolder
-from dmd.runs.tensors import save_tensors
 from dmd.testing import prediction
-from dmd.testing.prediction import predict, predict_scan
-
-CONVOLUTIONS = (torch.nn.Conv2d, torch.nn.Conv3d)
-
-FACTS = {"revision": 1, "split": "-"}
-DATASETS = {
-    "tiny3d": Dataset(
-        **FACTS, reader="synthetic3d", dimensions=3, classes=["background", "ring"], spacing_mm=[1.0, 1.0, 2.0]
-    ),
-    "tiny2d": Dataset(
-        **FACTS, reader="synthetic2d", dimensions=2, classes=["background", "ring", "core"], spacing_mm=None
-    ),
-}
+from dmd.testing.own_scans import predict_scan
+from dmd.testing.prediction import Segmenter, predict
 
 
 @pytest.fixture(scope="module", params=[3, 2], ids=["volumes", "slices"])
 def trained(request, tiny_store, tmp_path_factory) -> RunFolder:
-    """A run whose network says each class somewhere, as one of a few steps need not; its spec tells the dimensions."""
-    spec = tiny_training(request.param, "supervised", {"cross_entropy": 0.5, "dice": 0.5})
-    run = RunFolder(tmp_path_factory.mktemp("runs") / run_id(spec))
-    run.write_spec(Spec(spec, tiny_testing(request.param)))
-    torch.manual_seed(0)
-    network = make(spec["method"], Build.from_settings(spec)).network.train()
-    head = [module for module in network.modules() if isinstance(module, CONVOLUTIONS)][-1]
-    with torch.no_grad():
-        for _ in range(50):
-            logits = network(torch.randn(4, 1, *spec["patch"]))
-        head.bias -= logits.transpose(0, 1).flatten(1).median(dim=1).values
-    save_tensors(run.weights, {f"network.{name}": tensor for name, tensor in network.state_dict().items()})
+    run = make_run(tmp_path_factory.mktemp("runs"), request.param)
     predict(run, tiny_store[request.param], "cpu")
     return run
 
 
-def case_t0(run: RunFolder) -> np.ndarray:
-    return next(case.image for case in tiny_cases(run.read_spec().training["dimensions"]) if case.name == "t0")
-
-
-def as_image(run: RunFolder, array: np.ndarray, spacing=(1.0, 1.0, 2.0)) -> sitk.Image:
-    """The array of a store as a scan somewhere in the patient."""
-    volume = run.read_spec().training["dimensions"] == 3
-    image = sitk.GetImageFromArray(np.ascontiguousarray(array.T) if volume else array)
-    image.SetSpacing(spacing)
-    image.SetOrigin((-20, 30, 5))
-    return image
+def segmenter(run: RunFolder) -> Segmenter:
+    return Segmenter.load(run, DATASETS, "cpu")
 
 
 def segmented(run: RunFolder, scan, out, **options) -> np.ndarray:
-    predict_scan(run, scan, out, DATASETS, "cpu", **options)
+    predict_scan(Segmenter.load(run, DATASETS, "cpu", **options), scan, out)
     return sitk.GetArrayFromImage(sitk.ReadImage(out))
 
 
@@ -124,7 +86,7 @@ def test_a_scan_smaller_than_a_patch_is_padded_as_test_cases_are(trained, tmp_pa
 
 def test_amounts_are_returned_by_class(trained, tmp_path):
     sitk.WriteImage(as_image(trained, case_t0(trained)), tmp_path / "scan.nrrd")
-    found = predict_scan(trained, tmp_path / "scan.nrrd", tmp_path / "mask.nrrd", DATASETS, "cpu")
+    found = predict_scan(segmenter(trained), tmp_path / "scan.nrrd", tmp_path / "mask.nrrd")
     mask = sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / "mask.nrrd"))
     names = DATASETS[trained.read_spec().training["dataset"]["name"]].classes[1:]
     assert found == {name: f"{np.sum(mask == index) * 2 / 1000:.1f} ml" for index, name in enumerate(names, 1)}
@@ -133,7 +95,7 @@ def test_amounts_are_returned_by_class(trained, tmp_path):
 def test_an_array_whose_voxels_have_no_known_size_has_no_millilitres(trained, tmp_path):
     with h5py.File(tmp_path / "scan.h5", "w") as file:
         file["image"] = case_t0(trained)
-    found = predict_scan(trained, tmp_path / "scan.h5", tmp_path / "mask.nrrd", DATASETS, "cpu")
+    found = predict_scan(segmenter(trained), tmp_path / "scan.h5", tmp_path / "mask.nrrd")
     unit = "ml" if trained.read_spec().training["dimensions"] == 3 else "voxels"
     assert {amount.split()[1] for amount in found.values()} == {unit}
 
@@ -142,17 +104,12 @@ def test_background_alone_is_no_answer(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(prediction, "predict_case", lambda _, image, *rest: np.zeros(image.shape, np.uint8))
     sitk.WriteImage(as_image(trained, case_t0(trained)), tmp_path / "scan.nrrd")
     with pytest.raises(InputError, match=r"scan\.nrrd: expected a scan in which the run finds ring.*found background"):
-        predict_scan(trained, tmp_path / "scan.nrrd", tmp_path / "mask.nrrd", DATASETS, "cpu")
+        predict_scan(segmenter(trained), tmp_path / "scan.nrrd", tmp_path / "mask.nrrd")
     assert not (tmp_path / "mask.nrrd").exists()
 
 
-@pytest.mark.parametrize("trained", [3], indirect=True, ids=["volumes"])
-def test_the_command_finds_the_facts_in_the_configuration(trained, root, tmp_path, monkeypatch, capsys):
-    spec = trained.read_spec()
-    spec.training["dataset"]["name"] = "synthetic3d"
-    run = RunFolder(tmp_path / spec.id)
-    run.write_spec(spec)
-    shutil.copy(trained.weights, run.weights)
+def test_the_command_finds_the_facts_in_the_configuration(root, tmp_path, monkeypatch, capsys):
+    run = make_run(tmp_path, 3, "synthetic3d")
     sitk.WriteImage(as_image(run, case_t0(run)), tmp_path / "scan.nii.gz")
     monkeypatch.chdir(root)
     out = str(tmp_path / "mask.nii.gz")
@@ -186,6 +143,6 @@ def test_what_cannot_work_is_refused_before_anything_is_computed(trained, tmp_pa
         (RunFolder(tmp_path / "la-8-dmd-0"), tmp_path / "mask.nrrd", DATASETS, r"spec\.json, found no file"),
     ):
         with pytest.raises(InputError, match=message):
-            predict_scan(run, scan, out, datasets, "cpu")
+            predict_scan(Segmenter.load(run, datasets, "cpu"), scan, out)
     assert scan.stat().st_size
     assert not (tmp_path / "mask.nrrd").exists()
