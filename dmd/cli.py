@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from dmd.errors import DivergedError, InputError, require_known
 from dmd.files import DISK
-from dmd.terminal import doctor, method, site, steps
+from dmd.terminal import doctor, init, method, steps
 from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Device, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
 
@@ -241,6 +241,6 @@ def track(*runs: Path, uri: Uri = None, results: Results = RESULTS, configuratio
         raise SystemExit(1)
 
 
-verb("dmd init --slurm")(site.init)
+verb("dmd init work")(init.init)
 verb("dmd doctor --clean")(doctor.doctor)
 verb("dmd retrain b8031fc709")(doctor.retrain)
