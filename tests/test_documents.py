@@ -77,6 +77,7 @@ def commands() -> list[str]:
             "docs/statistics.md",
             "docs/slurm.md",
             "docs/your-method.md",
+            "docs/working-folder.md",
         )
         for block in re.findall(r"^```\n(.*?)^```|((?:^    .*\n)+)", (ROOT / page).read_text("utf-8"), re.M | re.S)
     ]
