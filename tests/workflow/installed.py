@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workflow.project import clone
 
-BUILT_FROM = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+BUILT_FROM = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
 
 
 def commit_all(folder: Path) -> str:
@@ -29,11 +29,11 @@ def source(folder: Path) -> Path:
 
 
 def build(source: Path, out: Path, kind: str = "wheel") -> Path:
-    """Build a wheel, or an `editable` one, with the setuptools of the environment that the tests run in."""
+    """Build a `wheel`, an `editable` one or an `sdist`, with the setuptools that the tests have."""
     out.mkdir(exist_ok=True)
     code = f"from setuptools.build_meta import build_{kind} as build; build({str(out)!r})"
     subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True)
-    return next(out.glob("*.whl"))
+    return next(out.iterdir())
 
 
 class Environment:

@@ -77,7 +77,15 @@ def test_results_may_lie_elsewhere(copy, tmp_path, configured):
     needed = {name: count for name, count in planned.items() if name != "download" or not configured}
     assert jobs(done.stdout) == needed
     assert (f"prepare la-2x2x2 '{elsewhere}/my copy'" in done.stdout) == configured
-    assert not (copy / "results/runs").exists()
+
+
+def test_steps_work_elsewhere(copy, tmp_path):
+    store = "results/data/synthetic3d-1x1x1.check.json"
+    (tmp_path / "a scratch disk").mkdir()
+    done = snakemake(copy, "--directory", str(tmp_path / "a scratch disk"), "--", store)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a scratch disk" / store).exists()
+    assert not (copy / store).exists()
 
 
 def test_the_catalogue_finds_what_it_looks_for(root):

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def test_the_wheel_holds_what_the_package_reads_and_nothing_of_a_build_before(bu
     assert {"dmd/project/docs/deviations.md", "dmd/project/config/splits/la.json"} <= set(names)
     assert not [name for name in names if "gone" in name or "v9+" in name or "__pycache__" in name]
     assert {name.split("/")[0] for name in names} == {"dmd", "dmd-0.1.0.dist-info"}
+
+
+def test_the_archive_of_the_sources_builds_the_same_but_for_the_commit(project, built, tmp_path):
+    shutil.unpack_archive(build(project, tmp_path / "archive", "sdist"), tmp_path, filter="data")
+    rebuilt = build(next(tmp_path.glob("dmd-*")), tmp_path / "wheel")
+    whole, names = (set(zipfile.ZipFile(wheel).namelist()) for wheel in (built[1], rebuilt))
+    assert whole - names == {"dmd/project/commit"}
+    assert names <= whole
 
 
 def test_an_editable_installation_reads_the_checkout(project, tmp_path):
