@@ -135,7 +135,8 @@ class Dataset(Strict):
 class ScaledDataset(Strict):
     """The data that stand for a data set at one scale, and how much is computed on them.
 
-    ``validate_every`` is the number of iterations between two validations, where weights are chosen on them.
+    ``validate_every`` is the number of iterations between two validations, where weights are chosen on them;
+    ``oracle_every`` between two looks at the test patients, which decide nothing.
     """
 
     data: str
@@ -144,6 +145,7 @@ class ScaledDataset(Strict):
     stride: list[Count] | None = None
     iterations: Count
     validate_every: Count | None = None
+    oracle_every: Count | None = None
 
 
 class Jobs(Strict):

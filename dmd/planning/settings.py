@@ -50,6 +50,7 @@ class _Training(Strict):
     precision: Precision
     selection: Selection
     validate_every: Count | None = None
+    oracle_every: Count | None = None
     validation_stride: list[Count] | None = None
     seed: Seed
     code: Count
