@@ -1,11 +1,11 @@
 """What a store is to be made of: facts of a data set, its split, the identity that it will carry."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError
 from dmd.planning.config import Dataset
-from dmd.planning.project import find
 from dmd.planning.splits import Split, load_split
 
 
@@ -51,7 +51,7 @@ def read_description(content: dict[str, Any]) -> Description:
         raise InputError(f"expected the description of a store, found no {' and no '.join(missing)} in it")
     # Canonical JSON leaves out what is null; an unknown spacing is the only null that must be said.
     dataset = Dataset.model_validate({"spacing_mm": None} | content["dataset"])
-    split = load_split(find(dataset.split))
+    split = load_split(Path(dataset.split))
     if split.sha256 != content["identity"]["split"]:
         raise InputError(
             f"expected {dataset.split} with the planned sha256 {content['identity']['split']}, found "

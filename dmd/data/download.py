@@ -13,7 +13,6 @@ from dmd.data.sources.readers import DOWNLOADS, Reader, find_reader
 from dmd.errors import InputError
 from dmd.files import DISK, replacing
 from dmd.planning.config import Dataset, Download
-from dmd.planning.project import find
 from dmd.planning.splits import load_split
 from dmd.progress import track
 
@@ -40,7 +39,7 @@ def download(facts: dict[str, Any], folder: Path) -> None:
         The archive cannot be reached, lacks a file, or a file's arrays are not those that are expected.
     """
     dataset = Dataset.model_validate(facts)
-    split = load_split(find(dataset.split))
+    split = load_split(Path(dataset.split))
     reader = find_reader(dataset.reader, DOWNLOADS)
     instead = f"Or use a copy of your own (`data.{split.name}: /path` in the configuration).\n{reader.LAYOUT}"
     if dataset.download is None:
@@ -48,7 +47,7 @@ def download(facts: dict[str, Any], folder: Path) -> None:
     if dataset.checksums is None:
         raise InputError("expected `checksums` beside `download` in datasets.yaml, found none; a download is verified")
     cases = [case for part in split.parts.values() for patient in part for case in reader.cases(patient)]
-    checksums = read_checksums(find(dataset.checksums), cases)
+    checksums = read_checksums(Path(dataset.checksums), cases)
     for case in track(f"download {split.name}", cases):
         target = reader.path(folder, case)
         if not (target.exists() and _fault(reader, folder, case, checksums) is None):

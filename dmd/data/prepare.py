@@ -11,7 +11,6 @@ from dmd.data.origin import fingerprints, write_origin
 from dmd.data.sources.readers import find_reader
 from dmd.data.store import Case, write_store
 from dmd.errors import InputError
-from dmd.planning.project import find
 from dmd.progress import track
 
 
@@ -44,7 +43,7 @@ def _cases(wanted: Description, folder: Path) -> Iterator[Case]:
     named = [(patient, case) for patient in wanted.patients for case in reader.cases(patient)]
     spacing = _spacing(wanted.dataset.spacing_mm, factors)
     listed = wanted.dataset.checksums
-    checksums = read_checksums(find(listed), [case for _, case in named]) if listed else None
+    checksums = read_checksums(Path(listed), [case for _, case in named]) if listed else None
     for patient, name in track(f"prepare {wanted.split.name}", named):
         image, label = reader.read(folder, name)
         if image.shape != label.shape or image.ndim != len(factors):

@@ -16,7 +16,6 @@ from dmd.planning.config import Config
 from dmd.planning.consistency import require_consistent
 from dmd.planning.identity import Spec, artefact_name, canonical
 from dmd.planning.paper import Published, plotted_values, printed_values
-from dmd.planning.project import find
 from dmd.planning.resolve import Cell, Resolver, Store
 from dmd.planning.splits import load_split
 from dmd.planning.strict import Label, Value
@@ -102,7 +101,7 @@ def make(config: Config, root: Path = Path()) -> Plan:
     config : Config
         The checked configuration.
     root : Path
-        Folder in which the files that the configuration names (splits, paper.csv) are looked for first.
+        Folder that the paths in the configuration (splits, paper.csv) are relative to.
 
     Raises
     ------
@@ -117,11 +116,11 @@ class _Planner:
 
     def __init__(self, config: Config, root: Path) -> None:
         self.config = config
-        splits = {name: load_split(find(dataset.split, root)) for name, dataset in config.datasets.items()}
+        splits = {name: load_split(root / dataset.split) for name, dataset in config.datasets.items()}
         require_consistent(config, {name: len(split.parts["train"]) for name, split in splits.items()})
         self.resolver = Resolver(config, splits)
-        self.printed = printed_values(find("config/paper.csv", root))
-        self.plotted = plotted_values(find("config/paper_figures.csv", root))
+        self.printed = printed_values(root / "config" / "paper.csv")
+        self.plotted = plotted_values(root / "config" / "paper_figures.csv")
         self.runs: dict[str, Run] = {}
         self.stores: dict[str, Store] = {}
 

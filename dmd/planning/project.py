@@ -15,10 +15,10 @@ PROFILES = ROOT / "profiles"
 DEVIATIONS = ROOT / "docs/deviations.md"
 
 
-def find(path: str | Path, folder: Path = Path()) -> Path:
+def find(path: Path) -> Path:
     """Return a file of the folder that one works in or, where it has none of that name, the project's.
 
     One that neither has is expected in the folder.
     """
-    own = folder / path
-    return own if own.exists() or not (ROOT / path).exists() else ROOT / path
+    ours = ROOT / path
+    return ours if ours.exists() and not path.exists() else path

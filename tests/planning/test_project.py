@@ -3,36 +3,52 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from dmd.data.checksums import read_checksums
 from dmd.errors import InputError
 from dmd.planning import config, plan
+from dmd.planning.paper import printed_values
 from dmd.planning.project import find
 from dmd.planning.splits import checksum
 
 
-def test_a_file_of_the_folder_goes_before_the_projects(tmp_path, root):
-    assert find("config/paper.csv", tmp_path) == root / "config/paper.csv"
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config/paper.csv").touch()
-    assert find("config/paper.csv", tmp_path) == tmp_path / "config/paper.csv"
-    assert find("config/mine.csv", tmp_path) == tmp_path / "config/mine.csv"
-    assert find(root / "README.md", tmp_path) == root / "README.md"
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty one to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def test_a_split_of_the_folder_is_planned_with(content, tmp_path):
-    checked = config.check(content)
-    split = json.loads(find("config/splits/la.json", tmp_path).read_text())
-    theirs = plan.make(checked, tmp_path).artefacts["half/table3"].runs
+def test_a_file_of_the_folder_goes_before_the_projects(folder, root):
+    numbers = Path("config/paper.csv")
+    assert find(numbers) == root / numbers
+    (folder / "config").mkdir()
+    numbers.touch()
+    assert find(numbers) == numbers
+    assert find(Path("config/mine.csv")) == Path("config/mine.csv")
+    assert find(root / "README.md") == root / "README.md"
+
+
+def test_a_split_of_the_folder_is_planned_with(content, folder):
+    checked, own = config.check(content), Path("config/splits/la.json")
+    split = json.loads(find(own).read_text())
+    theirs = plan.make(checked).artefacts["half/table3"].runs
     split["parts"]["train"].reverse()
     split["sha256"] = checksum(split["parts"])
-    (tmp_path / "config/splits").mkdir(parents=True)
-    (tmp_path / "config/splits/la.json").write_text(json.dumps(split))
-    assert not set(theirs) & set(plan.make(checked, tmp_path).artefacts["half/table3"].runs)
-    (tmp_path / "config/splits/la.json").write_text("{}")
-    with pytest.raises(InputError, match=str(tmp_path / "config/splits/la.json")):
-        plan.make(checked, tmp_path)
+    own.parent.mkdir(parents=True)
+    own.write_text(json.dumps(split))
+    assert not set(theirs) & set(plan.make(checked).artefacts["half/table3"].runs)
+    own.write_text("{}")
+    with pytest.raises(InputError, match=str(own)):
+        plan.make(checked)
+
+
+def test_what_else_the_project_has_is_read_in_any_folder(folder):
+    assert printed_values(Path("config/paper.csv"))
+    assert read_checksums(Path("config/checksums/la.json"), [])
 
 
 @pytest.mark.parametrize("module", ["dmd.planning.project", "dmd.training.checkout"])
