@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from dmd.errors import DivergedError, InputError, require_known
 from dmd.files import DISK
-from dmd.terminal import bundle, doctor, guest, method, site, steps
+from dmd.terminal import bundle, doctor, guest, init, method, steps
 from dmd.terminal.export import export
 from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
@@ -230,6 +230,6 @@ def track(
 verb('dmd evaluate --predictions masks --name "nnU-Net" --dataset la --labelled 8')(guest.evaluate)
 verb("dmd bundle b8031fc709 --out runs.zip")(bundle.bundle)
 verb("dmd merge runs.zip")(bundle.merge)
-verb("dmd init --slurm")(site.init)
+verb("dmd init work")(init.init)
 verb("dmd doctor --clean")(doctor.doctor)
 verb("dmd retrain b8031fc709")(doctor.retrain)

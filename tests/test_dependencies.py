@@ -24,6 +24,7 @@ TOOLS = {
     "pytest-xdist": "make test",
     "ruff": "make lint",
     "scipy-stubs": "make lint",
+    "setuptools": "the wheels that tests build",
     "snakefmt": "make lint",
     "types-psutil": "make lint",
     "types-pyyaml": "make lint",

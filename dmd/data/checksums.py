@@ -9,6 +9,7 @@ import numpy as np
 from dmd.data.store import sha256
 from dmd.errors import InputError
 from dmd.files import read_text
+from dmd.planning.project import find
 
 
 def read_checksums(path: Path, cases: list[str]) -> dict[str, list[str]]:
@@ -20,7 +21,7 @@ def read_checksums(path: Path, cases: list[str]) -> dict[str, list[str]]:
         The file is missing, is not JSON, or lacks the pair of one of the cases.
     """
     try:
-        checksums = json.loads(read_text(path, "the checksums of the arrays"))
+        checksums = json.loads(read_text(find(path), "the checksums of the arrays"))
     except json.JSONDecodeError as error:
         raise InputError(f"expected the checksums of the arrays in {path}: {error}") from None
     pairs = checksums if isinstance(checksums, dict) else {}

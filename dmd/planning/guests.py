@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from dmd.errors import InputError, lookup
 from dmd.planning.config import Config
 from dmd.planning.identity import DIGITS, NAME, digest
+from dmd.planning.project import find
 from dmd.planning.resolve import Cell, Resolver, Store
 from dmd.planning.splits import load_split
 from dmd.planning.strict import Label
@@ -81,10 +82,10 @@ def invite(resolver: Resolver, cell: Cell, name: str) -> Guest:
     return Guest(name, cell.labelled, resolver.store(cell))
 
 
-def find_guest(config: Config, root: Path, scale: str, dataset: str, labelled: int, name: str) -> Guest:
-    """Return the guest that a person means, as `invite`; paths of the configuration are relative to ``root``."""
+def find_guest(config: Config, scale: str, dataset: str, labelled: int, name: str) -> Guest:
+    """Return the guest that a person means, as `invite`."""
     lookup(config.scales, scale, "scale", f"masks {name!r}")
-    splits = {data: load_split(root / facts.split) for data, facts in config.datasets.items()}
+    splits = {data: load_split(find(Path(facts.split))) for data, facts in config.datasets.items()}
     return invite(Resolver(config, splits), Cell(f"masks {name!r}", scale, dataset, labelled, "", {}), name)
 
 

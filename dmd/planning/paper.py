@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from dmd.errors import InputError
 from dmd.files import read_text
+from dmd.planning.project import find
 
 Key = TypeVar("Key", bound=Hashable)
 Cell = tuple[str, str, str, int]  # artefact, method, data set, budget
@@ -60,7 +61,7 @@ def plotted_values(path: Path) -> dict[tuple[str, str, float], dict[str, float]]
 
 def _values(path: Path, key: Callable[[dict[str, str]], Key]) -> dict[Key, dict[str, float]]:
     values: dict[Key, dict[str, float]] = {}
-    lines = csv.DictReader(io.StringIO(read_text(path, "numbers of the paper")))
+    lines = csv.DictReader(io.StringIO(read_text(find(path), "numbers of the paper")))
     for line in lines:
         try:
             values.setdefault(key(line), {})[line["metric"]] = float(line["value"])

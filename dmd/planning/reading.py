@@ -1,4 +1,4 @@
-"""YAML files into one dictionary: strictly read, a user's laid over the project's."""
+"""YAML files into one dictionary: strictly read, those of a folder and of a user laid over the project's."""
 
 import shlex
 from collections import Counter
@@ -10,6 +10,7 @@ import yaml
 
 from dmd.errors import InputError
 from dmd.files import read_text, write_json
+from dmd.planning import project
 from dmd.planning.identity import digest
 
 FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
@@ -28,21 +29,24 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 def read(folder: Path = Path("config"), *own: Path) -> dict[str, Any]:
-    """Merge the project's YAML files and then a user's ``own`` files, later ones winning.
+    """Merge the project's YAML files, those of the same names in ``folder`` and a user's ``own``, later ones winning.
 
     Raises
     ------
     InputError
         A file is missing or is not a YAML mapping.
     """
+    paths = [project.CONFIG / name for name in FILES]
+    if folder.resolve() != project.CONFIG.resolve():
+        paths += [folder / name for name in FILES if (folder / name).exists()]
     merged: dict[str, Any] = {}
-    for path in [folder / name for name in FILES] + list(own):
+    for path in [*paths, *own]:
         merged = merge(merged, read_file(path))
     return merged
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Read one file.
+    """Read one file; one that says nothing yet changes nothing.
 
     Raises
     ------
@@ -51,11 +55,13 @@ def read_file(path: Path) -> dict[str, Any]:
     """
     path = path.expanduser()
     if not path.exists():
-        raise InputError(f"expected a configuration file at {path}, found none; run from the project's root")
+        raise InputError(f"expected a configuration file at {path}, found none")
     try:
         content = parse(read_text(path, "a configuration file"))
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {error}") from None
+    if content is None:
+        return {}
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
     return content

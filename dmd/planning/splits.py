@@ -10,6 +10,7 @@ from typing import Any
 
 from dmd.errors import InputError
 from dmd.files import read_text
+from dmd.planning.project import find
 
 PARTS = ("train", "validation", "test")
 
@@ -83,7 +84,7 @@ def load_split(path: Path) -> Split:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(read_text(path, "a split (`split` in datasets.yaml)"))
+        content = json.loads(read_text(find(path), "a split (`split` in datasets.yaml)"))
     except json.JSONDecodeError as error:
         raise InputError(f"split file {path} is not valid JSON: {error}") from None
     if not isinstance(content, dict) or not _is_text(content, "name", "source", "sha256"):

@@ -20,6 +20,7 @@ from dmd.files import read_text
 from dmd.planning.config import Config
 from dmd.planning.identity import Spec
 from dmd.planning.plan import Plan, Run
+from dmd.planning.project import find
 from dmd.runs.folder import RunFolder, read_json
 from dmd.terminal.settings import flat, iterations
 
@@ -85,7 +86,7 @@ def show(runs: list[Run], plan: Plan, config: Config, results: Path, facts: Path
 def step_times(folder: Path, facts: Path) -> StepTimes:
     """Return seconds per step: the median over the finished runs in ``folder``, else what the table of facts says."""
     stated: StepTimes = defaultdict(dict)
-    for line in csv.DictReader(io.StringIO(read_text(facts, "measured step times"))):
+    for line in csv.DictReader(io.StringIO(read_text(find(facts), "measured step times"))):
         stated[Key(*(line[name] for name in Key._fields))][line["device"]] = float(line["seconds_per_step"])
     found: dict[Key, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(folder.glob("*/run.json")):

@@ -36,7 +36,7 @@ def evaluate(
     from dmd.testing.guests import evaluate_guest
 
     config = configuration.check()
-    guest = find_guest(config, configuration.root, scale or config.scale, dataset, labelled, name)
+    guest = find_guest(config, scale or config.scale, dataset, labelled, name)
     folder = GuestFolder(results / FOLDER / guest.id)
     dimensions = config.datasets[guest.store.dataset].dimensions
     is_new = evaluate_guest(folder, guest, results / "data" / f"{guest.store.name}.h5", predictions, dimensions)

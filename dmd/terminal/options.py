@@ -30,7 +30,7 @@ Uri = Annotated[str | None, Parameter(help="Tracking server; left out, the one o
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Configuration:
-    """The configuration of the project and what a call lays over it, with the words of Snakemake.
+    """The configuration of the folder that one works in and what a call lays over it, with the words of Snakemake.
 
     Attributes
     ----------
@@ -38,18 +38,10 @@ class Configuration:
         Your own configuration; may be given again, the last wins.
     config : tuple of str
         KEY=VALUE in YAML, laid over the files; may be given again.
-    root : Path
-        Folder that holds config/.
     """
 
     configfile: tuple[Path, ...] = ()
     config: tuple[str, ...] = ()
-    root: Path = Path()
-
-    @property
-    def is_there(self) -> bool:
-        """Whether there is a configuration to read."""
-        return (self.root / "config").is_dir()
 
     def check(self) -> Config:
         """Read and check everything.
@@ -59,7 +51,7 @@ class Configuration:
         InputError
             A file is missing, or something in it is not as it should be.
         """
-        content = read(self.root / "config", *self.configfile)
+        content = read(Path("config"), *self.configfile)
         for entry in self.config:
             key, value = assignment(entry, "--config")
             content = merge(content, {key: value})
@@ -69,7 +61,7 @@ class Configuration:
     def plan(self) -> tuple[Config, Plan]:
         """Read, check and plan everything, with the errors of both."""
         checked = self.check()
-        return checked, make(checked, self.root)
+        return checked, make(checked)
 
 
 PROJECT = Configuration()

@@ -1,4 +1,4 @@
-"""The profile of one cluster: a copy of the project's, filled in from what SLURM says, that git ignores."""
+"""The profile of one cluster: a copy of the general one, filled in from what SLURM says, that git ignores."""
 
 import json
 import math
@@ -26,26 +26,29 @@ def where_to_edit() -> str:
     return f"`dmd init --slurm` writes what this cluster has into {SITE}, which is yours to edit"
 
 
-def init(*, slurm: bool) -> None:
-    """Write what belongs to this place and not to the project: the profile of its SLURM cluster.
+def ask(folder: Path) -> list[Partition]:
+    """Return the partitions that SLURM has, for a folder that has no profile of its cluster yet.
 
-    Parameters
-    ----------
-    slurm : bool
-        Required, as no other kind of place is known: ask SLURM which partitions and accounts there are.
+    Raises
+    ------
+    InputError
+        It has one, or SLURM does not answer.
     """
-    if SITE.exists():
-        raise InputError(f"{SITE} is there; edit it, or delete it to have it made again")
-    if not PROFILE.exists():
-        raise InputError(f"expected {PROFILE}, found no file; call this from the root of the project")
-    known = cluster.partitions().values()
+    if (folder / SITE).exists():
+        raise InputError(f"{folder / SITE} is there; edit it, or delete it to have it made again")
+    return list(cluster.partitions().values())
+
+
+def fill_in(folder: Path, known: list[Partition]) -> None:
+    """Write the profile of a cluster with these partitions, made of the folder's general one, and say what there is."""
     cpu, gpu = _best(known), _best(partition for partition in known if partition.gpus)
-    text = PROFILE.read_text(encoding="utf-8")
+    text = (folder / PROFILE).read_text(encoding="utf-8")
     if cpu:
         text = _filled(text, "slurm_partition: cpu", cpu)
     text = _filled(text, "slurm_partition: gpu", gpu) if gpu else text.replace("gpu: 1 ", "gpu: 0 ")
-    write_text(SITE, HEAD + text)
-    print("\n".join(["The cluster has", *map(_say, known), f"Your accounts: {_accounts()}", _chosen(cpu, gpu)]))
+    write_text(folder / SITE, HEAD + text)
+    print("The cluster has", *map(_say, known), f"Your accounts: {_accounts()}", sep="\n")
+    print(f"{folder / SITE}: {_chosen(cpu, gpu)}")
 
 
 def _best(among: Iterable[Partition]) -> Partition | None:
@@ -66,7 +69,7 @@ def _say(partition: Partition) -> str:
 
 def _chosen(cpu: Partition | None, gpu: Partition | None) -> str:
     trains = f"trainings and tests go to {gpu.name}" if gpu else "trainings and tests use no GPU"
-    return f"{SITE}: {trains}, the rest to {cpu.name if cpu else 'the default partition'}. Edit it as you like"
+    return f"{trains}, the rest to {cpu.name if cpu else 'the default partition'}. Edit it as you like"
 
 
 def _accounts() -> str:

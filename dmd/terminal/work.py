@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dmd.errors import InputError, nearest
-from dmd.planning.config import DEFAULT_STORE
 from dmd.planning.describe import write
 from dmd.planning.identity import store_name
 from dmd.runs.folder import RunFolder
@@ -18,8 +17,8 @@ class Work:
     folder: RunFolder
     store: Path
     uri: str
-    artefacts: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ()
+    artefacts: tuple[str, ...]
+    methods: tuple[str, ...]
 
     @property
     def names(self) -> list[str]:
@@ -48,8 +47,6 @@ def find_work(name: str, store: Path | None, results: Path, configuration: Confi
 
 
 def _work(folder: RunFolder, store: Path, configuration: Configuration) -> Work:
-    if not configuration.is_there:  # a folder of a run that was taken elsewhere
-        return Work(folder, store, DEFAULT_STORE)
     config, plan = configuration.plan()
     run = plan.runs.get(folder.path.absolute().name)
     wanted_by, methods = (run.wanted_by, run.methods) if run else ((), ())

@@ -23,7 +23,8 @@ from dmd.runs.history import History, now
 from dmd.runs.ownership import owned
 from dmd.runs.state import State, load_state, save_state
 from dmd.training import ending, snapshots
-from dmd.training.provenance import changes, provenance
+from dmd.training.checkout import changes
+from dmd.training.provenance import provenance
 
 SAVE = (signal.SIGUSR1,)  # saves and goes on
 LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # saves and leaves

@@ -26,7 +26,7 @@ def test_a_guest_is_a_row_behind_the_runs_and_no_run(content):
         assert tuple(rows) == without.artefacts[f"{scale}/table3"].rows
         assert (guest.label, guest.runs, guest.paper) == ("nnU-Net (not trained here)", (), {})
         assert guest.unlabelled is None
-        assert guest.guest == find_guest(config.check(content), ROOT, scale, *GUEST.values()).id
+        assert guest.guest == find_guest(config.check(content), scale, *GUEST.values()).id
     assert made.artefacts["half/table3"].rows[-1].guest != guest.guest  # other data, other scores
 
 
@@ -53,4 +53,4 @@ def test_a_guest_stands_once_in_a_table(content):
 @pytest.mark.parametrize("name", ["CPS", "a\x1bb", ""])
 def test_a_name_that_no_row_can_have_is_refused_before_anything_is_measured(content, name):
     with pytest.raises(InputError, match="expected"):
-        find_guest(config.check(content), ROOT, "half", "la", 8, name)
+        find_guest(config.check(content), "half", "la", 8, name)

@@ -21,9 +21,24 @@ def test_a_users_own_file_wins(root, tmp_path):
     assert merged["methods"]["dmd"]["params"] == ours | {"weight": 3}
 
 
-def test_a_missing_file_says_where_to_run(tmp_path):
-    with pytest.raises(InputError, match="run from the project's root"):
-        reading.read(tmp_path)
+def test_what_a_folder_says_is_laid_over_the_projects_and_all_else_follows_it(content, tmp_path):
+    """Also of a folder with one file, an empty one or none: an upgrade of the package is not hidden by old copies."""
+    assert reading.read(tmp_path / "none") == content
+    (tmp_path / "config.yaml").write_text("# Nothing yet.\n")
+    assert reading.read(tmp_path) == content
+    (tmp_path / "config.yaml").write_text("scale: half\ndata: {la: /mine}\n")
+    (tmp_path / "scales.yaml").write_text("scales: {half: {seeds: [7]}}\n")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("scale: quick\n")
+    found = reading.read(tmp_path, mine)
+    assert (found["scale"], found["data"]) == ("quick", content["data"] | {"la": "/mine"})
+    assert found["scales"]["half"] == content["scales"]["half"] | {"seeds": [7]}
+    assert found["methods"] == content["methods"]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=f"a configuration file at {tmp_path}/none.yaml, found none"):
+        reading.read(tmp_path, tmp_path / "none.yaml")
 
 
 def test_a_file_that_is_not_yaml_is_named(root, tmp_path):

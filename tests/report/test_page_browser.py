@@ -53,7 +53,7 @@ LOW_CONTRAST = """() => {
 @pytest.fixture(scope="module")
 def page_file(results, planned, root, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write_page(planned.of_scale("smoke"), results, path, root / "docs" / "deviations.md")
+    write_page(planned.of_scale("smoke"), results, path)
     return path
 
 

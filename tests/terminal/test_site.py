@@ -52,11 +52,15 @@ def test_a_profile_that_is_there_stays(here, slurm, capsys):
     assert SITE.read_text() == "mine: true\n"
 
 
-def test_outside_a_project_nothing_is_made(tmp_path, monkeypatch, slurm, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["init", "--slurm"]) == 2
-    assert f"expected {PROFILE}, found no file" in capsys.readouterr().err
-    assert not SITE.parent.exists()
+def test_a_new_folder_may_have_its_profile_from_the_start(tmp_path, slurm):
+    assert cli.main(["init", str(tmp_path / "new one"), "--slurm"]) == 0
+    assert yaml.safe_load((tmp_path / "new one" / SITE).read_text())["default-resources"]["slurm_partition"] == "cpu"
+
+
+def test_without_slurm_nothing_is_made(tmp_path, commands, capsys):
+    assert cli.main(["init", str(tmp_path / "new"), "--slurm"]) == 2
+    assert "expected SLURM's `sbatch` on the path" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 def test_git_ignores_it(root):

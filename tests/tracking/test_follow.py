@@ -22,8 +22,8 @@ from dmd.tracking import follow as following
 from dmd.tracking.follow import Follower, saves
 from dmd.tracking.launch import followed
 from dmd.tracking.mirror import track_run
+from dmd.training.checkout import commit
 from dmd.training.loop import train
-from dmd.training.provenance import commit
 from tracking.mirrored import SCORES, STEPS, TERMS, curve, evaluate, mirrors, steps, stored_points
 
 ARTEFACTS = ["smoke/table3"]

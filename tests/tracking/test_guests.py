@@ -21,7 +21,7 @@ def planned(content, root) -> plan.Plan:
 
 @pytest.fixture
 def guest(content, root, tmp_path) -> GuestFolder:
-    known = find_guest(config.check(content), root, "smoke", "la", 8, "nnU-Net")
+    known = find_guest(config.check(content), "smoke", "la", 8, "nnU-Net")
     folder = GuestFolder(tmp_path / "guests" / known.id)
     lines = [f"{case},{case},1,{name},{of}" for case, of in SCORES.items() for name in POST_PROCESSING]
     folder.write(known, ["background", "organ"], {}, "\n".join([",".join(COLUMNS), *lines, ""]))

@@ -16,7 +16,7 @@ from dmd.data.batches import Batch
 from dmd.errors import DivergedError, InputError
 from dmd.methods.base import Method, Predictor
 from dmd.planning.identity import plain
-from dmd.training import attempt, provenance
+from dmd.training import attempt, checkout, provenance
 from dmd.training.loop import train
 
 DMD = {"temperature": 2, "weight": 4, "divergence": "dice"}
@@ -88,14 +88,14 @@ def test_a_file_that_git_does_not_know_makes_a_commit_dirty_and_stands_in_the_pa
     git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@y"]
     for made in (["init", "-q"], ["add", "dmd"], ["commit", "-qm", "first"]):
         subprocess.run([*git, *made], check=True)
-    monkeypatch.setattr(provenance, "ROOT", tmp_path)
-    clean = provenance.commit()
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
+    clean = checkout.commit()
     assert len(clean) == 12
-    assert provenance.changes() == ""
+    assert checkout.changes() == ""
     (tmp_path / "dmd/mine.py").write_text("b = 2\n")
     (tmp_path / "dmd/old.py").write_text("a = 3\n")
-    assert provenance.commit() == f"{clean}-dirty"
-    patch = provenance.changes()
+    assert checkout.commit() == f"{clean}-dirty"
+    patch = checkout.changes()
     subprocess.run([*git, "stash", "-qu"], check=True)
     subprocess.run([*git, "apply"], input=patch.encode(), check=True)
     assert (tmp_path / "dmd/mine.py").read_text() == "b = 2\n"

@@ -63,11 +63,29 @@ def test_its_own_configuration_counts(copy, deployed):
     assert "results/half/table2.csv" in done.stdout
 
 
-def test_a_folder_without_a_configuration_is_refused(copy, tmp_path):
-    done = snakemake(tmp_path, "--snakefile", str(copy / "Snakefile"), *TARGET, PYTHONPATH=str(copy))
-    assert done.returncode != 0
-    assert "expected a configuration file at config/config.yaml, found none" in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+@pytest.mark.parametrize("configured", [False, True])
+def test_results_may_lie_elsewhere(copy, tmp_path, configured):
+    """The configuration is the checkout's, and what stands in the other folder is laid over it."""
+    elsewhere = tmp_path / "a scratch disk"
+    elsewhere.mkdir()
+    if configured:
+        (elsewhere / "config").mkdir()
+        (elsewhere / "config/config.yaml").write_text(f"data: {{la: {elsewhere}/my copy}}")
+    done = snakemake(copy, "--directory", str(elsewhere), "--printshellcmds", *TARGET)
+    assert done.returncode == 0, done.stderr
+    planned = jobs(snakemake(copy, *TARGET).stdout)
+    needed = {name: count for name, count in planned.items() if name != "download" or not configured}
+    assert jobs(done.stdout) == needed
+    assert (f"prepare la-2x2x2 '{elsewhere}/my copy'" in done.stdout) == configured
+
+
+def test_steps_work_elsewhere(copy, tmp_path):
+    store = "results/data/synthetic3d-1x1x1.check.json"
+    (tmp_path / "a scratch disk").mkdir()
+    done = snakemake(copy, "--directory", str(tmp_path / "a scratch disk"), "--", store)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a scratch disk" / store).exists()
+    assert not (copy / store).exists()
 
 
 def test_the_catalogue_finds_what_it_looks_for(root):

@@ -49,11 +49,6 @@ def is_made(artefact):
     return all(Path(file).exists() for file in files)
 
 
-def readings(wildcards):
-    """The document with the readings of the paper; the page says so where it is not here."""
-    return [path for path in ["docs/deviations.md"] if Path(path).exists()]
-
-
 rule table:
     input:
         of_runs(tested),
@@ -149,7 +144,7 @@ rule panel:
 rule report:
     input:
         shown,
-        readings,
+        project.DEVIATIONS,
     output:
         report(
             "results/{report}.html", caption="../report/report.rst", category="Report"

@@ -1,5 +1,6 @@
 # The plan, and the questions that rules ask it.
 import functools
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.planning import config as configuration
-from dmd.planning import describe, identity, reading
+from dmd.planning import describe, identity, project, reading
 from dmd.planning import plan as planner
 from dmd.runs import bare
 from dmd.runs.folder import RunFolder
@@ -37,7 +38,7 @@ REPORTS = {identity.artefact_name("report", scale): scale for scale in CONFIG.sc
 
 # `dmd` of the environment that Snakemake itself runs in, activated or not.
 shell.prefix(
-    f"set -euo pipefail; export PATH={str(Path(sys.executable).parent)!r}:$PATH; "
+    f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 )
 
 

@@ -11,16 +11,14 @@ from dmd.report.page.table import Grid
 HEADING = "Readings of the paper"
 
 
-def readings(document: Path) -> Grid | None:
-    """Return the table under the heading that starts with "Readings of the paper"; None where there is no document.
+def readings(document: Path) -> Grid:
+    """Return the table under the heading that starts with "Readings of the paper".
 
     Raises
     ------
     InputError
         The document has no such table.
     """
-    if not document.exists():
-        return None
     parse = mistune.create_markdown(renderer="ast", plugins=["table"])
     blocks = iter(cast(list[dict[str, Any]], parse(document.read_text(encoding="utf-8"))))
     any(block["type"] == "heading" and _text(block).startswith(HEADING) for block in blocks)  # goes on to the heading
@@ -30,7 +28,7 @@ def readings(document: Path) -> Grid | None:
     head, body = (part["children"] for part in table["children"])
     columns = zip(*(map(_text, row["children"]) for row in body), strict=True)
     cells = {("", _text(name).capitalize()): list(texts) for name, texts in zip(head, columns, strict=True)}
-    return Grid("readings-table", f"From {document}, which has the others too.", cells)
+    return Grid("readings-table", f"From docs/{document.name}, which has the others too.", cells)
 
 
 def _text(block: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.planning.artefacts import Scored, Table
 from dmd.planning.plan import Artefact
+from dmd.planning.project import DEVIATIONS
 from dmd.progress import track
 from dmd.report.comparison import compare_rows
 from dmd.report.naming import anchor, is_published, setting_name, settings, title
@@ -26,10 +27,8 @@ from dmd.report.verdict import say_verdict
 from dmd.runs.folder import RunFolder
 from dmd.runs.guests import FOLDER, GuestFolder
 
-DEVIATIONS = Path("docs/deviations.md")
 
-
-def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, deviations: Path = DEVIATIONS) -> None:
+def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path) -> None:
     """Write one self-contained HTML page about the artefacts of a scale: what is complete first, what is missing named.
 
     Parameters
@@ -40,8 +39,6 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, 
         The folder that holds ``runs``, ``data`` and the artefacts.
     output : Path
         The page.
-    deviations : Path
-        The document with the readings of the paper.
 
     Raises
     ------
@@ -69,8 +66,7 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, 
         cost=runs.cost_table(entries),
         runs=entries,
         missing=missing,
-        readings=readings.readings(deviations),
-        deviations=deviations,
+        readings=readings.readings(DEVIATIONS),
         look=look,
         unbroken=unbroken,
     )
