@@ -24,7 +24,7 @@ from dmd.data.scan import (
 )
 from dmd.data.sources.readers import PREPARES, find_reader
 from dmd.data.store import load_store
-from dmd.devices import choose_device
+from dmd.devices import choose_device, compute
 from dmd.errors import InputError
 from dmd.methods.base import make
 from dmd.networks.build import Build
@@ -33,6 +33,7 @@ from dmd.progress import track
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import DamagedError, load_tensors
 from dmd.runs.vouching import require_own
+from dmd.testing.ahead import ahead
 from dmd.testing.inference import predict_case
 from dmd.testing.label_maps import write_predictions
 
@@ -51,7 +52,7 @@ def predict(run: RunFolder, store: Path, device: str = "auto") -> None:
     data = load_store(store, training["dataset"], parts=["test"])
     cases = track(f"{run.id} predict", data.cases("test"))
     maps = ((case.name, predict_case(predictor, case.image, spec.inference, chosen)) for case in cases)
-    write_predictions(run, spec.testing, maps)
+    write_predictions(run, spec.testing, ahead(maps))
 
 
 def predict_scan(
@@ -117,7 +118,11 @@ def predict_scan(
 
 
 def load_predictor(run: RunFolder, training: dict[str, Any], device: torch.device) -> nn.Module:
-    """Return the trained network of a run, ready for evaluation."""
+    """Return the trained network of a run, ready for evaluation in its precision.
+
+    A device without TF32 computes in fp32, which is nearer to what is meant.
+    """
+    compute(tf32=training["precision"] == "tf32", deterministic=True)
     require_own(run, run.weights)
     try:
         weights = load_tensors(run.weights, device)
