@@ -48,11 +48,11 @@ def quartiles(seconds: list[float]) -> dict[str, float]:
 
 def specs(scale: str, asked: list[str]) -> dict[tuple[str, str], Spec]:
     """Return the settings of every method on every data set that it is for."""
-    found = {}
+    found, prefix = {}, artefact_name("", scale)
     for name in asked:
         for data in SHAPES:
             with suppress(InputError):  # not for images of so many dimensions
-                found[name, data] = settings(data, LABELLED, name, 1000, scale)
+                found[name, data] = settings(data, LABELLED, name, 1000, prefix)
     return found
 
 
@@ -131,9 +131,7 @@ def hours(scale: str, steps: dict[tuple[str, str], dict]) -> dict[str, dict]:
 
 
 def print_steps(steps: dict[tuple[str, str], dict]) -> None:
-    print(
-        "\n| method | data | kernels | ms per step (quartiles) | plain / this (quartiles) | with data (ms) | memory (MB) |"
-    )
+    print("\n| method | data | kernels | ms per step (quartiles) | plain / this (quartiles) | with data (ms) | MB |")
     print("| :-- | :-- | :-- | --: | --: | --: | --: |")
     for (name, data), found in steps.items():
         for side, each in found.items():

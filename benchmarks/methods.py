@@ -19,7 +19,7 @@ from dmd.data.store import Case, load_store
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning import config, plan, reading
-from dmd.planning.identity import Spec, artefact_name
+from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder
 from dmd.testing.inference import predict_case
 from dmd.testing.metrics import evaluate
@@ -28,14 +28,17 @@ from dmd.testing.prediction import load_predictor
 CPU = torch.device("cpu")
 
 
-def settings(dataset: str, labelled: int, method: str, steps: int, scale: str = "half") -> Spec:
-    """Return the settings of a run that may be in no table, with another number of steps."""
+def settings(dataset: str, labelled: int, method: str, steps: int, prefix: str = "half/") -> Spec:
+    """Return the settings of a run at a scale that may be in no table, with another number of steps.
+
+    ``prefix`` is that of the scale's tables, nothing for `paper`.
+    """
     content = reading.read()
     block = {"dataset": dataset, "labelled": labelled, "method": method}
     content["artefacts"] = {"cost": {"kind": "table", "caption": "-", "columns": ["dice"], "runs": [block]}}
     content["build"] = ["cost"]
     made = plan.make(config.check(content))
-    (row,) = made.artefacts[artefact_name("cost", scale)].rows
+    (row,) = made.artefacts[f"{prefix}cost"].rows
     spec = made.runs[row.runs[0]].spec
     return Spec(spec.training | {"iterations": steps}, spec.testing)
 

@@ -154,7 +154,7 @@ def main() -> None:
     trainings = {}
     for name in options.methods:
         with suppress(InputError):  # not for images of so many dimensions
-            trainings[name] = settings(options.data, 3, name, 300, "paper").training
+            trainings[name] = settings(options.data, 3, name, 300, prefix="").training
     machines = [f"{name} (ms)" for name in MACHINES]
     print("Bytes and times where nothing is fused, in brackets where everything is fused into the convolutions.\n")
     print(f"| step | TFLOP | GB in fp32 | GB in bf16 | {' | '.join(machines)} |")
