@@ -9,9 +9,8 @@ from torch import nn
 
 from dmd.devices import compute, placed
 from dmd.errors import InputError
-from dmd.networks import unet, vnet
+from dmd.networks.passes import HALVES
 
-PARTS = (vnet.VNetEncoder, vnet.VNetDecoder, unet.UNetEncoder, unet.UNetDecoder)  # what is compiled, each as a whole
 TF32_SINCE = (8, 0)  # compute capability
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -30,7 +29,7 @@ class Kernels:
     deterministic : bool
         cuDNN takes algorithms that repeat; else the fastest of those that it tries. A CPU's always repeat.
     compile : bool
-        The encoders and decoders of `PARTS` go through `torch.compile`.
+        Encoders and decoders go through `torch.compile`.
     """
 
     precision: str
@@ -70,12 +69,12 @@ class Kernels:
         return placed(module, device, dimensions) if self.channels_last else module.to(device)
 
     def compiled(self, module: Module) -> Module:
-        """Return a module, each of its `PARTS` compiled if that was asked for; names of weights stay as they are.
+        """Return a module, its encoders and decoders compiled if that was asked for; names of weights stay as they are.
 
         Dropout draws what it draws without: compiled and not, a run sees the same noise.
         """
         for part in module.modules() if self.compile else ():
-            if isinstance(part, PARTS):
+            if isinstance(part, HALVES):
                 part.compile(dynamic=False, options={"fallback_random": True})
         return module
 

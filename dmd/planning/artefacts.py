@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from dmd.planning.bounds import Positive, Whole
+from dmd.planning.bounds import Positive, Truth, Whole
 from dmd.planning.strict import Axis, Draw, Line, Name, Seed, Strict, Value
 
 # What a test case with an empty mask counts as, see `dmd.report.empty.treat_empty`.
@@ -56,9 +56,10 @@ class Scored(Form):
 
 
 class Table(Scored):
-    """A line per row."""
+    """A line per row; ``elsewhere`` has numbers of other publications than the paper named below it."""
 
     kind: Literal["table"]
+    elsewhere: Truth = False
 
 
 class Curve(Scored):

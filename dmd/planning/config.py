@@ -135,8 +135,8 @@ class Dataset(Strict):
 class ScaledDataset(Strict):
     """The data that stand for a data set at one scale, and how much is computed on them.
 
-    ``validate_every`` is the number of iterations between two validations, where weights are chosen on them.
-    ``stride: fast`` has windows that overlap by half.
+    ``validate_every`` is the number of iterations between two validations, where weights are chosen on them;
+    ``oracle_every`` between two looks at the test patients, which decide nothing. ``stride: fast``: half of the patch.
     """
 
     data: str
@@ -145,6 +145,7 @@ class ScaledDataset(Strict):
     stride: list[Count] | Literal["fast"] | None = None
     iterations: Count
     validate_every: Count | None = None
+    oracle_every: Count | None = None
 
     @property
     def steps(self) -> list[int] | None:
@@ -162,14 +163,11 @@ class Jobs(Strict):
 
 
 class Scale(Strict):
-    """An amount of computing; a run for each of ``seeds`` and ``draws`` (`dmd.planning.splits.drawn`).
-
-    ``precision`` and the three after it are those of `dmd.networks.kernels.Kernels`.
-    """
+    """An amount of computing; a run for each of ``seeds`` and ``draws`` (`dmd.planning.splits.drawn`)."""
 
     seeds: Axis[Seed]
     draws: Axis[Draw] = [0]
-    precision: Precision
+    precision: Precision  # and the three below: `dmd.networks.kernels.Kernels`
     channels_last: Truth = True
     deterministic: Truth = True
     compile: Truth = False

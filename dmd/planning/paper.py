@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,17 +11,40 @@ from dmd.errors import InputError
 from dmd.files import read_text
 
 Key = TypeVar("Key", bound=Hashable)
+Cell = tuple[str, str, str, int]  # artefact, method, data set, budget
 
 
-def printed_values(path: Path) -> dict[tuple[str, str, str, int], dict[str, float]]:
-    """Return the scores in the paper's tables by artefact, method, data set and budget.
+@dataclass(frozen=True)
+class Published:
+    """Scores of a method in one publication.
+
+    ``selection`` says how the weights were chosen and ``largest_component`` whether it alone was kept ("yes", "no",
+    "probably"); empty where that is not known (docs/deviations.md).
+    """
+
+    source: str
+    selection: str
+    largest_component: str
+    scores: dict[str, float]
+
+
+def printed_values(path: Path) -> dict[Cell, tuple[Published, ...]]:
+    """Return what is published for a row of the paper's tables, the paper's own scores first.
 
     Raises
     ------
     InputError
         There is no such file, or a line of it lacks a number.
     """
-    return _values(path, lambda line: (line["artefact"], line["method"], line["dataset"], int(line["labelled"])))
+    found: dict[Cell, tuple[Published, ...]] = {}
+    for (cell, source, selection, component), scores in _values(path, _publication).items():
+        found[cell] = (*found.get(cell, ()), Published(source, selection, component, scores))
+    return found
+
+
+def _publication(line: dict[str, str]) -> tuple[Cell, str, str, str]:
+    cell = line["artefact"], line["method"], line["dataset"], int(line["labelled"])
+    return cell, line["source"], line["selection"], line["largest_component"]
 
 
 def plotted_values(path: Path) -> dict[tuple[str, str, float], dict[str, float]]:

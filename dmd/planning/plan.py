@@ -15,7 +15,7 @@ from dmd.planning.artefacts import AnyForm, Block, Curve, Panel, Table
 from dmd.planning.config import Config
 from dmd.planning.consistency import require_consistent
 from dmd.planning.identity import Spec, artefact_name, canonical
-from dmd.planning.paper import plotted_values, printed_values
+from dmd.planning.paper import Published, plotted_values, printed_values
 from dmd.planning.resolve import Cell, Resolver, Store
 from dmd.planning.splits import load_split
 from dmd.planning.strict import Label, Value
@@ -36,11 +36,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table or point of a curve: the runs behind it and the paper's numbers beside it.
+    """One line of a table or point of a curve: the runs behind it and the published numbers beside it.
 
     ``runs`` are one per seed and draw. ``labelled`` and ``unlabelled`` count the patients that it learns from;
     ``reconstructed`` where neither code nor all settings of the method on this data set are published. ``paper`` is
-    empty where the data are not the paper's.
+    empty where the data are not the paper's; so is ``published``, which has what is known of them and of those of other
+    publications.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Row:
     params: dict[str, Value]
     runs: tuple[str, ...]
     paper: dict[str, float]
+    published: tuple[Published, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ class _Planner:
 
     def _row(self, artefact: str, form: AnyForm, cell: Cell, wanted_by: str) -> Row:
         runs = tuple(self._run(cell, seed, draw, wanted_by) for seed, draw in self._axes(form, cell))
-        method, published = self.config.methods[cell.method], self._has_the_papers_data(cell)
+        method, place = self.config.methods[cell.method], (artefact, cell.method, cell.dataset, cell.labelled)
+        published = self.printed.get(place, ()) if self._has_the_papers_data(cell) else ()
         return Row(
             method=cell.method,
             label=method.labels.get(cell.dataset, method.label),
@@ -157,7 +160,8 @@ class _Planner:
             unlabelled=self.resolver.unlabelled(cell),
             params=cell.params,
             runs=runs,
-            paper=self.printed.get((artefact, cell.method, cell.dataset, cell.labelled), {}) if published else {},
+            paper=published[0].scores if published else {},
+            published=published,
         )
 
     def _axes(self, form: AnyForm, cell: Cell) -> Iterator[tuple[int, int]]:

@@ -86,7 +86,8 @@ class Resolver:
         selection = changes.selection or protocol.selection
         self._require_budget(cell, scaled)
         self._require_selection(cell, scaled, selection)
-        looks = selection != "last"
+        watched = scaled.oracle_every if selection != "oracle" else None  # which has these looks anyway
+        looks = selection != "last" or watched
         training = {
             "dataset": self.store(cell).identity,
             "dimensions": facts.dimensions,
@@ -111,7 +112,8 @@ class Resolver:
             "deterministic": None if scale.deterministic else False,
             "compile": scale.compile or None,
             "selection": selection,
-            "validate_every": scaled.validate_every if looks else None,
+            "validate_every": scaled.validate_every if selection != "last" else None,
+            "oracle_every": watched,
             "validation_stride": scaled.steps if looks else None,
             "seed": seed,
             "code": CODE,

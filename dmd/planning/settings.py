@@ -54,6 +54,7 @@ class _Training(Strict):
     compile: Literal[True] | None = None
     selection: Selection
     validate_every: Count | None = None
+    oracle_every: Count | None = None
     validation_stride: list[Count] | None = None
     seed: Seed
     code: Count

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dmd.planning.plan import Artefact
+from dmd.report.history import read_history
 from dmd.report.naming import setting_name
-from dmd.report.picture import read_history
 from dmd.report.style import BLUE, GREEN, our_style
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY

@@ -5,12 +5,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dmd.errors import InputError
+from dmd.report.history import read_history
 from dmd.report.scores import PLAIN, read_run
 from dmd.report.style import VERMILION, our_style
 from dmd.runs.folder import RunFolder
-from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
-from dmd.runs.vouching import require_own
+from dmd.runs.history import CHOSEN_BY, loss_terms
 
 
 def picture(run: RunFolder) -> Figure:
@@ -50,27 +49,6 @@ def training_curve(history: pd.DataFrame) -> Figure:
         plots[-1].set_xlabel(plots[0].get_xlabel())
         figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=6.5)
     return figure
-
-
-def read_history(run: RunFolder) -> pd.DataFrame:
-    """Return a line per step of a run that is trained, or that trains now; none before its first.
-
-    Raises
-    ------
-    InputError
-        The history is no table of numbers.
-    """
-    if not run.history_table.exists():
-        steps = read_steps(run.history) if run.history.exists() else ()
-        return pd.DataFrame([{"step": line["step"], **line["values"]} for line in steps])
-    require_own(run, run.history_table)
-    try:
-        return pd.read_csv(run.history_table).astype(float).astype({"step": int})
-    except (ValueError, KeyError) as error:
-        raise InputError(
-            f"expected the history of a trained run at {run.history_table}: {error}; delete the file and train the run "
-            "again"
-        ) from None
 
 
 def _draw_terms(axes: Axes, history: pd.DataFrame, points: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -13,12 +14,14 @@ import pandas as pd
 from dmd.errors import InputError
 from dmd.planning.identity import Spec, plain
 from dmd.planning.plan import Artefact, Row
+from dmd.report.cost import cost
 from dmd.report.empty import treat_empty
 from dmd.report.naming import params_text
+from dmd.report.oracle import oracle_gap
 from dmd.report.statistics import average, per_patient
 from dmd.runs.folder import RunFolder
 from dmd.runs.outcomes import MEASURED, OUTCOMES, outcome
-from dmd.runs.vouching import require_own
+from dmd.runs.vouching import read_record, require_own
 from dmd.testing.evaluation import COLUMNS, COUNTS, DIAGONALS, POST_PROCESSING, SCORES
 
 PLAIN = "post_processing == 'none'"
@@ -28,13 +31,14 @@ VOXEL = ["hd95_voxel", "asd_voxel"]  # those in millimetres may be unknown
 
 @dataclass(frozen=True)
 class Tested:
-    """The settings of a run and its test scores.
+    """The settings of a run, its test scores, and what else is known of it: its ``run.json`` and ``oracle_gap``.
 
     The columns of ``cases.csv``, Dice and Jaccard in percent, and ``outcome`` (`dmd.runs.outcomes`).
     """
 
     spec: Spec
     lines: pd.DataFrame
+    facts: dict[str, Any]
 
 
 Reader = Callable[[str], Tested]
@@ -74,7 +78,8 @@ def read_run(run: RunFolder) -> Tested:
             "the run again"
         )
     lines[PERCENT] *= 100
-    return Tested(spec, treat_empty(lines, "no_distance"))
+    facts = read_record(run, run.facts) if run.facts.exists() else {}
+    return Tested(spec, treat_empty(lines, "no_distance"), facts | {"oracle_gap": oracle_gap(run, spec.training)})
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -102,6 +107,8 @@ class Scores:
         Whose rows are meant; one without runs has no lines.
     specs : dict
         Settings of each run.
+    facts : dict
+        What else is known of each run, as in `Tested`.
     lines : DataFrame
         One line per row of the artefact, run, case, class and post-processing: ``row`` (its index), ``run`` and the
         columns of `Tested`, where empty masks count as the artefact says.
@@ -109,6 +116,7 @@ class Scores:
 
     artefact: Artefact[Any]
     specs: dict[str, Spec]
+    facts: dict[str, dict[str, Any]]
     lines: pd.DataFrame
 
     def by_patient(self) -> pd.DataFrame:
@@ -141,7 +149,8 @@ class Scores:
         measured, missed, false_alarms and rightly_empty (`dmd.runs.outcomes`: classes in cases, summed over runs),
         empty (what the last three count as), for each score s of the artefact s_mean, s_sd (over runs, n - 1; NaN for
         one) and s_paper (NaN where there is none), without the paper s_largest_component_mean and
-        s_largest_component_sd, and runs.
+        s_largest_component_sd, oracle_gap (mean over runs,
+        `dmd.report.oracle`), the cost (`dmd.report.cost.cost`), and runs.
         """
         runs = average(self.lines, ["post_processing", "row", "run"])
         seeds = runs.groupby(level=["post_processing", "row"])
@@ -152,7 +161,8 @@ class Scores:
     def _line(self, number: int, statistics: dict[str, pd.DataFrame]) -> dict[str, Any]:
         row, lines = self.artefact.rows[number], self.lines.query(f"{PLAIN} and row == {number}")
         training = self.specs[row.runs[0]].training
-        line = {name: value for name, value in vars(row).items() if name not in ("params", "runs", "paper")}
+        apart = ("params", "runs", "paper", "published")
+        line = {name: value for name, value in vars(row).items() if name not in apart}
         line |= {"params": params_text(row), "data": training["dataset"]["name"], "selection": training["selection"]}
         axes = [self.specs[run].training for run in row.runs]
         line |= {"seeds": len({axis["seed"] for axis in axes}), "draws": len({axis.get("draw", 0) for axis in axes})}
@@ -161,6 +171,8 @@ class Scores:
         for name, score in itertools.product(POST_PROCESSING, self.artefact.form.columns):
             line |= {f"{column(score, name)}_{what}": of.at[(name, number), score] for what, of in statistics.items()}
             line |= {f"{score}_paper": row.paper.get(score, float("nan"))} if name == "none" else {}
+        known = [self.facts[run] for run in row.runs]
+        line |= {"oracle_gap": fmean(of["oracle_gap"] for of in known)} | cost(known)
         return line | {"runs": " ".join(row.runs)}
 
 
@@ -183,7 +195,8 @@ def read(artefact: Artefact[Any], load: Reader) -> Scores:
     treated = {run: treat_empty(of.lines, artefact.form.empty) for run, of in tested.items()}
     rows = [(number, run) for number, row in enumerate(artefact.rows) for run in row.runs]
     lines = pd.concat([treated[run].assign(row=number, run=run) for number, run in rows], ignore_index=True)
-    return Scores(artefact, {run: of.spec for run, of in tested.items()}, lines)
+    specs, facts = {run: of.spec for run, of in tested.items()}, {run: of.facts for run, of in tested.items()}
+    return Scores(artefact, specs, facts, lines)
 
 
 def require_same_cases(run: str, tested: Tested, other: str, expected: Tested) -> None:

@@ -1,5 +1,6 @@
 """Tables as CSV for programs, Markdown for people and LaTeX for papers."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from dmd.planning.artefacts import Table
 from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Row
 from dmd.report.comparison import compare_rows
+from dmd.report.cost import devices
 from dmd.report.naming import COUNTED, HEADINGS, caption, row_name, selections
+from dmd.report.published import elsewhere
 from dmd.report.ranking import claims, rank_rows
 from dmd.report.scores import Scores, column, read, reader
 from dmd.report.verdict import say_verdict
@@ -29,6 +32,7 @@ MASKS = (
     "Missed: something is there, nothing predicted; false alarms: the reverse; rightly empty: neither; over all runs."
 )
 COMPONENT_NOTE = "LC: only the largest connected component of each class is kept."
+ORACLE = "Oracle gap: what choosing weights on the test patients would add to the mean Dice of their masks."
 Cells = dict[tuple[str, str], list[str]]  # columns by a heading that neighbours share, "" for none, and their own
 ROUNDED = dict.fromkeys(("difference", "error", "low", "high", "detectable"), 4)
 ROUNDED |= {"degrees": 1, "p_runs": 6, "p_runs_holm": 6}
@@ -99,10 +103,19 @@ def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
         f"Spread: the standard deviation over {axes}.": bool(axes),
         f"Weights tested: {'; '.join(selections(scores.specs))}.": True,
         "A voxel is one of the data trained on.": any("voxel" in score for score in form.columns),
+        ORACLE: bool(summary["oracle_gap"].notna().any()),
         f"{MASKS} {COUNTED[form.empty]}": summary[list(EMPTY)].any(axis=None),
         reconstructed: any(row.reconstructed for row in rows),
+        f"Trained on different machines, which round differently: {_mixed(scores)}.": bool(_mixed(scores)),
     }
-    return [sentence for sentence, is_due in said.items() if is_due]
+    named = elsewhere(rows, form.columns) if isinstance(form, Table) and form.elsewhere else []
+    return [*(sentence for sentence, is_due in said.items() if is_due), *named]
+
+
+def _mixed(scores: Scores) -> str:
+    """Name the rows whose runs are not all of one machine, with the machines."""
+    found = {row.label: devices([scores.facts[run] for run in row.runs]) for row in scores.artefact.rows}
+    return ", ".join(f"{label} ({'; '.join(names)})" for label, names in found.items() if len(names) > 1)
 
 
 def _axes(summary: pd.DataFrame) -> str:
@@ -139,6 +152,8 @@ def _cells(scores: Scores, summary: pd.DataFrame) -> pd.DataFrame:
     cells |= {("", FACTS[name]): list(map(str, summary[name])) for name in differing}
     for score in scores.artefact.form.columns:
         cells |= score_cells(rows, summary, score)
+    if summary["oracle_gap"].notna().any():
+        cells["Dice (%)", "oracle gap"] = [_spread(gap, math.nan) for gap in summary["oracle_gap"]]
     return pd.DataFrame(cells)
 
 

@@ -1,4 +1,4 @@
-"""Go over the folders of runs: which are whole, torn, foreign or not vouched for."""
+"""Go over the folders of runs: which are whole, torn or foreign."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from dmd.errors import InputError
 from dmd.files import checksum
 from dmd.runs.folder import ForeignError, RunFolder, read_json
 from dmd.runs.tensors import DamagedError, load_tensors
-from dmd.runs.vouching import SUMS, differing, is_sealed, read_record
+from dmd.runs.vouching import SUMS, differing, read_record
 
 GOOD = ("whole", "running", "started", "missing")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """How a run is: a word of `GOOD`, or "torn", "foreign", "unvouched"; and what says so."""
+    """How a run is: a word of `GOOD`, or "torn", "foreign"; and what says so."""
 
     run: RunFolder
     state: str
@@ -31,7 +31,7 @@ def examine(runs: Iterable[RunFolder]) -> Iterator[Finding]:
     for run in runs:
         faults = list(_faults(run, makers))
         states = [state for state, _ in faults]
-        worst = next((state for state in ("foreign", "torn", "unvouched") if state in states), None)
+        worst = next((state for state in ("foreign", "torn") if state in states), None)
         yield Finding(run, worst or _calm(run), tuple(reason for _, reason in faults))
 
 
@@ -88,8 +88,6 @@ def _of_record(
     except InputError as error:
         yield "foreign" if isinstance(error, ForeignError) else "torn", str(error)
         return
-    if not is_sealed(content):
-        yield "unvouched", f"{record.name} vouches for nothing"
     wanted = {path.name for path in closed}  # predictions and snapshots may be deleted to save room
     for name in differing(run, content):
         path = run.path / name

@@ -5,9 +5,7 @@ Each of the two is written last: it names its run, holds the SHA-256 of the file
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +25,12 @@ def vouch(run: RunFolder, record: Path, content: dict[str, Any], files: Iterable
 
 
 def read_record(run: RunFolder, record: Path) -> dict[str, Any]:
-    """Return what ``run.json`` or ``test.json`` says; whether it vouches for anything, `is_sealed` knows.
+    """Return what ``run.json`` or ``test.json`` says.
 
     Raises
     ------
     InputError
-        It is missing or torn, another run's, or was changed after it was sealed.
+        It is missing or torn, another run's, or is not as it was sealed.
     """
     what = "the facts of a trained run" if record == run.facts else "how a run was tested"
     try:
@@ -41,21 +39,16 @@ def read_record(run: RunFolder, record: Path) -> dict[str, Any]:
         raise InputError(f"expected {what} at {record}: {error}. {_cure(run)}") from None
     if not isinstance(content, dict):
         raise InputError(f"expected {what} at {record}, found {str(content)[:40]}. {_cure(run)}")
-    if content.get("run", run.id) != run.id:
+    if content.get("run") not in (run.id, None):
         raise ForeignError(f"{record}: expected that of run '{run.id}', found that of '{content['run']}'. {_cure(run)}")
-    if is_sealed(content) and content[SEAL] != _seal(content):
+    if content.get(SEAL) != _seal(content):
         raise InputError(f"{record}: expected it as the run left it, found that it was changed since. {_cure(run)}")
     return content
 
 
-def is_sealed(content: dict[str, Any]) -> bool:
-    """Say whether a record vouches for files: those of runs that are older than this do not."""
-    return SEAL in content
-
-
 def differing(run: RunFolder, content: dict[str, Any]) -> list[str]:
     """Return the names of the files that a record closes and that are away or others."""
-    sums = content.get(SUMS, {}).items()
+    sums = content[SUMS].items()
     return [name for name, of in sums if not (run.path / name).exists() or checksum(run.path / name) != of]
 
 
@@ -65,43 +58,35 @@ def is_whole(run: RunFolder, record: Path) -> bool:
         content = read_record(run, record)
     except InputError:
         return False
-    return is_sealed(content) and not differing(run, content)
+    return not differing(run, content)
 
 
 def require_own(run: RunFolder, file: Path) -> None:
     """Require that a file is the one that its run made; nothing is asked of a file that is not there.
 
-    Of a run that nothing vouches for that is said on stderr, once.
-
     Raises
     ------
     InputError
-        It is another, or its record is not what it should be.
+        It is another, or its record is missing or not what it should be.
     """
     if not file.exists():
         return
-    trained = read_record(run, run.facts) if run.facts.exists() else {}
-    tested = read_record(run, run.test) if run.test.exists() else {}
-    record, content = (run.test, tested) if file in (run.cases, run.predictions) else (run.facts, trained)
-    if not is_sealed(content) and not is_sealed(trained):
-        _say_unvouched(run)
-    elif content.get(SUMS, {}).get(_name(run, file)) != checksum(file):
+    of_test = file in (run.cases, run.predictions)
+    record = run.test if of_test else run.facts
+    content = read_record(run, record)
+    if content[SUMS].get(_name(run, file)) != checksum(file):
         raise InputError(
             f"{file}: expected the file that {record.name} vouches for, found another: of another run, damaged or "
             f"edited. {_cure(run)}"
         )
-    elif tested and content is tested and not _same_weights(run, trained, tested):
+    if of_test and run.facts.exists() and not _same_weights(run, content):
         raise InputError(f"{file}: expected a test of the weights that are there, found one of others. {_cure(run)}")
 
 
-def _same_weights(run: RunFolder, trained: dict[str, Any], tested: dict[str, Any]) -> bool:
-    first, second = (content.get(SUMS, {}).get(_name(run, run.weights)) for content in (trained, tested))
+def _same_weights(run: RunFolder, tested: dict[str, Any]) -> bool:
+    name = _name(run, run.weights)
+    first, second = (content[SUMS].get(name) for content in (read_record(run, run.facts), tested))
     return None in (first, second) or first == second
-
-
-@cache
-def _say_unvouched(run: RunFolder) -> None:
-    print(f"{run.id}: nothing vouches for its files; `dmd doctor --adopt {run.id}` looks at them", file=sys.stderr)
 
 
 def _cure(run: RunFolder) -> str:

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from dmd.errors import InputError
 from dmd.runs.folder import RunFolder, find_run
 from dmd.terminal.options import RESULTS, RUNS, Results, RunName, Runs
 
 
-def doctor(*runs: RunName, clean: bool = False, adopt: bool = False, results: Results = RESULTS) -> None:
-    """Say which runs are whole, torn, foreign or not vouched for, and what is left over; status 1 if one is not well.
+def doctor(*runs: RunName, clean: bool = False, results: Results = RESULTS) -> None:
+    """Say which runs are whole, torn or foreign, and what is left over; status 1 if one is not well.
 
     Parameters
     ----------
@@ -16,25 +15,14 @@ def doctor(*runs: RunName, clean: bool = False, adopt: bool = False, results: Re
         Left out, all.
     clean : bool
         Delete what killed jobs left half written; never a result, nor what a living process writes.
-    adopt : bool
-        Vouch for runs that nothing vouches for, if their files agree with their settings.
     """
     from dmd.runs.doctor import GOOD, examine
 
-    if adopt and not runs:
-        raise InputError("expected the runs to vouch for: `dmd doctor --adopt RUN ...`")
     folders = [find_run(run, results / "runs") for run in runs] or _all(results / "runs")
-    if adopt:
-        from dmd.terminal.adoption import adopt as vouch_for
-
-        for folder in folders:
-            vouch_for(folder)
-            print(f"{folder.id}  vouched for from now on")
     bad = 0
     for finding in examine(folders):
         bad += finding.state not in GOOD
-        word = "not vouched for" if finding.state == "unvouched" else finding.state
-        print(f"{finding.run.id}  {word}", *finding.reasons, sep="\n    ")
+        print(f"{finding.run.id}  {finding.state}", *finding.reasons, sep="\n    ")
     if not runs:
         _tidy(results, clean)
     if bad:

@@ -14,6 +14,7 @@ from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.networks.exactness import require_exact
 from dmd.networks.kernels import Kernels
+from dmd.networks.passes import Passes
 from dmd.planning.trainable import require_trainable
 from dmd.runs.folder import RunFolder
 from dmd.schedules import learning_rate
@@ -85,17 +86,19 @@ def train(
         attempt.resume(method, chosen, digest(store))
         selection = Selection(training, data, chosen, attempt.state.best)
 
+        passes = Passes(method, compiled=kernels.compile)
         method.train()
         for step, batch in batches.stream(attempt.state.step, training["iterations"], chosen):
             rate = learning_rate(training, build.clock(step))
             method.set_learning_rate(rate)
             torch.manual_seed(noise_seed(training["seed"], step))
-            terms = method.train_step(batch, step, autocast)
+            with passes:
+                terms = method.train_step(batch, step, autocast)
             seen = selection.look(method, step + 1)
             attempt.note(step + 1, terms, {"learning_rate": rate, **seen})
             attempt.keep(selection.best)
 
-        attempt.finish(selection.weights(method), selection.facts())
+        attempt.finish(selection.weights(method), selection.facts() | passes.facts())
 
 
 def noise_seed(seed: int, step: int) -> int:

@@ -10,17 +10,19 @@ from dmd.methods.base import Method
 from dmd.testing.inference import predict_case
 from dmd.testing.metrics import mean_dice
 
+PART = {"validation": "validation", "oracle": "test"}  # of the split, that a selection chooses on
+
 
 class Selection:
-    """Looks at the chosen cases now and then and keeps the best weights; with ``selection: last`` does neither.
+    """Looks at the chosen cases now and then and keeps the best weights; with ``selection: last`` it keeps none.
 
     Parameters
     ----------
     training : dict
-        Settings of the run; ``selection``, ``validate_every``, ``validation_stride``, ``iterations`` and what
-        `predict_case` reads.
+        Settings of the run; ``selection``, ``validate_every``, ``oracle_every``, ``validation_stride``, ``iterations``
+        and what `predict_case` reads.
     store : Store
-        Holds the cases of "train" and of the `parts` of the selection.
+        Holds the cases of "train" and of the `parts` that are looked at.
     device : torch.device
         Where to predict.
     best : dict, optional
@@ -37,20 +39,25 @@ class Selection:
     ) -> None:
         self.training, self.device, self.best = training, device, best
         self.name = f"{training['selection']}_dice"
-        self.cases = [case for part in parts(training) for case in store.cases(part)]
+        self.looks = looks(training)
+        self.cases = {part: store.cases(part) for part in parts(training)}
 
     def look(self, method: Method, step: int) -> dict[str, float]:
-        """Return what to write into the history after ``step`` steps: ``<selection>_dice`` where one is due.
+        """Return what to write into the history after ``step`` steps: ``<selection>_dice`` and ``oracle_dice``, if due.
 
-        That is every ``validate_every`` steps and after the last one.
+        They are due every so many steps and after the last one.
         """
-        if not self.cases or not self._due(step):
+        due = {name: part for name, (part, every) in self.looks.items() if self._due(step, every)}
+        if not due:
             return {}
-        dice = _mean_dice(method.predictor, self.cases, self.training, self.device)
-        if self.best is None or dice > self.best["dice"]:
-            self.best = {"step": step, "dice": dice, "weights": _weights(method.predictor)}
+        seen = {
+            name: _mean_dice(method.predictor, self.cases[part], self.training, self.device)
+            for name, part in due.items()
+        }
+        if self.name in seen and (self.best is None or seen[self.name] > self.best["dice"]):
+            self.best = {"step": step, "dice": seen[self.name], "weights": _weights(method.predictor)}
         method.train()  # the predictor, a part of the method, was put into evaluation mode
-        return {self.name: dice}
+        return seen
 
     def weights(self, method: Method) -> dict[str, Tensor]:
         """Return the weights of the predictor to test."""
@@ -65,13 +72,26 @@ class Selection:
             return {"selected_step": self.training["iterations"]}
         return {"selected_step": self.best["step"], self.name: self.best["dice"]}
 
-    def _due(self, step: int) -> bool:
-        return step % self.training["validate_every"] == 0 or step == self.training["iterations"]
+    def _due(self, step: int, every: int) -> bool:
+        return step % every == 0 or step == self.training["iterations"]
+
+
+def looks(training: dict[str, Any]) -> dict[str, tuple[str, int]]:
+    """Return what part of the split is looked at, and every how many steps, by the name of its Dice in the history.
+
+    ``oracle_every`` has the test patients looked at where the looks decide nothing: what choosing on them would add.
+    """
+    found = {}
+    if (selection := training["selection"]) in PART:
+        found[f"{selection}_dice"] = PART[selection], training["validate_every"]
+    if every := training.get("oracle_every"):
+        found["oracle_dice"] = "test", every
+    return found
 
 
 def parts(training: dict[str, Any]) -> list[str]:
-    """Return the parts of the split that the selection looks at: "test" for ``oracle`` alone."""
-    return {"last": [], "validation": ["validation"], "oracle": ["test"]}[training["selection"]]
+    """Return the parts of the split that are looked at: "test" for an oracle alone."""
+    return list(dict.fromkeys(part for part, _ in looks(training).values()))
 
 
 def _mean_dice(predictor: nn.Module, cases: list[Case], training: dict[str, Any], device: torch.device) -> float:

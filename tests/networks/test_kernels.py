@@ -1,5 +1,6 @@
 """How convolutions are computed: what torch is told, what a device must have, and what is compiled."""
 
+import json
 import shutil
 
 import pytest
@@ -98,6 +99,8 @@ def test_a_compiled_training_learns_the_same_and_resumes(monkeypatch, tiny_store
     train(stopped, tiny_store[3], "cpu")
     eager, compiled, resumed = map(weights, (plain, straight, stopped))
     assert eager.keys() == compiled.keys()
+    counted = [json.loads(run.facts.read_text())["passes_per_step"] for run in (plain, straight)]
+    assert counted == [12, 12]
     for name, tensor in eager.items():
         assert torch.allclose(tensor.float(), compiled[name].float(), atol=1e-4), name
         assert torch.equal(compiled[name], resumed[name]), name

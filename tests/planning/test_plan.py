@@ -158,7 +158,7 @@ def test_a_description_of_a_figure_holds_what_it_is_drawn_from(content, root):
     assert (form["kind"], form["picture"]) == ("panel", "gradients")
     assert form["losses"][0] == {"divergence": "dice", "weight": 4, "temperature": 2}
     table = describe.describe_artefact(made.artefacts["table3"])["form"]
-    assert set(table) == {"caption", "kind", "columns", "empty"}
+    assert set(table) == {"caption", "kind", "columns", "empty", "elsewhere"}
 
 
 def test_what_empty_predictions_count_as_is_in_the_description_and_in_no_run(content, root):

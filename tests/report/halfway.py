@@ -1,10 +1,10 @@
 """A results folder in the middle of things: some runs are evaluated, one trains, the others are missing."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from records import vouch_for
 
 from dmd.data.store import Case, write_store
 from dmd.planning import plan
@@ -59,18 +59,19 @@ def _train(results: Path, planned: plan.Plan, name: str) -> RunFolder:
             history.append(step, {"loss": 3 / step, "supervised": 2 / step, "x": 1 / step, "learning_rate": 0.01})
     write_table(run.history, run.history_table)
     facts = {"device": "cpu", "wall_seconds": 90.0, "seconds_per_step": 1.5, "peak_memory_mb": 700, "attempts": [{}]}
-    run.facts.write_text(json.dumps(facts | {"commit": "0123abcd"}))
     run.weights.touch()
+    vouch_for(run, **facts, commit="0123abcd")
     return run
 
 
 def _evaluate(run: RunFolder, dice: tuple[float, ...]) -> None:
     scored = [(case, value, value / (2 - value)) for case, value in zip("abcdefgh", dice, strict=False)]
-    write_cases(run.cases, [line(case, 1, value, jaccard, 4.5, 1.25) for case, value, jaccard in scored])
+    write_cases(run, [line(case, 1, value, jaccard, 4.5, 1.25) for case, value, jaccard in scored])
     maps = {case: np.zeros(SHAPE, np.uint8) for case in "abc"}
     for place, labels in enumerate(maps.values()):
         labels[2 : 6 + place, 3:8, 1:3] = 1
     write_predictions(run, run.read_spec().testing, maps.items())
+    vouch_for(run)
 
 
 def _store(results: Path, identity: dict) -> None:

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from records import vouch_for
+
 from dmd.planning import plan
 from dmd.planning.artefacts import Table
 from dmd.planning.describe import describe_artefact
@@ -51,14 +53,15 @@ def shifted(*shifts: float, hd95: float = 8.0) -> list[dict[str, Any]]:
     return [line(name, 1, base + shift / 100, 0.7, hd95, 1.0) for name, base, shift in values]
 
 
-def write_cases(path: Path, lines: list[dict[str, Any]]) -> None:
+def write_cases(run: RunFolder, lines: list[dict[str, Any]]) -> None:
     """Write test scores; the largest component scores as the whole does where a test says nothing else."""
     if all(entry["post_processing"] == "none" for entry in lines):
         lines = lines + [entry | {"post_processing": "largest_component"} for entry in lines]
-    with path.open("w", newline="") as file:
+    with run.cases.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(lines)
+    vouch_for(run)
 
 
 def add_run(runs: Path, lines: list[dict[str, Any]], **settings: Any) -> RunFolder:
@@ -66,7 +69,7 @@ def add_run(runs: Path, lines: list[dict[str, Any]], **settings: Any) -> RunFold
     spec = Spec(TRAINING | settings, {"stride": [18, 18, 4]})
     run = RunFolder(runs / spec.id)
     run.write_spec(spec)
-    write_cases(run.cases, lines)
+    write_cases(run, lines)
     return run
 
 

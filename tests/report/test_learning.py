@@ -4,6 +4,7 @@ import dataclasses
 
 import pandas as pd
 import pytest
+from records import vouch_for
 
 from dmd.report.beside import write_table_and_pictures
 from dmd.report.learning import about, draw, learning_curves
@@ -17,6 +18,7 @@ def learnt(runs, seed: int, losses: list[float], **columns: list) -> RunFolder:
     run = add_run(runs, shifted(0), seed=seed, iterations=120)
     history = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses} | columns | {"learning_rate": 0.01})
     history.to_csv(run.history_table, index=False)
+    vouch_for(run)
     run.weights.touch()
     return run
 

@@ -15,6 +15,7 @@ import pytest
 from conftest import tiny_training
 from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
+from records import vouch_for
 
 from dmd import cli
 from dmd.data.batches import Batches
@@ -26,6 +27,7 @@ from dmd.planning.declarations import declaration
 from dmd.planning.identity import store_name
 from dmd.planning.implementations import methods
 from dmd.report.comparison import compare_rows
+from dmd.report.history import read_history
 from dmd.report.naming import title
 from dmd.report.page.image import from_files
 from dmd.report.page.overlays import COLOURS, GAP, OPACITY, overlay, worst_cases, worst_plane
@@ -34,7 +36,7 @@ from dmd.report.page.runs import cost_table, list_runs
 from dmd.report.page.scores import comparison_tables, difference, score_table
 from dmd.report.page.table import Grid, look, number
 from dmd.report.page.write import evaluated, write_page
-from dmd.report.picture import read_history, training_curve
+from dmd.report.picture import training_curve
 from dmd.report.scores import Scores, read, reader
 from dmd.report.tables import ABSENT
 from dmd.report.verdict import NOTHING
@@ -110,10 +112,10 @@ def test_a_table_has_the_rows_with_an_evaluated_run_and_says_how_many_of_its_run
 
 
 def test_empty_masks_are_counted_where_there_are_any(results, table3):
-    cases = RunFolder(results / "runs" / table3.rows[0].runs[0]).cases
+    run = RunFolder(results / "runs" / table3.rows[0].runs[0])
     scores = [("a", 0.5, 0.4, 2, 1), ("b", 0, 0, "", ""), ("c", 0, 0, "", "")]
     found, missed, alarm = (line(name, 1, *values) for name, *values in scores)
-    write_cases(cases, [found, missed | NO_VOXEL, alarm | {"reference_voxels": 0}])
+    write_cases(run, [found, missed | NO_VOXEL, alarm | {"reference_voxels": 0}])
     frame = grid_of(table3, results).frame
     assert frame["", "Missed"].tolist()[:2] == frame["", "False alarms"].tolist()[:2] == ["1", "0"]
     assert ("", "Rightly empty") not in frame
@@ -234,7 +236,7 @@ def test_slices_are_shown_as_they_are_stored_with_a_legend_of_their_classes(plan
     (tmp_path / "data").mkdir()
     write_store(tmp_path / f"data/{store_name(identity)}.h5", identity, names, {"test": ["a"]}, [case])
     write_predictions(run, run.read_spec().testing, [("a", np.zeros_like(label))])
-    write_cases(run.cases, [line("a", value, 0, 0, "", "") | NO_VOXEL for value in (1, 2, 3)])
+    write_cases(run, [line("a", value, 0, 0, "", "") | NO_VOXEL for value in (1, 2, 3)])
     artefact = replace(planned.artefacts["smoke/table2"], rows=(row,))
     (found,) = worst_cases([scored(artefact, tmp_path)], tmp_path)
     assert found.legend == tuple(zip(names[1:], COLOURS, strict=True))
@@ -265,8 +267,8 @@ def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
     assert [entry["state"] for entry in entries].count("started") == 1
     assert len(entries) + len(missing) == len({run for artefact in artefacts for run in artefact.runs})
     cost = cost_table(entries).frame[""].set_index("Run")
-    assert cost.loc[vnet["id"]].tolist()[3:] == ["cpu", "1.5", "1.500", "700", "1"]
-    assert cost[cost["State"] == "started"].iloc[0, 3:].tolist() == [ABSENT] * 5
+    assert cost.loc[vnet["id"]].tolist()[3:] == ["cpu", ABSENT, "1.5", "1.500", "700", "1"]
+    assert cost[cost["State"] == "started"].iloc[0, 3:].tolist() == [ABSENT] * 6
 
 
 def test_a_training_curve_says_where_it_starts_and_ends(results, table3):
@@ -295,6 +297,7 @@ def test_a_history_that_is_no_table_is_refused(results, table3, tmp_path):
     run = RunFolder(tmp_path / "run")
     run.path.mkdir()
     run.history_table.write_text("step,loss\n1,high\n")
+    vouch_for(run)
     with pytest.raises(InputError, match=r"history\.csv.*high"):
         read_history(run)
 

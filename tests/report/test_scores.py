@@ -2,6 +2,7 @@ import math
 
 import pandas as pd
 import pytest
+from records import vouch_for
 
 from dmd.errors import InputError
 from dmd.report.scores import PLAIN, read, read_run, reader
@@ -75,6 +76,7 @@ def test_names_of_cases_stay_text(tmp_path):
 def test_test_scores_that_are_not_whole_are_refused(tmp_path, text, message):
     run = add_run(tmp_path, ONE_SEED)
     run.cases.write_text(text, encoding="latin-1")
+    vouch_for(run)
     with pytest.raises(InputError, match=message) as refused:
         read_run(run)
     assert run.id in str(refused.value)

@@ -1,10 +1,11 @@
 import re
 
 import pytest
+from records import vouch_for
 
 from dmd.errors import InputError
 from dmd.planning import config, plan
-from dmd.report.tables import write_table
+from dmd.report.tables import ABSENT, ORACLE, write_table
 
 from .made import NOTHING, TRAINING, add_run, describe, line, read_csv, row, table
 
@@ -62,6 +63,11 @@ def test_two_seeds_have_a_mean_and_a_sample_deviation(tmp_path, written):
             "dice_largest_component_sd": "2.1213",
             "hd95_voxel_largest_component_mean": "6.25",
             "hd95_voxel_largest_component_sd": "1.7678",
+            "oracle_gap": "",
+            "passes_per_step": "",
+            "hours": "",
+            "peak_memory_mb": "",
+            "device": "",
             "runs": f"{runs[0].id} {runs[1].id}",
         }
     ]
@@ -291,3 +297,16 @@ def test_a_table_says_which_weights_were_tested_on_each_data(tmp_path, written):
         "la: the best mean Dice on the TEST patients (oracle).\n" in text
     )
     assert [line["selection"] for line in read_csv(tmp_path / "t.csv")] == ["last", "validation", "oracle"]
+
+
+def test_an_oracle_gap_has_a_column_where_somebody_looked(tmp_path, written):
+    watched, run = add_run(tmp_path, ONE_SEED, oracle_every=1), add_run(tmp_path, ONE_SEED)
+    watched.history_table.write_text("step,loss,oracle_dice\n1,1,0.5\n2,1,\n3,1,0.75\n4,1,0.625\n")
+    vouch_for(watched)
+    text = written(row("A", 8, [watched], {}), row("B", 8, [run], {}))
+    heading, *lines = cells(text)
+    place = heading.index("Dice (%), oracle gap")
+    assert [line[place] for line in lines] == ["12.50", ABSENT]
+    assert ORACLE in text
+    assert [line["oracle_gap"] for line in read_csv(tmp_path / "t.csv")] == ["12.5", ""]
+    assert "oracle gap" not in written(row("B", 8, [run], {}))

@@ -8,7 +8,6 @@ import torch
 from conftest import tiny_training
 
 from dmd.errors import InputError
-from dmd.files import write_json
 from dmd.runs.doctor import GOOD, examine
 from dmd.runs.folder import RunFolder
 from dmd.runs.retraining import take_back
@@ -60,12 +59,6 @@ def test_a_torn_file_is_named(runs, name, content):
     else:
         assert found.state == "torn"
         assert name in " ".join(found.reasons)
-
-
-def test_a_run_of_a_time_before_records_is_not_vouched_for(runs):
-    write_json(runs[0].facts, {"run": runs[0].id, "steps": 10})
-    write_json(runs[0].test, {"testing": {}})
-    assert next(iter(examine(runs))).state == "unvouched"
 
 
 def test_scores_without_the_word_of_how_they_were_made_are_torn(runs):

@@ -81,19 +81,16 @@ def test_scores_of_other_weights_are_refused(run):
         require_own(run, run.cases)
 
 
-def test_scores_that_were_put_beside_a_training_are_refused(run):
-    run.test.unlink()
-    with pytest.raises(InputError, match=r"cases\.csv: expected the file that test\.json vouches for"):
-        require_own(run, run.cases)
-
-
-def test_what_nothing_vouches_for_is_said_once(run, capsys):
-    for record in (run.facts, run.test):
-        content = json.loads(record.read_text())
-        record.write_text(json.dumps({name: content[name] for name in content if name not in ("sha256", "seal")}))
-    for path in (run.weights, run.cases, run.history_table, run.cases):
-        require_own(run, path)
-    assert capsys.readouterr().err.count(f"{run.id}: nothing vouches for its files; `dmd doctor --adopt") == 1
+@pytest.mark.parametrize("name", ["weights.pt", "history.csv", "cases.csv", "predictions.h5"])
+def test_what_nothing_vouches_for_is_refused(run, name):
+    record = run.facts if name in TRAINED else run.test
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps({key: content[key] for key in content if key not in ("sha256", "seal")}))
+    with pytest.raises(InputError, match=rf"{record.name}: expected it as the run left it"):
+        require_own(run, run.path / name)
+    record.unlink()
+    with pytest.raises(InputError, match=rf"expected .* at .*{record.name}"):
+        require_own(run, run.path / name)
 
 
 def test_a_file_that_is_not_there_is_for_others_to_miss(run):

@@ -9,6 +9,7 @@ import pytest
 from conftest import tiny_training
 from hypothesis import given
 from hypothesis import strategies as st
+from records import vouch_for
 
 from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
@@ -81,6 +82,7 @@ def test_a_run_that_was_interrupted_shows_its_loss_and_what_is_left(run, capsys)
 def test_scores_are_means_over_cases_with_the_spread_and_empty_predictions_counted(run, capsys):
     """Dice of class 1: 50, 0, 100 %: mean 50, sd 50. Distances of the two that have one: 4 and 0."""
     run.cases.write_text(CASES)
+    vouch_for(run)
     header, first, second = (
         line.split("  ") for line in said(run, capsys, tiny2d=["background", "wall", "ring"])["test"]
     )
@@ -105,14 +107,15 @@ def test_scores_are_means_over_cases_with_the_spread_and_empty_predictions_count
 @pytest.mark.parametrize("text", ["", CASES.partition("\n")[0], "no scores, but text\nof two lines", CASES + "\xe9"])
 def test_test_scores_that_are_none_are_refused(run, text):
     run.cases.write_text(text, encoding="latin-1")
+    vouch_for(run)
     with pytest.raises(InputError, match=f"expected the test scores of a run at {run.cases}, found none"):
         show(run, {}, {})
 
 
 def test_a_finished_run_shows_its_table_validations_and_cost(run, capsys):
     run.history_table.write_text("step,loss,learning_rate,validation_dice\n1,1.5,0.01,\n2,0.5,0.01,0.25\n")
-    run.facts.write_text(json.dumps(FACTS))
     run.weights.touch()
+    vouch_for(run, **FACTS)
     sections = said(run, capsys)
     assert list(sections) == [f"{run.id}  trained", "settings", "loss", "validation_dice", "cost"]
     assert sections["validation_dice"][0].split()[0] == "(validation_dice)"
@@ -160,6 +163,8 @@ TORN = [b"", b"[]", b"{}", b"\0" * 20, b"\xff"]
 )
 def test_a_torn_file_is_named(run, name, content):
     (run.path / name).write_bytes(content)
+    if name == "history.csv":
+        vouch_for(run)
     with pytest.raises(InputError, match=name):
         show(run, {}, {})
 
@@ -171,8 +176,8 @@ def test_an_owner_and_a_history_that_are_torn_say_nothing(run, capsys):
 
 
 def test_scores_of_another_run_are_not_shown(run, capsys):
-    run.facts.write_text(json.dumps(FACTS))
     run.cases.write_text(CASES)
+    vouch_for(run)
     run.test.write_text(json.dumps({"run": "la-8-cps-2"}))
     with pytest.raises(InputError, match="found that of 'la-8-cps-2'"):
         show(run, {}, {})

@@ -5,6 +5,7 @@ import h5py
 import numpy as np
 import pytest
 from conftest import tiny_training
+from records import vouch_for
 
 from dmd.data.store import load_store
 from dmd.errors import InputError
@@ -130,11 +131,12 @@ def test_missing_and_unfitting_weights_are_refused(predicted):
 
     run, store = predicted
     whole = run.weights.read_bytes()
-    run.facts.unlink()  # which would vouch for other weights
     save_tensors(run.weights, {"network.other": torch.zeros(1)})
+    vouch_for(run)
     with pytest.raises(InputError, match="does not fit the network"):
         predict(run, store, "cpu")
     run.weights.write_bytes(whole[: len(whole) // 2])
+    vouch_for(run)
     with pytest.raises(InputError, match=r"weights\.pt: expected the checksum .* train the run again"):
         predict(run, store, "cpu")
     run.weights.unlink()

@@ -1,6 +1,5 @@
 """What the tests of tracking share: runs that look evaluated, what MLflow holds of them, a server to kill."""
 
-import json
 import os
 import signal
 import socket
@@ -12,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 from mlflow import MlflowClient
+from records import vouch_for
 
 from dmd.planning import config, plan, reading
 from dmd.planning.identity import Spec
@@ -49,13 +49,14 @@ def evaluate(run: RunFolder, dice: float = 0.875) -> None:
     scores = {"a": f"{dice},0.75,6,1.5,,,9,9,0,16,", "b": "0.75,0.625,9,2.5,,,9,9,0,16,"}
     lines = [f"{case},{case},1,{name},{of}" for case, of in scores.items() for name in POST_PROCESSING]
     run.cases.write_text("\n".join([",".join(COLUMNS), *lines, ""]))
-    run.facts.write_text(json.dumps({"commit": "0123abcd", "device": "cpu", "data_sha256": "5eed" * 16}))
+    vouch_for(run, commit="0123abcd", device="cpu", data_sha256="5eed" * 16)
 
 
 def write_cases(run: RunFolder, *lines: str) -> None:
     """Write test scores without post-processing, and as many with the largest component only, of the same value."""
     alike = [line.replace(",none,", ",largest_component,") for line in lines]
     run.cases.write_text("\n".join([",".join(COLUMNS), *lines, *alike, ""]))
+    vouch_for(run)
 
 
 def train(run: RunFolder, factor: float = 1.0) -> None:
@@ -63,6 +64,7 @@ def train(run: RunFolder, factor: float = 1.0) -> None:
     run.history.unlink(missing_ok=True)
     steps(run, 0, STEPS, factor)
     write_table(run.history, run.history_table)
+    vouch_for(run)
 
 
 def steps(run: RunFolder, done: int, until: int, factor: float = 1.0) -> int:

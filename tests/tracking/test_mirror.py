@@ -10,6 +10,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from PIL import Image
+from records import vouch_for
 
 from dmd.errors import InputError
 from dmd.runs.folder import RunFolder
@@ -79,6 +80,7 @@ def test_times_are_those_of_the_history(store, run):
     lines = [{"step": step, "time": 1_700_000_000_000 + step, "values": {"loss": 1.0}} for step in (1, 2)]
     run.history.write_text("".join(json.dumps(line) + "\n" for line in lines))
     write_table(run.history, run.history_table)
+    vouch_for(run)
     track_run(run, store, [])
     [mirror] = mirrors(store, run)
     curve = MlflowClient(store).get_metric_history(mirror.info.run_id, "train/loss")
@@ -186,8 +188,7 @@ def test_of_two_mirrors_the_one_that_a_person_restored_and_tagged_stays(store, r
 
 @pytest.mark.parametrize("journal", [True, False])
 def test_a_run_lasts_as_long_as_its_training_did(store, run, journal):
-    facts = json.loads(run.facts.read_text())
-    run.facts.write_text(json.dumps(facts | {"wall_seconds": 14.0}))
+    vouch_for(run, wall_seconds=14.0)
     if not journal:  # its times are then those of the table: all the same
         run.history.unlink()
     track_run(run, store, [])
@@ -196,8 +197,7 @@ def test_a_run_lasts_as_long_as_its_training_did(store, run, journal):
 
 
 def test_the_job_of_a_cluster_is_a_tag(store, run):
-    facts = json.loads(run.facts.read_text())
-    run.facts.write_text(json.dumps(facts | {"slurm_job": "4711"}))
+    vouch_for(run, slurm_job="4711")
     track_run(run, store, [])
     assert mirrors(store, run)[0].data.tags["slurm_job"] == "4711"
 
@@ -242,6 +242,7 @@ def test_a_distance_that_does_not_exist_is_not_logged(store, run):
     run.cases.write_text(
         "\n".join([",".join(COLUMNS), *(f"a,a,1,{name},0,0,,,,,0,9,1,16," for name in POST_PROCESSING), ""])
     )
+    vouch_for(run)
     track_run(run, store, ["table3"])
     [mirror] = mirrors(store, run)
     counted = [mirror.data.metrics[name] for name in ("missed", "false_alarms", "rightly_empty")]
@@ -254,6 +255,7 @@ def test_a_value_that_is_no_number_is_left_out_and_nothing_is_made_again_for_it(
     text = run.history_table.read_text().replace("0.1,", "nan,", 1)
     assert "nan" in text
     run.history_table.write_text(text)
+    vouch_for(run)
     track_run(run, store, ["table3"])
     [mirror] = mirrors(store, run)
     assert stored_points(store, mirror.info.run_id) == STEPS * len(TERMS) - 1 + len(SCORES)
@@ -345,13 +347,14 @@ def test_the_scores_of_each_class_stand_beside_their_mean(store, run):
     two = RunFolder(run.path.with_name(spec.id))
     two.write_spec(spec)
     train(two)
-    two.facts.write_text(json.dumps({"wall_seconds": 12.5, "peak_memory_mb": 800}))
+    vouch_for(two, wall_seconds=12.5, peak_memory_mb=800)
     lines = [
         f"a,a,{number},{name},{dice},0.5,2,1,,,9,9,0,16,"
         for number, dice in ((1, 0.5), (2, 0.75))
         for name in POST_PROCESSING
     ]
     two.cases.write_text("\n".join([",".join(COLUMNS), *lines, ""]))
+    vouch_for(two)
     track_run(two, store, ["smoke/table3"])
     [mirror] = mirrors(store, two)
     expected = {"dice": 62.5, "dice/class1": 50, "dice/class2": 75, "jaccard/class2": 50}

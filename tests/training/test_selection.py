@@ -10,6 +10,7 @@ from conftest import tiny_training
 from trainings import await_steps, command, stop_after
 
 from dmd.data.store import load_store
+from dmd.report.oracle import oracle_gap
 from dmd.runs.folder import RunFolder
 from dmd.testing.inference import predict_case
 from dmd.testing.metrics import evaluate, mean_dice
@@ -127,6 +128,21 @@ def test_validating_changes_nothing_but_what_is_tested(tiny_store, tiny_run):
     assert seen == history(last)
     states = [torch.load(run.state, weights_only=True)["training"]["modules"] for run in (chosen, last)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize("chosen", [{}, {"selection": "validation", "validate_every": 4}])
+def test_looks_at_the_test_cases_decide_nothing_and_are_noted(chosen, tiny_store, tiny_run):
+    settings = tiny_training(2, "dmd", DMD) | chosen
+    watched, run = tiny_run(settings | {"oracle_every": 5}), tiny_run(settings)
+    for each in (watched, run):
+        train(each, tiny_store[2], "cpu")
+    assert watched.weights.read_bytes() == run.weights.read_bytes()
+    looks = {int(line["step"]): float(line["oracle_dice"]) for line in history(watched) if line["oracle_dice"]}
+    assert list(looks) == [5, 10]
+    seen = [{name: value for name, value in line.items() if name != "oracle_dice"} for line in history(watched)]
+    assert seen == history(run)
+    training = watched.read_spec().training
+    assert oracle_gap(watched, training) == pytest.approx(100 * (max(looks.values()) - looks[10]))
 
 
 def test_the_last_weights_are_tested_without_a_look_at_any_other_case(tiny_store, tiny_run, monkeypatch):

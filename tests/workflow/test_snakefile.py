@@ -236,6 +236,14 @@ def test_a_key_that_stands_twice_in_a_file_of_ones_own_is_refused(copy, tmp_path
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_key_that_stands_twice_on_the_command_line_is_refused(copy):
+    done = snakemake(copy, "--dry-run", "--config", "tracking={uri: null, uri: null}")
+    assert done.returncode != 0
+    assert "expected YAML after 'tracking='" in done.stdout + done.stderr
+    assert "found 'uri' again" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_null_on_the_command_line_is_no_folder(copy):
     done = snakemake(
         copy, "--dry-run", "--printshellcmds", "--config", "data={la: null}", "--", "results/data/la-2x2x2.h5"

@@ -13,10 +13,13 @@ from dmd.planning import plan as planner
 from dmd.runs.folder import RunFolder
 from dmd.runs.sources import require_decided
 from dmd.terminal import cost, failure, machine, preflight
+from dmd.terminal.settings import assignment
 
 try:
     for path in workflow.configfiles:
         reading.read_file(Path(path))  # Snakemake takes the last of two equal keys
+    for word in workflow.config_settings.config_args or ():
+        assignment(word, "--config")  # here too
     # `config`: what is laid over the files in config/ by the command line, or by the workflow that uses this one.
     CONFIG = configuration.check(reading.merge(reading.read(), config))
     PLAN = planner.make(CONFIG)

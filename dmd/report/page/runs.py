@@ -12,10 +12,12 @@ import pandas as pd
 
 from dmd.planning.identity import store_name
 from dmd.planning.plan import Artefact
+from dmd.report.cost import devices
+from dmd.report.history import read_history
 from dmd.report.naming import setting_name, title
 from dmd.report.page.image import Picture, from_figure
 from dmd.report.page.table import Grid, number
-from dmd.report.picture import read_history, training_curve
+from dmd.report.picture import training_curve
 from dmd.report.tables import ABSENT
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import loss_terms
@@ -50,7 +52,10 @@ def list_runs(artefacts: Iterable[Artefact[Any]], results: Path) -> tuple[list[E
 
 def cost_table(entries: Iterable[Entry]) -> Grid:
     """Return what every run cost, as far as its training has ended."""
-    note = "Memory: of the process, on a GPU of the device. Attempts: 1 for a training that was never interrupted."
+    note = (
+        "Passes: of an image through a network, 1 forward and 2 for its gradient. Memory: of the process, on a GPU of "
+        "the device. Attempts: 1 for a training that was never interrupted."
+    )
     cells = pd.DataFrame(map(_cost, entries)).to_dict("list")
     return Grid("cost-table", "Every run that has started.", {("", str(name)): of for name, of in cells.items()}, note)
 
@@ -62,7 +67,8 @@ def _cost(entry: Entry) -> dict[str, str]:
         "Method": entry["names"][0],
         "Seed": str(entry["seed"]),
         "State": entry["state"],
-        "Device": facts.get("device", ABSENT),
+        "Device": "; ".join(devices([facts])) or ABSENT,
+        "Passes per step": number(facts.get("passes_per_step", nan), 1),
         "Wall time (min)": number(facts.get("wall_seconds", nan) / 60, 1),
         "s per step": number(facts.get("seconds_per_step", nan), 3),
         "Peak memory (MB)": number(facts.get("peak_memory_mb", nan), 0),
