@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_training
@@ -12,8 +13,10 @@ from dmd.devices import choose_device
 from dmd.errors import InputError
 from dmd.networks import vnet
 from dmd.networks.kernels import Kernels
+from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import load_tensors
+from dmd.testing.inference import predict_case
 from dmd.training.loop import train
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -66,21 +69,19 @@ def test_without_a_compiler_a_run_that_is_to_be_compiled_is_refused(monkeypatch,
     assert not run.state.exists()
 
 
-def test_the_order_of_axes_is_the_runs(tiny_store, tiny_run):
+@pytest.mark.parametrize("last", [True, False])
+def test_the_order_of_axes_is_the_runs(last):
     """Also after a look at the validation patients, whose predictor is a part of what is trained."""
-    placed = []
-    for last in (True, False):
-        network = Kernels("fp32", channels_last=last).placed(vnet.VNetDecoder(2), CPU, 3)
-        placed.append(network.ups[0][0].weight.is_contiguous(memory_format=torch.channels_last_3d))
-    assert placed == [True, False]
-    looks = {"selection": "validation", "validate_every": 2, "validation_stride": [8] * 3, "channels_last": False}
-    settings = tiny_training(3, "supervised", SUPERVISED) | looks | {"iterations": 4}
-    straight, stopped = tiny_run(settings, "straight"), tiny_run(settings)
-    train(straight, tiny_store[3], "cpu")
-    with pytest.MonkeyPatch.context() as patch:
-        stop_after(stopped, tiny_store[3], 3, patch)
-    train(stopped, tiny_store[3], "cpu")
-    assert straight.history_table.read_bytes() == stopped.history_table.read_bytes()
+    network, order = torch.nn.Conv3d(4, 2, 3, padding=1), torch.channels_last_3d
+    settings = {"dimensions": 3, "patch": [16] * 3, "stride": [16] * 3, "precision": "fp32"}
+    training = tiny_training(3, "supervised", SUPERVISED) | ({} if last else {"channels_last": False})
+    placed = Kernels.from_settings(training).placed(network, CPU, 3)
+    assert placed.weight.is_contiguous(memory_format=order) == last
+    seen = Spec(training, {"stride": [16] * 3}).inference
+    assert seen == settings | ({} if last else {"channels_last": False})
+    predictor = torch.nn.Sequential(torch.nn.Conv3d(1, 4, 1), placed)
+    predict_case(predictor, np.zeros((16, 16, 16), np.float32), seen, CPU)
+    assert placed.weight.is_contiguous(memory_format=order) == last
 
 
 @pytest.mark.slow
@@ -100,7 +101,7 @@ def test_a_compiled_training_learns_the_same_and_resumes(monkeypatch, tiny_store
     eager, compiled, resumed = map(weights, (plain, straight, stopped))
     assert eager.keys() == compiled.keys()
     counted = [json.loads(run.facts.read_text())["passes_per_step"] for run in (plain, straight)]
-    assert counted == [12, 12]
+    assert counted[0] == counted[1] > 0
     for name, tensor in eager.items():
         assert torch.allclose(tensor.float(), compiled[name].float(), atol=1e-4), name
         assert torch.equal(compiled[name], resumed[name]), name
