@@ -27,6 +27,7 @@ def choose_device(name: str) -> torch.device:
     """Return the device called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     ``auto`` is a GPU where there is one: of several one that no other process of ours has chosen, if any is left.
+    What follows is computed in fp32 and repeats, until somebody says otherwise (`compute`).
 
     Raises
     ------
@@ -49,10 +50,22 @@ def choose_device(name: str) -> torch.device:
         raise InputError(
             f"device '{name}' asked for, but torch {torch.__version__} sees no CUDA device; use --device cpu"
         )
-    if device.type == "cuda":
-        torch.backends.cudnn.deterministic = True
-        torch.backends.cudnn.benchmark = False
+    compute(tf32=False, deterministic=True)
     return device
+
+
+def compute(*, tf32: bool, deterministic: bool) -> None:
+    """Say how convolutions on a GPU are computed from here on; torch itself takes TF32 where fp32 is asked for.
+
+    Parameters
+    ----------
+    tf32 : bool
+        What they multiply is rounded to ten bits.
+    deterministic : bool
+        Algorithms repeat; else the fastest of those that are tried for each shape is taken.
+    """
+    cudnn = torch.backends.cudnn
+    cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark = tf32, deterministic, not deterministic
 
 
 def say_slow(device: torch.device, precision: str) -> None:

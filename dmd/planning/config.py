@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from dmd.errors import InputError
 from dmd.planning.address import database
 from dmd.planning.artefacts import AnyForm
-from dmd.planning.bounds import Count, Decay, NonNegative, Positive, read_word
+from dmd.planning.bounds import Count, Decay, NonNegative, Positive, Truth, read_word
 from dmd.planning.implementations import PATTERN
 from dmd.planning.strict import Axis, Draw, Label, Line, Name, Place, Seed, Strict, Value, no_word
 
@@ -15,7 +15,7 @@ DEFAULT_STORE = "sqlite:///results/mlflow.db"
 RESERVED = ("data", "guests", "logs", "mlartifacts", "raw", "runs")  # folders in results/ beside those of the scales
 
 Selection = Literal["last", "validation", "oracle"]
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16"]
 Dimensions = Annotated[Literal[2, 3], BeforeValidator(read_word)]
 
 
@@ -137,16 +137,21 @@ class ScaledDataset(Strict):
     """The data that stand for a data set at one scale, and how much is computed on them.
 
     ``validate_every`` is the number of iterations between two validations, where weights are chosen on them;
-    ``oracle_every`` between two looks at the test patients, which decide nothing.
+    ``oracle_every`` between two looks at the test patients, which decide nothing. ``stride: fast``: half of the patch.
     """
 
     data: str
     downsample: list[Count]
     patch: list[Count]
-    stride: list[Count] | None = None
+    stride: list[Count] | Literal["fast"] | None = None
     iterations: Count
     validate_every: Count | None = None
     oracle_every: Count | None = None
+
+    @property
+    def steps(self) -> list[int] | None:
+        """Steps between windows along the axes; nothing for slices."""
+        return [edge // 2 for edge in self.patch] if self.stride == "fast" else self.stride
 
 
 class Jobs(Strict):
@@ -163,7 +168,10 @@ class Scale(Strict):
 
     seeds: Axis[Seed]
     draws: Axis[Draw] = [0]
-    precision: Precision
+    precision: Precision  # and the three below: `dmd.networks.kernels.Kernels`
+    channels_last: Truth = True
+    deterministic: Truth = True
+    compile: Truth = False
     width: Count = 16
     jobs: Jobs
     datasets: dict[Name, ScaledDataset]

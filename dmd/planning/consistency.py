@@ -72,7 +72,7 @@ def _is_shared(method: Method) -> bool:
 
 
 def _require_shapes(where: str, scaled: ScaledDataset, facts: Dataset) -> None:
-    patch, stride, axes = scaled.patch, scaled.stride, facts.dimensions
+    patch, stride, axes = scaled.patch, scaled.steps, facts.dimensions
     if len(scaled.downsample) != AXES:
         raise InputError(f"{where}.downsample: expected {AXES} factors, found {scaled.downsample}")
     if len(patch) != axes or any(edge % HALVED for edge in patch):

@@ -33,7 +33,8 @@ class Spec:
     @property
     def inference(self) -> dict[str, Any]:
         """What `dmd.testing.inference.predict_case` reads."""
-        return {name: self.training[name] for name in ("dimensions", "patch", "precision")} | self.testing
+        names = ("dimensions", "patch", "precision", "channels_last")
+        return {name: self.training[name] for name in names if name in self.training} | self.testing
 
 
 def run_id(training: dict[str, Any]) -> str:

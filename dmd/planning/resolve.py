@@ -108,14 +108,17 @@ class Resolver:
             "optimiser": protocol.optimiser.model_dump(),
             "schedule": (changes.schedule or protocol.schedule).model_dump(),
             "precision": scale.precision,
+            "channels_last": None if scale.channels_last else False,
+            "deterministic": None if scale.deterministic else False,
+            "compile": scale.compile or None,
             "selection": selection,
             "validate_every": scaled.validate_every if selection != "last" else None,
             "oracle_every": watched,
-            "validation_stride": scaled.stride if looks else None,
+            "validation_stride": scaled.steps if looks else None,
             "seed": seed,
             "code": CODE,
         }
-        spec = Spec(plain(training), plain({"stride": scaled.stride}))
+        spec = Spec(plain(training), plain({"stride": scaled.steps}))
         require_trainable(spec.training, cell.where)
         return spec
 

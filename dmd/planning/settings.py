@@ -48,6 +48,10 @@ class _Training(Strict):
     optimiser: Optimiser
     schedule: Schedule
     precision: Precision
+    # Only what is not the default stands in the settings, so that one way to compute has one name.
+    channels_last: Literal[False] | None = None
+    deterministic: Literal[False] | None = None
+    compile: Literal[True] | None = None
     selection: Selection
     validate_every: Count | None = None
     oracle_every: Count | None = None

@@ -1,4 +1,8 @@
-"""Whether settings can be trained at all, said before anything is downloaded, queued or computed."""
+"""Whether settings can be trained at all, said before anything is downloaded, queued or computed.
+
+Which device will train is unknown here: what one of them cannot do the training says when it starts
+(`dmd.networks.exactness`).
+"""
 
 from collections.abc import Iterator, Mapping
 from math import prod
@@ -10,7 +14,7 @@ DIMENSIONS = {"vnet": 3, "unet": 2}  # of the images that a network is for
 # A network has so many weights per squared width (all but the few that grow with the width alone), and keeps so many
 # values per voxel and channel of its first level for the way back: counted, and held to the networks by a test.
 WEIGHTS, KEPT = {"vnet": 36_875, "unet": 7_064}, {"vnet": 12, "unet": 24}
-BYTES = {"fp32": 4, "bf16": 2}  # of a value that is kept; weights, gradients and momentum are fp32
+BYTES = {"fp32": 4, "tf32": 4, "bf16": 2}  # of a value that is kept; weights, gradients and momentum are fp32
 MOST_MEMORY = 2**40  # bytes: more than three times what the largest GPU has
 
 
@@ -52,13 +56,6 @@ def _faults(training: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"expected a budget of at least {batch['labelled']} labelled patients, as many volumes as a batch of "
             f"{batch['size']} takes of them, found {training['labelled']}; raise the budget or use a supervised method"
-        )
-    # Which device will train is unknown here, and a run may go on on another: what a CPU cannot do is refused for all.
-    if training["precision"] == "bf16" and len(patch) == 3 and patch[0] in (2 * 2**level for level in range(5)):
-        yield (
-            f"expected a patch whose first axis is not halved to 2 voxels, found {patch}: there gradients in bf16 are "
-            "undefined on a CPU, which may be what trains. Set `precision: fp32` for the scale, or a first axis of 48 "
-            "or more"
         )
     cube = training["method"]["params"].get("cube", 0)
     if cube > min(patch):

@@ -28,7 +28,8 @@ from dmd.terminal.settings import flat, iterations
 class Key(NamedTuple):
     """What the duration of a step depends on besides the device; hyper-parameters and seeds take no time.
 
-    The names are columns of the table of facts.
+    The names are columns of the table of facts. Other kernels than the usual stand behind the precision:
+    ``bf16 compile=true``.
     """
 
     implementation: str
@@ -41,6 +42,7 @@ class Key(NamedTuple):
 
 StepTimes = dict[Key, dict[str, float]]  # seconds per step by device
 
+KERNELS = ("channels_last", "deterministic", "compile")  # settings that stand there where they are not the default
 MEASURED = Path("config/step_times.csv")
 MARGIN = 2  # times what was measured: a busy node, the validation between steps
 BEGINNING = 10  # minutes until the first step
@@ -103,7 +105,9 @@ def key(spec: Spec) -> Key:
     """Return what the duration of a step of a run depends on."""
     settings = flat(spec)
     names = ("method.implementation", "dataset.name", "dataset.downsample", "patch", "network.width", "precision")
-    return Key(*(settings[name] for name in names))
+    found = [settings[name] for name in names]
+    found[-1] += "".join(f" {name}={settings[name]}" for name in KERNELS if name in settings)
+    return Key(*found)
 
 
 def fastest(seconds: dict[str, float]) -> str:

@@ -9,13 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from dmd.data.resize import zoom_nearest
-from dmd.devices import placed
 from dmd.errors import InputError
+from dmd.networks.kernels import Kernels
+from dmd.testing.memory import images_at_once
 
 Watch = Callable[[Sequence[Any]], Iterable[Any]]  # goes through the batches of a case and may say how far it is
-
-# Images a network sees at once: more costs memory and gains nothing on a CPU (measured with V-Net and U-Net).
-BATCH = 4
 
 
 def predict_case(
@@ -27,12 +25,12 @@ def predict_case(
     ----------
     predictor
         Maps images ``(B, 1, *S)`` to class probabilities ``(B, C, *S)`` and lies on ``device``. It is put
-        into evaluation mode, and its weights into channels-last order: on a CPU that takes 15 to 30 % off the
-        time, and their values stay as they are.
+        into evaluation mode, and its weights into the run's order of axes; their values stay as they are.
     image
         ``(X, Y, Z)``, or ``(slices, Y, X)`` of a data set that is segmented in 2-D; float32.
     settings
-        `dmd.planning.identity.Spec.inference`: ``dimensions``, ``patch``, ``precision`` and, in 3-D, ``stride``.
+        `dmd.planning.identity.Spec.inference`: ``dimensions``, ``patch``, ``precision``, where it is not the default
+        ``channels_last`` and, in 3-D, ``stride``.
     device
         Where to compute.
     watch
@@ -46,12 +44,14 @@ def predict_case(
     """
     volume = torch.tensor(image, dtype=torch.float32)
     patch, precision = settings["patch"], settings["precision"]
-    placed(predictor, device, settings["dimensions"])
+    kernels = Kernels.from_settings(settings)
+    kernels.placed(predictor, device, settings["dimensions"]).eval()
+    size = images_at_once(predictor, torch.zeros(1, 1, *patch, device=device), kernels.autocast(device))
     if settings["dimensions"] == 2:
-        labels = slice_by_slice(predictor, volume, patch, BATCH, device, precision, watch)
+        labels = slice_by_slice(predictor, volume, patch, size, device, precision, watch)
     else:
         stride = settings["stride"]
-        labels = sliding_window(predictor, volume, patch, stride, BATCH, device, precision, watch).argmax(dim=0)
+        labels = sliding_window(predictor, volume, patch, stride, size, device, precision, watch).argmax(dim=0)
     return labels.to(torch.uint8).cpu().numpy()
 
 
@@ -87,8 +87,7 @@ def sliding_window(
     device
         Where to compute.
     precision
-        ``"fp32"``, or ``"bf16"`` for autocast; probabilities are always summed in float32. On a CPU without
-        bfloat16 instructions ``"bf16"`` is many times slower.
+        As in `dmd.networks.kernels.Kernels`; probabilities are always summed in float32.
     watch
         As in `predict_case`.
 
@@ -189,7 +188,7 @@ def window_starts(size: int, patch: int, stride: int) -> list[int]:
 
 def _predict(predictor: nn.Module, images: Tensor, precision: str) -> Tensor:
     """Return the class probabilities ``(B, C, *S)`` of images ``(B, *S)`` in float32."""
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
+    with Kernels(precision).autocast(images.device):
         return predictor(images[:, None]).float()
 
 

@@ -23,7 +23,7 @@ from dmd.data.scan import (
 )
 from dmd.data.sources.readers import PREPARES, find_reader
 from dmd.data.store import load_store
-from dmd.devices import choose_device, memory_lacks_are_told
+from dmd.devices import choose_device, compute, memory_lacks_are_told
 from dmd.errors import InputError
 from dmd.files import checksum
 from dmd.methods.base import make
@@ -35,6 +35,7 @@ from dmd.runs.bare import require_weights
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import DamagedError, load_tensors
 from dmd.runs.vouching import require_own
+from dmd.testing.ahead import ahead
 from dmd.testing.inference import Watch, predict_case
 from dmd.testing.label_maps import write_predictions
 from dmd.testing.probabilities import predict_probabilities
@@ -54,7 +55,7 @@ def predict(run: RunFolder, store: Path, device: str = "auto") -> None:
     data = load_store(store, training["dataset"], parts=["test"])
     cases = track(f"{run.id} predict", data.cases("test"))
     maps = ((case.name, predict_case(predictor, case.image, spec.inference, chosen)) for case in cases)
-    write_predictions(run, spec.testing, maps)
+    write_predictions(run, spec.testing, ahead(maps))
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,11 @@ class Segmenter:
 
 
 def load_predictor(run: RunFolder, training: dict[str, Any], device: torch.device) -> nn.Module:
-    """Return the trained network of a run, ready for evaluation."""
+    """Return the trained network of a run, ready for evaluation in its precision.
+
+    A device without TF32 computes in fp32, which is nearer to what is meant.
+    """
+    compute(tf32=training["precision"] == "tf32", deterministic=True)
     require_own(run, run.weights)
     require_weights(run)
     try:

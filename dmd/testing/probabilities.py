@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from dmd.data.resize import zoom_nearest
-from dmd.devices import placed
-from dmd.testing.inference import BATCH, Watch, sliding_window
+from dmd.networks.kernels import Kernels
+from dmd.testing.inference import Watch, sliding_window
+from dmd.testing.memory import images_at_once
 
 
 @torch.inference_mode()
@@ -21,13 +22,15 @@ def predict_probabilities(
     """
     volume = torch.tensor(image, dtype=torch.float32)
     patch, precision = settings["patch"], settings["precision"]
-    placed(predictor, device, settings["dimensions"]).eval()
+    kernels = Kernels.from_settings(settings)
+    kernels.placed(predictor, device, settings["dimensions"]).eval()
+    size = images_at_once(predictor, torch.zeros(1, 1, *patch, device=device), kernels.autocast(device))
     if settings["dimensions"] == 3:
         stride = settings["stride"]
-        return sliding_window(predictor, volume, patch, stride, BATCH, device, precision, watch).cpu().numpy()
+        return sliding_window(predictor, volume, patch, stride, size, device, precision, watch).cpu().numpy()
     seen = []
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        for planes in watch(zoom_nearest(volume.to(device), patch).split(BATCH)):
+    with kernels.autocast(device):
+        for planes in watch(zoom_nearest(volume.to(device), patch).split(size)):
             probabilities = zoom_nearest(predictor(planes[:, None]).float(), volume.shape[1:])
             probabilities[:, 0][probabilities.sum(dim=1) == 0] = 1  # a last pixel that `zoom_nearest` has outside
             seen.append(probabilities.cpu())

@@ -9,9 +9,11 @@ import torch
 
 from dmd.data.batches import Batches
 from dmd.data.store import digest, load_store
-from dmd.devices import choose_device, memory_lacks_are_told, placed, say_device, say_slow
+from dmd.devices import choose_device, memory_lacks_are_told, say_device, say_slow
 from dmd.methods.base import make
 from dmd.networks.build import Build
+from dmd.networks.exactness import require_exact
+from dmd.networks.kernels import Kernels
 from dmd.networks.passes import Passes
 from dmd.planning.trainable import require_trainable
 from dmd.runs.folder import RunFolder
@@ -56,7 +58,7 @@ def train(
     Raises
     ------
     InputError
-        The spec, the store or the state is not this run's.
+        The spec, the store or the state is not this run's, or the device computes otherwise than the settings say.
     DivergedError
         A loss term or a weight became infinite or NaN: says which and when.
     """
@@ -64,15 +66,19 @@ def train(
     require_trainable(training, str(run.spec))
     print(f"{run.id}: trains on {say_device(chosen)}", file=sys.stderr)
     say_slow(chosen, training["precision"])
-    autocast = torch.autocast(chosen.type, torch.bfloat16, enabled=training["precision"] == "bf16")
+    kernels = Kernels.from_settings(training)
+    autocast = kernels.autocast(chosen)
     sizes = f"patch {training['patch']}, batch {training['batch']}, network {training['network']}"
     note_every = note_every or (1 if chosen.type == "cpu" else 20)
     with memory_lacks_are_told(f"{run.id}: {sizes}"), Attempt(run, save_every, note_every, saved) as attempt:
         if is_over(run):
             return
+        kernels.use(chosen)
+        require_exact(training, kernels, chosen)
         torch.manual_seed(training["seed"])
         build = Build.from_settings(training)
-        method = placed(make(training["method"], build), chosen, training["dimensions"])
+        method = kernels.placed(make(training["method"], build), chosen, training["dimensions"])
+        kernels.compiled(method)
         method.start_training(training["optimiser"])
         data = load_store(store, training["dataset"], parts=["train", *parts(training)])
         labelled = data.labelled(training["labelled"], training.get("draw", 0))
@@ -80,7 +86,7 @@ def train(
         attempt.resume(method, chosen, digest(store))
         selection = Selection(training, data, chosen, attempt.state.best)
 
-        passes = Passes(method)
+        passes = Passes(method, compiled=kernels.compile)
         method.train()
         for step, batch in batches.stream(attempt.state.step, training["iterations"], chosen):
             rate = learning_rate(training, build.clock(step))

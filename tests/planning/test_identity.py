@@ -49,6 +49,25 @@ def test_another_stride_is_the_same_run_and_two_at_once_are_refused(content, roo
         plan.make(config.check(content), root)
 
 
+def test_kernels_that_are_as_always_are_no_settings(content, root):
+    """And a run keeps the name that it had before they could be chosen."""
+    before = plan.make(config.check(content), root).runs
+    assert "la-8-dmd-c9a4cace99" in before
+    for scale in content["scales"].values():
+        scale |= {"channels_last": True, "deterministic": "true", "compile": False}
+    assert {name: run.spec for name, run in plan.make(config.check(content), root).runs.items()} == {
+        name: run.spec for name, run in before.items()
+    }
+
+
+def test_a_fast_test_overlaps_by_half_and_trains_nothing_again(content, root):
+    before = plan.make(config.check(content), root)
+    content["scales"]["half"]["datasets"]["la"]["stride"] = "fast"
+    after = plan.make(config.check(content), root)
+    assert set(before.runs) == set(after.runs)
+    assert after.runs[before.artefacts["half/table3"].runs[0]].spec.testing == {"stride": [32, 32, 16]}
+
+
 def test_the_revision_of_the_code_is_part_of_every_id(content, root, monkeypatch):
     before = set(plan.make(config.check(content), root).runs)
     monkeypatch.setattr("dmd.planning.resolve.CODE", identity.CODE + 1)

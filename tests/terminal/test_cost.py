@@ -144,6 +144,13 @@ def test_nothing_is_scaled_from_one_precision_to_another(made):
     )
 
 
+def test_a_step_by_other_kernels_says_nothing_of_the_usual_ones(made):
+    usual = of_method(made, "half/table3", "cps").spec
+    other = replace(usual, training=usual.training | {"compile": True, "deterministic": False})
+    assert cost.key(other).precision == "bf16 deterministic=false compile=true"
+    assert cost.pace(usual, {cost.key(other): {"cpu": 4.0}}, {}) is None
+
+
 def test_every_device_of_the_table_counts_and_what_was_measured_here_goes_before_all(made, facts, tmp_path):
     run = of_method(made, "table3", "cps")
     with facts.open("a") as file:

@@ -7,7 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmd.testing.inference import BATCH, padded, window_starts
+from dmd.networks.kernels import Kernels
+from dmd.testing.inference import padded, window_starts
+
+BATCH = 4  # windows at once: their outputs can be differentiated
 
 
 @torch.no_grad()
@@ -44,7 +47,7 @@ def tiled(
     totals: list[Tensor] = []
     for first in range(0, len(tiles), BATCH):
         batch = tiles[first : first + BATCH]
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with Kernels(precision).autocast(device):
             found = network(torch.stack([volume[window] for window, _, _ in batch])[:, None])
         outputs = found if isinstance(found, tuple) else (found,)
         totals = totals or [volume.new_empty((output.shape[1], *volume.shape)) for output in outputs]
