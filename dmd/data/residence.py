@@ -5,6 +5,8 @@ import sys
 import torch
 from torch import Tensor
 
+from dmd.devices import free_bytes
+
 # Volumes take at most this share of the free memory: the rest is for the steps, which need more.
 SHARE = 1 / 4
 
@@ -15,7 +17,7 @@ def laid(volumes: Volumes, device: torch.device) -> Volumes:
     """Return volumes on a device; where they would take too much of its free memory, as they are, which is said."""
     if device.type == "cpu":
         return volumes
-    needed, free = sum(tensor.nbytes for tensors in volumes for tensor in tensors), torch.cuda.mem_get_info(device)[0]
+    needed, free = sum(tensor.nbytes for tensors in volumes for tensor in tensors), free_bytes(device)
     if needed > SHARE * free:
         print(
             f"the volumes stay in the host's memory: they need {_gb(needed)}, more than {SHARE:.0%} of the "

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from dmd.devices import free_bytes
+
 # Of a network that is only used: more images cost memory and gain nothing (measured on a CPU with V-Net and U-Net; on
 # a GPU our choice, where one window of paper's size, a million voxels of 16 channels, occupies all of it).
 ON_CPU, ON_GPU = 4, 16
@@ -26,12 +28,6 @@ def fitting(free: int, needed: int) -> int:
     (16, 5, 1)
     """
     return max(1, min(ON_GPU, free // SHARE // needed))
-
-
-def free_bytes(device: torch.device) -> int:
-    """Return what a GPU has left, with what torch keeps and does not use."""
-    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return torch.cuda.mem_get_info(device)[0] + kept
 
 
 def bytes_computed(predictor: nn.Module, image: Tensor) -> int:

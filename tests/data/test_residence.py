@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmd.data import batches as module
+from dmd.data import residence
 from dmd.data.batches import AHEAD, Batches
 from dmd.data.distance import signed_distances
 from dmd.data.store import Store, load_store
@@ -29,7 +30,7 @@ def free(monkeypatch):
     """Return a function that sets how many bytes of a GPU are free."""
 
     def set_free(size: int) -> None:
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (size, ROOM))
+        monkeypatch.setattr(residence, "free_bytes", lambda device: size)
 
     return set_free
 
