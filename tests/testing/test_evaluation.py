@@ -141,4 +141,4 @@ def test_missing_and_unfitting_weights_are_refused(predicted):
         predict(run, store, "cpu")
     run.weights.unlink()
     with pytest.raises(InputError, match="train the run first"):
-        load_predictor(run, run.read_spec(), torch.device("cpu"))
+        load_predictor(run, run.read_spec().training, torch.device("cpu"))
