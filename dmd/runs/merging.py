@@ -1,7 +1,9 @@
 """Put runs that were made elsewhere into a folder of runs: what is there is kept, and nothing is overwritten."""
 
+import itertools
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +18,7 @@ from dmd.runs.vouching import SUMS, read_record
 
 CLOSED = re.compile(r"weights\.pt|history\.csv|predictions\.h5|cases\.csv|snapshots/\d{6}\.pt")
 SUM = re.compile(r"[0-9a-f]{64}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LAST = ("run.json", "test.json")  # what vouches comes last, as where the run was made
 
 
@@ -69,10 +72,30 @@ def _require_whole(bundle: Path, run: RunFolder, check: Callable[[RunFolder], An
         for file in (run.history_table, run.cases, *[run.weights] * run.weights.exists()):
             if sums.get(file.name) != checksum(file):
                 raise InputError(f"{file.name} is not the one that its record vouches for")
+        _require_text(run)
         check(run)
     except (InputError, RecursionError) as error:
         said = str(error).replace(f"{run.path}/", "")
         raise InputError(f"{bundle}: expected run '{run.id}' whole, found otherwise: {said}") from None
+
+
+def _require_text(run: RunFolder) -> None:
+    """Require words that a terminal only shows: nothing in them moves its cursor or colours it."""
+    for file in (run.spec, run.facts, run.test):
+        if any(map(CONTROL.search, _texts(json.loads(file.read_text(encoding="utf-8"))))):
+            raise InputError(f"{file.name} holds control characters")
+    for file in (run.history_table, run.cases):
+        if CONTROL.search(file.read_text(encoding="utf-8", errors="replace").replace("\n", "")):
+            raise InputError(f"{file.name} holds control characters")
+
+
+def _texts(content: Any) -> Iterator[str]:
+    if isinstance(content, dict):
+        content = [*content, *content.values()]
+    if isinstance(content, list):
+        yield from itertools.chain.from_iterable(map(_texts, content))
+    elif isinstance(content, str):
+        yield content
 
 
 def _sums(run: RunFolder) -> dict[str, str]:

@@ -203,11 +203,19 @@ def edit_cases_and_vouch(files):
     files[record] = json.dumps(content | {"seal": seal(content)}).encode()
 
 
-def close_what_is_outside(files):
+def seal_again(files, change):
     record = first(files, "run.json")
     content = {name: value for name, value in json.loads(files[record]).items() if name != "seal"}
-    content["sha256"]["../../../etc/passwd"] = "0" * 64
+    change(content)
     files[record] = json.dumps(content | {"seal": seal(content)}).encode()
+
+
+def close_what_is_outside(files):
+    seal_again(files, lambda content: content["sha256"].update({"../../../etc/passwd": "0" * 64}))
+
+
+def colour_the_terminal(files):
+    seal_again(files, lambda content: content["attempts"][0].update(host="\x1b[31m"))
 
 
 @pytest.mark.parametrize(
@@ -227,6 +235,7 @@ def close_what_is_outside(files):
         (edit("columns", b"supervised_1", b"supervised_9"), "history.csv is not the one that its record"),
         (edit("spec.json", b"{", b'{"a":' + b"[" * 100_000), "found otherwise"),
         (edit_cases_and_vouch, "cases.csv"),
+        (colour_the_terminal, "run.json holds control characters"),
         (close_what_is_outside, "run.json closes other files than a run has"),
     ],
 )
