@@ -176,6 +176,7 @@ def main() -> None:
                 )
         steps: dict[tuple[str, str], dict] = {}
         for (name, data), spec in specs(options.scale, options.methods).items():
+            print(f"{name} on {data} is timed", flush=True)
             right, wrong = usable(spec.training, chosen, device)
             result["left_out"][data] = wrong
             store = made_up_store(folder / f"{data}.h5", spec.training, shape(spec, data, options.scale))

@@ -96,9 +96,10 @@ def train(
                 terms = method.train_step(batch, step, autocast)
             seen = selection.look(method, step + 1)
             attempt.note(step + 1, terms, {"learning_rate": rate, **seen})
+            attempt.state.attempts[-1] |= passes.facts()  # in the state, from which `run.json` may be made again
             attempt.keep(selection.best)
 
-        attempt.finish(selection.weights(method), selection.facts() | passes.facts())
+        attempt.finish(selection.weights(method), selection.facts())
 
 
 def noise_seed(seed: int, step: int) -> int:
