@@ -12,8 +12,11 @@ from own_folder import as_data_set, write_folder
 from records import vouch_for
 
 from dmd import cli
+from dmd.data.own import Own
 from dmd.data.prepare import prepare
 from dmd.data.sources import la
+from dmd.data.store import Case, load_store
+from dmd.errors import InputError
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning.identity import Spec
@@ -23,6 +26,7 @@ from dmd.runs.tensors import save_tensors
 from dmd.terminal.options import Configuration
 from dmd.testing.evaluation import evaluate_run
 from dmd.testing.label_maps import read_predictions
+from dmd.testing.masks import read_masks
 from dmd.testing.metrics import evaluate
 from dmd.testing.prediction import predict
 
@@ -137,8 +141,14 @@ def test_left_atria_as_a_folder_score_as_by_their_own_reader(real_data, tmp_path
             assert float(mine[name]) == pytest.approx(float(theirs[name]), rel=1e-6)
 
 
-def maps(run: RunFolder, store: Path):
-    from dmd.data.store import load_store
+def test_masks_made_elsewhere_are_not_mistaken_for_those_that_are_scored_on_the_scans_own_grid(tmp_path):
+    label = np.zeros((2, 2, 2), np.uint8)
+    own = Own(label, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel()))
+    case = Case("a", "a", label.astype(np.float32), label, (1.0, 1.0, 1.0), own)
+    with pytest.raises(InputError, match=r"found those of a folder of scans \('a'\)"):
+        read_masks(tmp_path, [case], 2, 3)
 
+
+def maps(run: RunFolder, store: Path):
     spec = run.read_spec()
     return list(read_predictions(run, spec, load_store(store, spec.training["dataset"], parts=["test"]).cases("test")))
