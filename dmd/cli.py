@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from dmd.errors import DivergedError, InputError, require_known
 from dmd.files import DISK
-from dmd.terminal import bundle, doctor, guest, init, method, steps
+from dmd.terminal import bundle, data_set, doctor, guest, init, method, steps
 from dmd.terminal.export import export
 from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
@@ -32,6 +32,7 @@ app = App(
     exit_on_error=False,
     result_action="return_value",
 )
+app.command(data_set.app)
 app.command(method.app)
 app.command(steps.app)
 app.register_install_completion_command(help="Have this shell complete verbs and options; once is enough.")

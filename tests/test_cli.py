@@ -54,11 +54,11 @@ def names(app) -> list[str]:
 
 
 def test_peoples_verbs_come_first_and_the_workflows_steps_have_a_group():
-    assert names(cli.app) == [*VERBS, "method", "step"]
+    assert names(cli.app) == [*VERBS, "data", "method", "step"]
     assert names(steps.app) == STEPS
 
 
-@pytest.mark.parametrize("name", [*VERBS, *(f"step {name}" for name in STEPS)])
+@pytest.mark.parametrize("name", [*VERBS, "data check", "data init", *(f"step {name}" for name in STEPS)])
 def test_every_command_has_help_in_80_columns_with_an_example_that_is_one(name, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert cli.main([*name.split(), "--help"]) == 0

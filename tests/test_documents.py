@@ -79,6 +79,7 @@ def commands() -> list[str]:
             "docs/your-method.md",
             "docs/compare-with-us.md",
             "docs/working-folder.md",
+            "docs/your-scans.md",
         )
         for block in re.findall(r"^```\n(.*?)^```|((?:^    .*\n)+)", (ROOT / page).read_text("utf-8"), re.M | re.S)
     ]

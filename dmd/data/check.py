@@ -1,7 +1,7 @@
 """Refuse a store that is not what it should be, listing every fault; sum up one that is."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from dmd.data.description import Description, read_description
-from dmd.data.sources.readers import find_reader
 from dmd.data.store import Case, Store, load_store, sha256
 from dmd.errors import InputError
 
@@ -45,7 +44,8 @@ def check(path: Path, description: dict[str, Any]) -> dict[str, Any]:
     repeated = _repeated_images(cases)
     faults = [*_faults_of_parts(store, wanted), *_faults_of_set(cases, wanted), *_duplicates(repeated, wanted)]
     for case in cases:
-        faults += [f"case '{case.name}': {fault}" for fault in _faults_of_case(case, len(store.classes))]
+        needed = case.patient not in wanted.split.without_annotation
+        faults += [f"case '{case.name}': {fault}" for fault in _faults_of_case(case, len(store.classes), needed)]
     if faults:
         raise InputError(f"{path} has {len(faults)} fault(s):\n" + "\n".join(f"  {fault}" for fault in faults))
     parts = {part: _summary(store.cases(part), store, wanted) for part in store.parts}
@@ -73,7 +73,7 @@ def _faults_of_parts(store: Store, wanted: Description) -> Iterator[str]:
 
 
 def _faults_of_set(cases: list[Case], wanted: Description) -> Iterator[str]:
-    reader = find_reader(wanted.dataset.reader)
+    reader = wanted.reader
     patients = [patient for part in wanted.split.parts.values() for patient in part]
     expected = {case: patient for patient in patients for case in reader.cases(patient)}
     found = {case.name: case.patient for case in cases}
@@ -101,11 +101,14 @@ def _duplicates(repeated: list[list[Case]], wanted: Description) -> Iterator[str
             )
 
 
-def _faults_of_case(case: Case, classes: int) -> Iterator[str]:
-    for what, array, dtype in (("image", case.image, "float32"), ("label", case.label, "uint8")):
+def _faults_of_case(case: Case, classes: int, annotated: bool) -> Iterator[str]:
+    if case.is_annotated and not annotated:
+        yield "label: expected none of a patient in the part 'unlabelled', found one"
+    arrays = [("image", case.image, "float32")] + ([("label", case.label, "uint8")] if annotated else [])
+    for what, array, dtype in arrays:
         if array.dtype != dtype or array.ndim != AXES or 0 in array.shape:
             yield f"{what}: expected {dtype} with {AXES} axes, found {array.dtype} of shape {array.shape}"
-    if case.image.shape != case.label.shape:
+    if annotated and case.image.shape != case.label.shape:
         yield f"expected image and label of one shape, found {case.image.shape} and {case.label.shape}"
     spacing = case.spacing_mm
     if spacing is not None and (len(spacing) != AXES or not all(0 < step < np.inf for step in spacing)):
@@ -134,14 +137,13 @@ def _summary(cases: list[Case], store: Store, wanted: Description) -> dict[str, 
     if wanted.dataset.dimensions == 2:
         summary["slices"] = sum(len(case.image) for case in cases)
     shapes = np.array([case.image.shape for case in cases])
-    counts = np.sum([np.bincount(case.label.ravel(), minlength=len(store.classes)) for case in cases], axis=0)
     moments = [(case.image.mean(dtype=float), case.image.var(dtype=float), case.image.size) for case in cases]
     means, variances, sizes = np.array(moments).T
     mean = np.average(means, weights=sizes)
     return summary | {
         "shape_smallest": shapes.min(axis=0).tolist(),
         "shape_largest": shapes.max(axis=0).tolist(),
-        "share": dict(zip(store.classes, (counts / counts.sum()).round(6).tolist(), strict=True)),
+        **_shares([case.label for case in cases if case.is_annotated], store.classes),
         "intensity": {
             "lowest": float(min(case.image.min() for case in cases)),
             "highest": float(max(case.image.max() for case in cases)),
@@ -149,6 +151,14 @@ def _summary(cases: list[Case], store: Store, wanted: Description) -> dict[str, 
             "standard_deviation": float(np.sqrt(np.average(variances + (means - mean) ** 2, weights=sizes))),
         },
     }
+
+
+def _shares(labels: list[np.ndarray], classes: Sequence[str]) -> dict[str, Any]:
+    """Return the share of the voxels that each class has; nothing where no case is annotated."""
+    if not labels:
+        return {}
+    counts = np.sum([np.bincount(label.ravel(), minlength=len(classes)) for label in labels], axis=0)
+    return {"share": dict(zip(classes, (counts / counts.sum()).round(6).tolist(), strict=True))}
 
 
 def _some(names: list[str] | tuple[str, ...], most: int = 5) -> str:

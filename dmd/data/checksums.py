@@ -1,4 +1,4 @@
-"""The checksums that the arrays of a public copy have, and whether those at hand have them."""
+"""The checksums that the arrays of a public copy or the files of a folder have, and whether those at hand have them."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,9 @@ from dmd.data.store import sha256
 from dmd.errors import InputError
 from dmd.files import read_text
 from dmd.planning.project import find
+from dmd.planning.splits import Split
+
+MOST = 20  # files that a message names
 
 
 def read_checksums(path: Path, cases: list[str]) -> dict[str, list[str]]:
@@ -38,6 +41,40 @@ def difference(case: str, arrays: tuple[np.ndarray, np.ndarray], checksums: dict
         if found != expected:
             return f"expected the {what} of case '{case}' to have sha256 {expected}, found {found}"
     return None
+
+
+def require_listed(split: Split, folder: Path, found: dict[str, str]) -> None:
+    """Require the files of a folder as they were when the split was made; nothing of a split that lists none.
+
+    Parameters
+    ----------
+    split : Split
+        Lists files with their checksums.
+    folder : Path
+        Where they lie.
+    found : dict
+        The SHA-256 of those that are there, by path in the folder.
+
+    Raises
+    ------
+    InputError
+        Names every file that is another or is gone.
+    """
+    listed = dict(pair for files in split.scans.values() for pair in files.values())
+    if listed and not folder.is_dir():
+        raise InputError(f"expected the scans of '{split.name}' in {folder}, found no folder; name it under `data`")
+    changed = [
+        f"  {folder / name}: expected sha256 {expected}, found {found.get(name, 'no file')}"
+        for name, expected in listed.items()
+        if found.get(name) != expected
+    ]
+    if changed:
+        more = [f"  and {len(changed) - MOST} more"] if len(changed) > MOST else []
+        said = "\n".join([*changed[:MOST], *more])
+        raise InputError(
+            f"{folder} has changed since `dmd data init` looked at it:\n{said}\nPut back what it was, or look at it "
+            "anew under another name: another set of scans has other runs"
+        )
 
 
 def _is_pair(found: Any) -> bool:

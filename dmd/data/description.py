@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from dmd.data.sources.readers import Reader, find_reader
 from dmd.errors import InputError
 from dmd.planning.config import Dataset
+from dmd.planning.preparation import READER
 from dmd.planning.splits import Split, load_split
 
 
@@ -31,6 +33,15 @@ class Description:
     def downsample(self) -> list[int]:
         """Whole factor per axis."""
         return self.identity["downsample"]
+
+    @property
+    def reader(self) -> Reader:
+        """What reads its cases: the module that the data set names, or the files of a folder that the split lists."""
+        if self.dataset.reader != READER:
+            return find_reader(self.dataset.reader)
+        from dmd.data.sources.folder import Folder  # with SimpleITK, which takes its time
+
+        return cast(Reader, Folder(self.dataset, self.split))
 
     @property
     def patients(self) -> list[str]:

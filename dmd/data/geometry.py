@@ -105,6 +105,32 @@ def require_slices(path: Path, scan: sitk.Image) -> None:
         )
 
 
+def require_one_grid(path: Path, label: sitk.Image, scan: sitk.Image) -> None:
+    """Require a label that has the size of its scan and, but for rounding, lies where it lies.
+
+    Raises
+    ------
+    InputError
+        Says what differs.
+    """
+    remedy = "save the label on the grid of its image"
+    if label.GetSize() != scan.GetSize():
+        sizes = ["x".join(map(str, of.GetSize())) for of in (scan, label)]
+        raise InputError(f"{path}: expected the size of its image, {sizes[0]}, found {sizes[1]}; {remedy}")
+    if not np.allclose(label.GetSpacing(), scan.GetSpacing(), rtol=ALIKE):
+        raise InputError(
+            f"{path}: expected the voxels of its image, {_edges(scan)} mm, found {_edges(label)} mm; {remedy}"
+        )
+    if not np.allclose(label.GetDirection(), scan.GetDirection(), atol=ALIKE):
+        raise InputError(
+            f"{path}: expected axes in the directions of its image's, {np.round(scan.GetDirection(), 3).tolist()}, "
+            f"found {np.round(label.GetDirection(), 3).tolist()}; {remedy}"
+        )
+    apart = float(np.linalg.norm(np.subtract(label.GetOrigin(), scan.GetOrigin())))
+    if apart > min(scan.GetSpacing()) / 10:
+        raise InputError(f"{path}: expected the place of its image, found it {apart:g} mm elsewhere; {remedy}")
+
+
 def _read_header(path: Path) -> Any:
     """Return the header as it is in the file: nibabel mends what it loads."""
     with nibabel.openers.ImageOpener(str(path)) as file:

@@ -10,7 +10,6 @@ from typing import Any
 
 from dmd.data.description import Description, read_description
 from dmd.data.hdf5 import read_seal
-from dmd.data.sources.readers import find_reader
 from dmd.files import checksum, write_json
 from dmd.planning.identity import digest
 from dmd.runs.folder import read_json
@@ -54,11 +53,13 @@ def why_outdated(store: Path, description: dict[str, Any], folder: Path) -> str:
 
 def _raw_files(wanted: Description, folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the files of all cases; none for a reader that does not say where they lie."""
-    reader = find_reader(wanted.dataset.reader)
-    if hasattr(reader, "path"):
-        for case in (case for patient in wanted.patients for case in reader.cases(patient)):
-            path = reader.path(folder, case)
-            yield str(path.relative_to(folder)), path
+    reader = wanted.reader
+    for case in (case for patient in wanted.patients for case in reader.cases(patient)):
+        if hasattr(reader, "files"):
+            paths = reader.files(folder, case)
+        else:
+            paths = [reader.path(folder, case)] if hasattr(reader, "path") else []
+        yield from ((str(path.relative_to(folder)), path) for path in paths)
 
 
 def _is_same(path: Path, known: list[Any] | None) -> bool:

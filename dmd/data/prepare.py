@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dmd.data.checksums import difference, read_checksums
+from dmd.data.checksums import difference, read_checksums, require_listed
 from dmd.data.description import Description, read_description
 from dmd.data.downsample import downsample_image, downsample_label
 from dmd.data.origin import fingerprints, write_origin
-from dmd.data.sources.readers import find_reader
-from dmd.data.store import Case, write_store
+from dmd.data.store import UNKNOWN, Case, write_store
 from dmd.errors import InputError
 from dmd.progress import track
 
@@ -29,23 +28,28 @@ def prepare(description: dict[str, Any], folder: Path, out: Path) -> None:
     Raises
     ------
     InputError
-        A file is missing or corrupt, has another content than the public copy (where the data set has ``checksums``),
-        image and label of a case do not fit together, or the disk is full.
+        A file is missing or corrupt, has another content than the public copy (where the data set has ``checksums``)
+        or than when `dmd data init` looked at the folder, image and label of a case do not fit together, or the disk is
+        full.
     """
     wanted = read_description(description)
     files = fingerprints(wanted, folder)
+    require_listed(wanted.split, folder, {name: sha256 for name, (*_, sha256) in files.items()})
     write_store(out, wanted.identity, wanted.dataset.classes, wanted.split.parts, _cases(wanted, folder))
     write_origin(out, description, files)
 
 
 def _cases(wanted: Description, folder: Path) -> Iterator[Case]:
-    reader, factors = find_reader(wanted.dataset.reader), wanted.downsample
+    reader, factors = wanted.reader, wanted.downsample
     named = [(patient, case) for patient in wanted.patients for case in reader.cases(patient)]
     spacing = _spacing(wanted.dataset.spacing_mm, factors)
     listed = wanted.dataset.checksums
     checksums = read_checksums(Path(listed), [case for _, case in named]) if listed else None
     for patient, name in track(f"prepare {wanted.split.name}", named):
         image, label = reader.read(folder, name)
+        if label is UNKNOWN:
+            yield Case(name, patient, downsample_image(image, factors), label, spacing)
+            continue
         if image.shape != label.shape or image.ndim != len(factors):
             raise InputError(
                 f"case '{name}' in {folder}: expected image and label of one shape with {len(factors)} axes, "
@@ -57,7 +61,8 @@ def _cases(wanted: Description, folder: Path) -> Iterator[Case]:
                 "if it is meant to differ, set `checksums: null` for the data set and raise its `revision`: its scores "
                 "then compare with no one else's"
             )
-        yield Case(name, patient, downsample_image(image, factors), downsample_label(label, factors), spacing)
+        own = reader.own(folder, name) if hasattr(reader, "own") else None
+        yield Case(name, patient, downsample_image(image, factors), downsample_label(label, factors), spacing, own)
 
 
 def _spacing(spacing_mm: list[float] | None, factors: list[int]) -> tuple[float, ...] | None:

@@ -16,21 +16,20 @@ from typing import cast
 
 import nibabel
 import numpy as np
-import psutil
 import SimpleITK as sitk  # noqa: N813, the name its own documentation uses
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import SpatialImage
 
 from dmd.data.geometry import require_header, require_scan
 from dmd.data.hdf5 import read_array, reading
+from dmd.data.resample import at_origin, nearest, resampled
 from dmd.errors import InputError
 from dmd.files import replacing
 from dmd.planning.config import Dataset
 
 NIFTI = (".nii.gz", ".nii")
-MASKS = (*NIFTI, ".nrrd")
+MASKS = (*NIFTI, ".nrrd", ".mha")
 SCANS = (*MASKS, ".h5")
-LPS = np.eye(3).ravel().tolist()
 
 
 def suffix(path: Path, known: Sequence[str]) -> str:
@@ -47,15 +46,16 @@ def suffix(path: Path, known: Sequence[str]) -> str:
     raise InputError(f"expected a file that ends in {', '.join(known)}, found {path}")
 
 
-def read_scan(path: Path, dataset: Dataset) -> sitk.Image:
+def read_scan(path: Path, dataset: Dataset | None = None) -> sitk.Image:
     """Return a scan as a volume of float32 with its spacing, origin and directions.
 
     Parameters
     ----------
     path : Path
-        ``.nii.gz``, ``.nii``, ``.nrrd``; or ``.h5`` with an array ``image`` as in the public copy of the data set.
-    dataset : Dataset
-        Says which axes and which voxels the array of an ``.h5`` has.
+        ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``; or ``.h5`` with an array ``image`` as in the public copy of the data
+        set.
+    dataset : Dataset, optional
+        Says which axes and which voxels the array of an ``.h5`` has; without it there is no ``.h5``.
 
     Raises
     ------
@@ -63,14 +63,14 @@ def read_scan(path: Path, dataset: Dataset) -> sitk.Image:
         The file is missing or unreadable, or what `dmd.data.geometry` refuses: no volume of finite numbers, no or two
         answers to where its voxels lie.
     """
-    ending = suffix(path, SCANS)
+    ending = suffix(path, SCANS if dataset else MASKS)
     if not path.is_file():
         raise InputError(f"expected a scan at {path}, found no file")
     nifti = ending in NIFTI
     try:
         if nifti:
             require_header(path)
-        scan = _read_array(path, dataset) if ending == ".h5" else sitk.ReadImage(path)
+        scan = _read_array(path, dataset) if dataset and ending == ".h5" else sitk.ReadImage(path)
         # SimpleITK reads a NaN of a NIfTI as 0.
         values = cast(SpatialImage, nibabel.load(path)).dataobj if nifti else sitk.GetArrayViewFromImage(scan).T
         numbers = np.asanyarray(values)
@@ -117,9 +117,9 @@ def to_training_grid(scan: sitk.Image, dataset: Dataset, downsample: Sequence[in
     InputError
         The scan is thinner than one block.
     """
-    local = _at_origin(scan)
+    local = at_origin(scan)
     if dataset.dimensions == 3 and dataset.spacing_mm:
-        local = _resampled(local, dataset.spacing_mm)
+        local = resampled(local, dataset.spacing_mm)
     factors = list(downsample) if dataset.dimensions == 3 else list(downsample)[::-1]
     if any(size < factor for size, factor in zip(local.GetSize(), factors, strict=True)):
         raise InputError(
@@ -162,9 +162,9 @@ def to_scan(values: np.ndarray, grid: sitk.Image, turned: sitk.Image, scan: sitk
     """
     mask = _from_array(values, dimensions)
     mask.CopyInformation(grid)
-    mask = _nearest(mask, _at_origin(turned))
+    mask = nearest(mask, at_origin(turned))
     mask.CopyInformation(turned)
-    mask = _nearest(mask, scan)  # every voxel of the one is one of the other
+    mask = nearest(mask, scan)  # every voxel of the one is one of the other
     mask.CopyInformation(scan)
     return mask
 
@@ -209,40 +209,6 @@ def _from_array(array: np.ndarray, dimensions: int) -> sitk.Image:
     return sitk.GetImageFromArray(array if dimensions == 2 else np.ascontiguousarray(array.T), isVector=False)
 
 
-def _at_origin(scan: sitk.Image) -> sitk.Image:
-    """Return the scan where what is done to it cannot depend on how it lay in space, not even by rounding."""
-    local = sitk.Image(scan)
-    local.SetOrigin((0.0, 0.0, 0.0))
-    local.SetDirection(LPS)
-    return local
-
-
 def _directions(scan: sitk.Image) -> np.ndarray:
     """Return how far each axis (column) of the scan runs towards left, back and head (rows)."""
     return np.reshape(scan.GetDirection(), (3, 3))
-
-
-def _resampled(scan: sitk.Image, spacing_mm: Sequence[float]) -> sitk.Image:
-    """Return a scan at the origin with another spacing, its corner where it was."""
-    old = scan.GetSpacing()
-    size = [max(1, round(n * a / b)) for n, a, b in zip(scan.GetSize(), old, spacing_mm, strict=True)]
-    _require_memory(scan.GetSize(), size, spacing_mm)
-    origin = [(b - a) / 2 for a, b in zip(old, spacing_mm, strict=True)]
-    kind, unmoved = scan.GetPixelID(), sitk.Transform()
-    return sitk.Resample(scan, size, unmoved, sitk.sitkLinear, origin, spacing_mm, LPS, 0.0, kind, True)
-
-
-def _require_memory(old: Sequence[int], size: Sequence[int], spacing_mm: Sequence[float]) -> None:
-    """Require room for a scan in other voxels: itself, and the sums, counts and probabilities of two classes."""
-    needed, there = math.prod(size) * 4 * 6, psutil.virtual_memory().available
-    if needed > there:
-        raise InputError(
-            f"expected a scan that fits into memory at the data set's spacing of {list(spacing_mm)} mm, found "
-            f"{'x'.join(map(str, size))} voxels made of {'x'.join(map(str, old))}: {needed / 1e9:.1f} GB, of which "
-            f"{there / 1e9:.1f} GB are free; is the spacing of the scan right? Else crop it"
-        )
-
-
-def _nearest(mask: sitk.Image, grid: sitk.Image) -> sitk.Image:
-    """Return a mask in the voxels of ``grid``; what lies outside of it has the class of the nearest voxel within."""
-    return sitk.Resample(mask, grid, sitk.Transform(), sitk.sitkNearestNeighbor, 0, mask.GetPixelID(), True)

@@ -1,8 +1,9 @@
 """A prepared data set: one sealed HDF5 file (`dmd.data.hdf5`), held in memory while it is used.
 
-Layout: ``/cases/<case>/image`` (float32) and ``/cases/<case>/label`` (uint8), uncompressed and contiguous,
-with the attributes ``patient``, ``spacing_mm`` (absent where unknown), ``image_sha256`` and ``label_sha256``;
-root attributes, in JSON: ``identity`` (what it was made of), ``parts`` (patients in order), ``classes``.
+Layout: ``/cases/<case>/image`` (float32) and ``/cases/<case>/label`` (uint8; absent where it is not annotated),
+uncompressed and contiguous, with the attributes ``patient``, ``spacing_mm`` (absent where unknown), ``image_sha256``
+and ``label_sha256``; of a test case of a folder ``own_label`` too (`dmd.data.own`); root attributes, in JSON:
+``identity`` (what it was made of), ``parts`` (patients in order), ``classes``.
 """
 
 import hashlib
@@ -17,11 +18,12 @@ import h5py
 import numpy as np
 
 from dmd.data.hdf5 import creating, read_array, reading
+from dmd.data.own import Own, read_own, write_own
 from dmd.errors import InputError, nearest
-from dmd.planning.identity import canonical
-from dmd.planning.splits import drawn
+from dmd.planning.identity import canonical, differences
+from dmd.planning.splits import UNLABELLED, drawn
 
-ABSENT = "(absent)"
+UNKNOWN = np.empty((0, 0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class Case:
     image : np.ndarray
         float32 ``(*S)``: ``(X, Y, Z)`` for volumes, ``(slices, Y, X)`` for stacks of slices.
     label : np.ndarray
-        uint8 ``(*S)``, class of every voxel.
+        uint8 ``(*S)``, class of every voxel; `UNKNOWN` where it is not annotated.
     spacing_mm : tuple of float or None
         Voxel size per axis; None where the public copy does not carry it.
+    own : Own or None
+        Where scores are not measured on these arrays but on the scan's own grid.
     """
 
     name: str
@@ -45,6 +49,12 @@ class Case:
     image: np.ndarray
     label: np.ndarray
     spacing_mm: tuple[float, ...] | None
+    own: Own | None = None
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether anybody has said what is where."""
+        return self.label.size > 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class Store:
     Attributes
     ----------
     identity : dict
-        What the file was made of: data set, revision, downsampling, split.
+        What the file was made of.
     classes : tuple of str
         Class names, background first.
     parts : dict
@@ -88,9 +98,13 @@ class Store:
         """
         return self._of(self._train(budget, draw)[:budget])
 
-    def unlabelled(self, budget: int, draw: int = 0) -> list[Case]:
-        """Return the cases of the patients of "train" that `labelled` leaves."""
+    def hidden(self, budget: int, draw: int = 0) -> list[Case]:
+        """Return the annotated cases of "train" that `labelled` leaves."""
         return self._of(self._train(budget, draw)[budget:])
+
+    def unlabelled(self, budget: int, draw: int = 0) -> list[Case]:
+        """Return what is learnt from without labels: what is `hidden`, and what is not annotated at all."""
+        return self.hidden(budget, draw) + self._of(self.parts.get(UNLABELLED, ()))
 
     def _train(self, budget: int, draw: int) -> tuple[str, ...]:
         patients = self.parts["train"]
@@ -140,8 +154,12 @@ def _write_case(group: h5py.Group, case: Case) -> None:
     if case.spacing_mm is not None:
         group.attrs["spacing_mm"] = np.array(case.spacing_mm, np.float64)
     for name, array in (("image", image), ("label", label)):
-        group.create_dataset(name, data=array)
-        group.attrs[f"{name}_sha256"] = sha256(array)
+        if array.size:
+            group.create_dataset(name, data=array)
+            group.attrs[f"{name}_sha256"] = sha256(array)
+    if case.own:
+        write_own(group, case.own)
+        group.attrs["own_label_sha256"] = sha256(case.own.label)
 
 
 def load_store(path: Path, identity: dict[str, Any] | None = None, *, parts: Sequence[str] | None = None) -> Store:
@@ -154,7 +172,7 @@ def load_store(path: Path, identity: dict[str, Any] | None = None, *, parts: Seq
     identity : dict, optional
         What the file must have been made of; not compared when left out.
     parts : sequence of str, optional
-        Read only the patients of these parts; all when left out.
+        Read only the patients of these parts; all when left out. With "train" come those that are not annotated.
 
     Raises
     ------
@@ -173,9 +191,10 @@ def digest(path: Path) -> str:
     InputError
         The file is missing, truncated or corrupt.
     """
-    names = ("image_sha256", "label_sha256")
+    names = ("image_sha256", "label_sha256", "own_label_sha256")
     with _opened(path) as file:
-        checksums = {case: [group.attrs[name] for name in names] for case, group in file["cases"].items()}
+        cases = file["cases"].items()
+        checksums = {case: [group.attrs[name] for name in names if name in group.attrs] for case, group in cases}
     return hashlib.sha256(canonical(checksums).encode()).hexdigest()
 
 
@@ -194,6 +213,8 @@ def _load(file: h5py.File, path: Path, identity: dict[str, Any] | None, parts: S
         _compare(path, json.loads(canonical(identity)), found)
     listed = {part: tuple(patients) for part, patients in json.loads(file.attrs["parts"]).items()}
     wanted = {patient for part in parts or listed for patient in _named(listed, part)}
+    if parts and "train" in parts:
+        wanted |= {*listed.get(UNLABELLED, ())}
     by_patient: dict[str, list[Case]] = {}
     for name, group in file["cases"].items():
         patient = group.attrs["patient"]
@@ -212,18 +233,15 @@ def _named(parts: dict[str, tuple[str, ...]], part: str) -> tuple[str, ...]:
 def _load_case(name: str, patient: str, group: h5py.Group) -> Case:
     spacing = group.attrs.get("spacing_mm")
     known = None if spacing is None else tuple(spacing.tolist())
-    return Case(name, patient, read_array(group, "image"), read_array(group, "label"), known)
+    label = read_array(group, "label") if "label" in group else UNKNOWN
+    return Case(name, patient, read_array(group, "image"), label, known, read_own(group))
 
 
 def _compare(path: Path, expected: dict[str, Any], found: dict[str, Any]) -> None:
-    differing = [key for key in sorted({*expected, *found}) if expected.get(key, ABSENT) != found.get(key, ABSENT)]
-    if differing:
-        lines = "\n".join(
-            f"  {key}: expected {expected.get(key, ABSENT)}, found {found.get(key, ABSENT)}" for key in differing
-        )
+    if lines := "".join(f"  {line}\n" for line in differences(expected, found)):
         raise InputError(
-            f"{path} was prepared from something else than what is asked for:\n{lines}\n"
-            f"Delete it and make it again with `snakemake {path}`."
+            f"{path} was prepared from something else than what is asked for:\n{lines}Delete it and make it again with "
+            f"`snakemake {path}`."
         )
 
 

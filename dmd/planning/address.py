@@ -3,7 +3,12 @@
 import re
 from pathlib import Path
 
+from pydantic import field_validator
+
 from dmd.errors import InputError
+from dmd.planning.strict import Strict
+
+DEFAULT_STORE = "sqlite:///results/mlflow.db"
 
 
 def database(uri: str) -> Path | None:
@@ -34,3 +39,23 @@ def database(uri: str) -> Path | None:
 def public(uri: str) -> str:
     """Return an address, or a text with one, without user and password."""
     return re.sub(r"//\S*@", "//", uri)  # up to the last: a password may hold one itself
+
+
+class Tracking(Strict):
+    """Where runs are mirrored for comparison; ``None`` is the SQLite file results/mlflow.db."""
+
+    uri: str | None = None
+
+    @field_validator("uri")
+    @classmethod
+    def _be_a_store(cls, given: str | None) -> str | None:
+        try:
+            database(DEFAULT_STORE if given is None else given)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        return given
+
+    @property
+    def store(self) -> str:
+        """The address, also where none is given."""
+        return self.uri or DEFAULT_STORE

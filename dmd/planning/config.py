@@ -5,17 +5,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dmd.errors import InputError
-from dmd.planning.address import database
+from dmd.planning import preparation
+from dmd.planning.address import Tracking
 from dmd.planning.artefacts import AnyForm
-from dmd.planning.bounds import Count, Decay, NonNegative, Positive, Truth, read_word
+from dmd.planning.bounds import Count, Decay, NonNegative, Number, Positive, Truth, Whole, read_word
 from dmd.planning.implementations import PATTERN
 from dmd.planning.strict import Axis, Draw, Label, Line, Name, Place, Seed, Strict, Value, no_word
 
-DEFAULT_STORE = "sqlite:///results/mlflow.db"
 RESERVED = ("data", "guests", "logs", "mlartifacts", "raw", "runs")  # folders in results/ beside those of the scales
 
 Selection = Literal["last", "validation", "oracle"]
 Precision = Literal["fp32", "tf32", "bf16"]
+Intensities = Literal["z_score", "z_score_box", "ct", "unchanged"]
 Dimensions = Annotated[Literal[2, 3], BeforeValidator(read_word)]
 
 
@@ -118,7 +119,9 @@ class Dataset(Strict):
     """Facts of a data set; ``reader`` names the module in dmd/data/sources that reads it.
 
     ``checksums`` names a file with those of every array of the public copy; ``repeated`` lists cases known to share one
-    image there. ``terms`` says to readers of a card what may be done with what was learnt from the scans.
+    image there. ``terms`` says to readers of a card what may be done with what was learnt from the scans. A folder of
+    scans says what is made of them: the value of each class in ``labels``, the rule of the ``intensities``, of a CT
+    with its ``window``.
     """
 
     revision: Count
@@ -131,16 +134,28 @@ class Dataset(Strict):
     repeated: list[list[str]] = []
     download: Download | None = None
     terms: Line | None = None
+    labels: Annotated[Axis[Whole], Field(min_length=2)] | None = None
+    intensities: Intensities | None = None
+    window: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _say_of_a_folder_what_is_made_of_it(self) -> "Dataset":
+        for fault in preparation.faults(self):
+            raise ValueError(fault)
+        return self
 
 
 class ScaledDataset(Strict):
     """The data that stand for a data set at one scale, and how much is computed on them.
 
+    ``protocol`` names the protocol where it is not the data set's own, ``selection`` what is changed in it;
     ``validate_every`` is the number of iterations between two validations, where weights are chosen on them;
     ``oracle_every`` between two looks at the test patients, which decide nothing. ``stride: fast``: half of the patch.
     """
 
     data: str
+    protocol: str | None = None
+    selection: Selection | None = None
     downsample: list[Count]
     patch: list[Count]
     stride: list[Count] | Literal["fast"] | None = None
@@ -175,26 +190,6 @@ class Scale(Strict):
     width: Count = 16
     jobs: Jobs
     datasets: dict[Name, ScaledDataset]
-
-
-class Tracking(Strict):
-    """Where runs are mirrored for comparison; ``None`` is the SQLite file results/mlflow.db."""
-
-    uri: str | None = None
-
-    @field_validator("uri")
-    @classmethod
-    def _be_a_store(cls, given: str | None) -> str | None:
-        try:
-            database(DEFAULT_STORE if given is None else given)
-        except InputError as error:
-            raise ValueError(str(error)) from None
-        return given
-
-    @property
-    def store(self) -> str:
-        """The address, also where none is given."""
-        return self.uri or DEFAULT_STORE
 
 
 class Config(Strict):

@@ -1,9 +1,10 @@
 """Whether the parts of a configuration fit together, those that no planned run reads included."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from dmd.errors import InputError, lookup
-from dmd.planning.config import Config, Dataset, Method, ScaledDataset
+from dmd.planning.artefacts import AnyForm
+from dmd.planning.config import Config, Dataset, Method, Scale, ScaledDataset
 from dmd.planning.declarations import declaration, require_names, require_params
 from dmd.planning.implementations import implemented, is_elsewhere
 
@@ -29,13 +30,13 @@ def require_consistent(config: Config, patients: Mapping[str, int]) -> None:
     """
     lookup(config.scales, config.scale, "scale", "config: scale")
     for name in config.build:
-        lookup(config.artefacts, name, "artefact", "config: build")
+        _require_at_hand(config, name, lookup(config.artefacts, name, "artefact", "config: build"))
     for name in config.data:
         lookup(config.datasets, name, "data set", "config: data")
     for scale, settings in config.scales.items():
         for name, scaled in settings.datasets.items():
             where = f"config: scales.{scale}.datasets.{name}"
-            lookup(config.protocols, name, "data set", where)
+            lookup(config.protocols, scaled.protocol or name, "protocol" if scaled.protocol else "data set", where)
             _require_shapes(where, scaled, lookup(config.datasets, scaled.data, "data set", where))
     for name, artefact in config.artefacts.items():
         if not artefact.runs:
@@ -48,12 +49,36 @@ def require_consistent(config: Config, patients: Mapping[str, int]) -> None:
         _require_method(config, name, method, patients)
 
 
+def scales_of(form: AnyForm, scales: Mapping[str, Scale]) -> list[str]:
+    """Return the scales in which all data sets of an artefact stand; where there is none all, which will be refused."""
+    given = [block.dataset for block in form.runs]
+    asked = {name for names in given for name in (names if isinstance(names, list) else [names])}
+    return [name for name, scale in scales.items() if asked <= set(scale.datasets)] or list(scales)
+
+
+def standing(config: Config) -> Iterator[tuple[str, AnyForm, str]]:
+    """Yield name, form and scale of every artefact at each scale in which it stands, scale by scale."""
+    for scale in config.scales:
+        yield from (
+            (name, form, scale) for name, form in config.artefacts.items() if scale in scales_of(form, config.scales)
+        )
+
+
+def _require_at_hand(config: Config, name: str, form: AnyForm) -> None:
+    there = scales_of(form, config.scales)
+    if config.scale not in there:
+        raise InputError(
+            f"config: build: expected the data sets of artefact '{name}' at scale '{config.scale}', found them at "
+            f"{', '.join(there)}; choose that, as with `--config scale={there[0]}`"
+        )
+
+
 def _require_few_runs(config: Config) -> None:
     """Require a plan that is made in seconds; settings that several artefacts share count for each."""
     runs = {
         name: sum(
             sum(block.points for block in form.runs) * len(form.seeds or scale.seeds) * len(form.draws or scale.draws)
-            for scale in config.scales.values()
+            for scale in map(config.scales.__getitem__, scales_of(form, config.scales))
         )
         for name, form in config.artefacts.items()
     }
@@ -91,8 +116,9 @@ def _require_method(config: Config, name: str, method: Method, patients: Mapping
     stanza, implementation = implemented(config.methods, name, where)
     source = config.methods[stanza]
     places: list[Iterable[str]] = [method.labels, method.adapted, method.tuned, method.reconstructed, method.training]
+    known = dict.fromkeys([*config.protocols, *(name for scale in config.scales.values() for name in scale.datasets)])
     for dataset in (dataset for place in places for dataset in place):
-        lookup(config.protocols, dataset, "data set", where)
+        lookup(known, dataset, "data set", where)
     tuned = [(dataset, budget, params) for dataset, of in method.tuned.items() for budget, params in of.items()]
     for dataset, budget, _ in tuned:
         if budget > patients.get(dataset, budget):

@@ -84,6 +84,16 @@ def scale_of(artefact: str) -> str:
     return artefact.split("/")[0] if "/" in artefact else "paper"
 
 
+def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Say key by key where two identities differ.
+
+    >>> differences({"name": "la", "revision": 1}, {"name": "la"})
+    ['revision: expected 1, found (absent)']
+    """
+    values = {key: [of.get(key, "(absent)") for of in (expected, found)] for key in sorted({*expected, *found})}
+    return [f"{key}: expected {first}, found {second}" for key, (first, second) in values.items() if first != second]
+
+
 def canonical(value: Any) -> str:
     """Return JSON with one spelling per value: sorted keys, 2.0 written as 2, keys that are ``None`` left out."""
     return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

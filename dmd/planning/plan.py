@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from dmd.errors import InputError, lookup
 from dmd.planning.artefacts import AnyForm, Block, Curve, Guest, Panel, Table
 from dmd.planning.config import Config
-from dmd.planning.consistency import require_consistent
+from dmd.planning.consistency import require_consistent, standing
 from dmd.planning.guests import invite
 from dmd.planning.identity import Spec, artefact_name, canonical
 from dmd.planning.paper import Published, plotted_values, printed_values
@@ -132,11 +132,7 @@ class _Planner:
         self.stores: dict[str, Store] = {}
 
     def plan(self) -> Plan:
-        artefacts = [
-            self._artefact(name, form, scale)
-            for scale in self.config.scales
-            for name, form in self.config.artefacts.items()
-        ]
+        artefacts = [self._artefact(*what) for what in standing(self.config)]
         targets = tuple(artefact_name(name, self.config.scale) for name in self.config.build)
         return Plan(self.runs, {artefact.name: artefact for artefact in artefacts}, self.stores, targets)
 
@@ -152,6 +148,7 @@ class _Planner:
         if isinstance(form, Curve):
             return replace(made, rows=tuple(self._point(name, form, row) for row in made.rows))
         if isinstance(form, Panel):
+            self.resolver.require_hidden(cells)
             self._require_one_scene(name, made)
         return made
 
@@ -159,10 +156,11 @@ class _Planner:
         runs = tuple(self._run(cell, seed, draw, wanted_by) for seed, draw in self._axes(form, cell))
         method, place = self.config.methods[cell.method], (artefact, cell.method, cell.dataset, cell.labelled)
         published = self.printed.get(place, ()) if self._has_the_papers_data(cell) else ()
+        protocol = self.resolver.protocol(cell)
         return Row(
             method=cell.method,
-            label=method.labels.get(cell.dataset, method.label),
-            reconstructed=cell.dataset in method.reconstructed,
+            label=method.labels.get(cell.dataset, method.labels.get(protocol, method.label)),
+            reconstructed=protocol in method.reconstructed,
             dataset=cell.dataset,
             labelled=cell.labelled,
             unlabelled=self.resolver.unlabelled(cell),

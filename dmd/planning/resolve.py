@@ -9,6 +9,7 @@ from dmd.planning.config import Config, Method, Protocol, ScaledDataset, Trainin
 from dmd.planning.declarations import declaration, require_dimensions, require_names, require_params
 from dmd.planning.identity import CODE, Spec, plain, store_name
 from dmd.planning.implementations import implemented
+from dmd.planning.preparation import preparation
 from dmd.planning.splits import Split
 from dmd.planning.strict import Value
 from dmd.planning.trainable import require_trainable
@@ -52,11 +53,13 @@ class Resolver:
     def store(self, cell: Cell) -> Store:
         """Return the prepared data that the run is trained on."""
         scaled = self.data(cell)
+        facts = self.config.datasets[scaled.data]
         identity = {
             "name": scaled.data,
-            "revision": self.config.datasets[scaled.data].revision,
+            "revision": facts.revision,
             "downsample": scaled.downsample,
             "split": self.splits[scaled.data].sha256,
+            **preparation(facts),
         }
         return Store(store_name(identity), scaled.data, identity)
 
@@ -64,7 +67,24 @@ class Resolver:
         """Return how many patients the run learns from without their labels."""
         if self._batches(cell) == "labelled":
             return 0
+        return self.hidden(cell) + len(self._split(cell).without_annotation)
+
+    def hidden(self, cell: Cell) -> int:
+        """Return how many annotated patients the budget leaves, whose labels nobody learns from."""
         return self._patients(cell) - cell.labelled
+
+    def require_hidden(self, cells: Sequence[Cell]) -> None:
+        """Raise an `InputError` unless there are such in each: pictures show them beside their annotation."""
+        for cell in cells:
+            if not self.hidden(cell):
+                raise InputError(
+                    f"{cell.where}: panels show annotated scans whose labels nobody learnt from, found none with "
+                    f"{cell.labelled} patients labelled; lower the budget"
+                )
+
+    def protocol(self, cell: Cell) -> str:
+        """Return the name of the protocol that the data set follows, by default its own."""
+        return self.data(cell).protocol or cell.dataset
 
     def draws(self, cell: Cell, given: Sequence[int]) -> Sequence[int]:
         """Return the draws that differ: where every patient is labelled there is one way to choose them."""
@@ -78,12 +98,13 @@ class Resolver:
         InputError
             The cell asks for a method, data set, budget or hyper-parameter that does not exist or does not fit.
         """
-        scale, scaled, protocol = self.config.scales[cell.scale], self.data(cell), self.config.protocols[cell.dataset]
+        scale, scaled = self.config.scales[cell.scale], self.data(cell)
+        protocol = self.config.protocols[self.protocol(cell)]
         facts, source = self.config.datasets[scaled.data], self._source(cell)
         require_dimensions(self._implementation(cell), facts.dimensions, cell.where)
         changes = self._training(cell)
         reference = changes.iterations or protocol.iterations
-        selection = changes.selection or protocol.selection
+        selection = changes.selection or scaled.selection or protocol.selection
         self._require_budget(cell, scaled)
         self._require_selection(cell, scaled, selection)
         watched = scaled.oracle_every if selection != "oracle" else None  # which has these looks anyway
@@ -122,8 +143,12 @@ class Resolver:
         require_trainable(spec.training, cell.where)
         return spec
 
+    def _split(self, cell: Cell) -> Split:
+        return self.splits[self.data(cell).data]
+
     def _patients(self, cell: Cell) -> int:
-        return len(self.splits[self.data(cell).data].parts["train"])
+        """Return how many patients a budget may count: those that are annotated."""
+        return len(self._split(cell).parts["train"])
 
     def _method(self, cell: Cell) -> Method:
         method: Method = lookup(self.config.methods, cell.method, "method", cell.where)
@@ -148,7 +173,8 @@ class Resolver:
 
     def _training(self, cell: Cell) -> Training:
         """Lay what the stanzas change in the protocol over each other, key by key."""
-        found = [layer.training[cell.dataset] for layer in self._layers(cell) if cell.dataset in layer.training]
+        names = dict.fromkeys([self.protocol(cell), cell.dataset])
+        found = [layer.training[name] for layer in self._layers(cell) for name in names if name in layer.training]
         given = [{key: getattr(change, key) for key in change.model_fields_set} for change in found]
         return Training.model_construct(**{key: value for change in given for key, value in change.items()})
 
@@ -161,7 +187,8 @@ class Resolver:
         implementation, resolved = self._implementation(cell), dict[str, Value]()
         for layer in self._layers(cell):
             resolved |= layer.params
-            resolved |= layer.adapted.get(cell.dataset, {})
+            for name in dict.fromkeys([self.protocol(cell), cell.dataset]):
+                resolved |= layer.adapted.get(name, {})
             resolved |= layer.tuned.get(cell.dataset, {}).get(cell.labelled, {})
         require_names(implementation, cell.params, f"{cell.where}, method '{cell.method}'")
         return require_params(implementation, resolved | cell.params, f"{cell.where}, method '{cell.method}'")
@@ -173,7 +200,7 @@ class Resolver:
                 f"{cell.where}: expected a budget of 1 to {patients} labelled patients of '{scaled.data}', found "
                 f"{cell.labelled}"
             )
-        if self._batches(cell) == "two_stream" and cell.labelled == patients:
+        if self._batches(cell) == "two_stream" and not self.unlabelled(cell):
             raise InputError(
                 f"{cell.where}: with all {patients} patients of '{scaled.data}' labelled no unlabelled case is left "
                 "for a semi-supervised method; lower the budget or use a supervised method"

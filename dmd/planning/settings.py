@@ -15,6 +15,7 @@ class _Dataset(Strict):
     revision: Count
     downsample: Annotated[list[Count], Field(min_length=3, max_length=3)]
     split: str
+    preparation: str | None = None
 
 
 class _Method(Strict):

@@ -1,9 +1,9 @@
-"""Split files: which patients are trained on, validated on and tested on, and in which order."""
+"""Split files: which patients are trained on, validated on and tested on, and in which order; of a folder its files."""
 
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from dmd.files import read_text
 from dmd.planning.project import find
 
 PARTS = ("train", "validation", "test")
+UNLABELLED = "unlabelled"  # a fourth part, of patients without annotation: learnt from, never tested on
 
 
 @dataclass(frozen=True)
@@ -26,21 +27,32 @@ class Split:
     source : str
         Where the lists were published.
     sha256 : str
-        Checksum of ``parts``, see `checksum`; part of the identity of every run.
+        Checksum of ``parts`` and ``scans``, see `checksum`; part of the identity of every run.
     parts : dict
         ``{"train": (patients, in order), "validation": (...), "test": (...)}``. The order of "train" decides
-        who is labelled, see `drawn`.
+        who is labelled, see `drawn`. "unlabelled" is there where some have no annotation.
+    scans : dict
+        Of a folder: by case ``{"image": (path in the folder, SHA-256), "label": ...}``, no label where it is not
+        annotated.
     """
 
     name: str
     source: str
     sha256: str
     parts: dict[str, tuple[str, ...]]
+    scans: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+
+    @property
+    def without_annotation(self) -> tuple[str, ...]:
+        """The patients that no budget counts."""
+        return self.parts.get(UNLABELLED, ())
 
 
-def checksum(parts: dict[str, Any]) -> str:
-    """Return the SHA-256 of the canonical JSON (sorted keys, no spaces, UTF-8) of ``parts``."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def checksum(parts: dict[str, Any], scans: dict[str, Any] | None = None) -> str:
+    """Return the SHA-256 of the canonical JSON (sorted keys, no spaces, UTF-8) of ``parts``, with ``scans`` if any."""
+    text = json.dumps(
+        parts | {"scans": scans} if scans else parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -69,9 +81,14 @@ def load_split(path: Path) -> Split:
         them, no patient is trained on, or a patient stands twice in a part or in two parts.
     """
     content = _read(path)
-    parts = {part: tuple(content["parts"][part]) for part in PARTS}
+    given = content["parts"]
+    parts = {part: tuple(given[part]) for part in (*PARTS, UNLABELLED) if part in given}
+    scans = {
+        case: {what: (path, sha256) for what, (path, sha256) in files.items()}
+        for case, files in content.get("scans", {}).items()
+    }
     faults = _faults(parts)
-    found = checksum(content["parts"])
+    found = checksum(given, content.get("scans"))
     if found != content["sha256"]:
         faults.append(
             f"expected parts with the sha256 {content['sha256']}, found {found}: the lists were edited. If "
@@ -79,7 +96,7 @@ def load_split(path: Path) -> Split:
         )
     if faults:
         raise InputError(f"split file {path}:\n" + "\n".join(f"  {fault}" for fault in faults))
-    return Split(content["name"], content["source"], content["sha256"], parts)
+    return Split(content["name"], content["source"], content["sha256"], parts, scans)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -90,10 +107,19 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not _is_text(content, "name", "source", "sha256"):
         raise InputError(f"split file {path}: expected texts under name, source and sha256, found {_brief(content)}")
     parts = content.get("parts")
-    if not isinstance(parts, dict) or set(parts) != set(PARTS) or not all(map(_is_names, parts.values())):
+    if (
+        not isinstance(parts, dict)
+        or set(parts) - {UNLABELLED} != set(PARTS)
+        or not all(map(_is_names, parts.values()))
+    ):
         raise InputError(
             f"split file {path}: expected the parts {', '.join(PARTS)}, each a list of names (no "
             f"slash, no '..') or empty, found {_brief(parts)}"
+        )
+    if not _is_scans(content.get("scans", {})):
+        raise InputError(
+            f"split file {path}: expected under scans, by case, path and sha256 of its image and label, found "
+            "something else; write it again with `dmd data init`"
         )
     return content
 
@@ -118,6 +144,16 @@ def _is_text(content: dict[str, Any], *keys: str) -> bool:
 def _is_names(patients: Any) -> bool:
     """Say whether this is a list of names that can be those of files: a patient's scans lie under them."""
     return isinstance(patients, list) and all(isinstance(patient, str) and _is_file(patient) for patient in patients)
+
+
+def _is_scans(scans: Any) -> bool:
+    return isinstance(scans, dict) and all(
+        isinstance(files, dict)
+        and "image" in files
+        and not set(files) - {"image", "label"}
+        and all(isinstance(pair, list) and len(pair) == 2 and {*map(type, pair)} == {str} for pair in files.values())
+        for files in scans.values()
+    )
 
 
 def _is_file(name: str) -> bool:

@@ -1,12 +1,13 @@
 """The card of a trained network: what whoever runs it without this package must know."""
 
 import math
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
 
-from dmd.data.sources.readers import PREPARES, find_reader
+from dmd.data.sources.readers import normaliser
 from dmd.planning.config import Dataset, Method
 from dmd.planning.identity import Spec, plain
 from dmd.report.scores import read_run
@@ -58,7 +59,8 @@ def make_card(run: RunFolder, dataset: Dataset, method: Method | None) -> Card:
 
 def _input(spec: Spec, dataset: Dataset) -> dict[str, Any]:
     training = spec.training
-    normalise, is_volume = find_reader(dataset.reader, PREPARES).normalise, dataset.dimensions == 3
+    found, is_volume = normaliser(dataset), dataset.dimensions == 3
+    normalise: Any = found.func if isinstance(found, partial) else found
     says = (normalise.__doc__ or "").strip().partition("\n")[0].removeprefix("Return ").replace("``", "")
     blocks = training["dataset"]["downsample"]
     spacing = dataset.spacing_mm and [round(a * b, 6) for a, b in zip(dataset.spacing_mm, blocks, strict=True)]
@@ -69,7 +71,8 @@ def _input(spec: Spec, dataset: Dataset) -> dict[str, Any]:
         "axes": "X, Y, Z towards left, back and head of the patient" if is_volume else "Y, X of one slice",
         "spacing_mm": plain(spacing),
         "blocks": blocks,
-        "intensities": {"rule": normalise.__name__, "says": says},
+        "intensities": {"rule": normalise.__name__, "says": says}
+        | ({"window": dataset.window} if dataset.window else {}),
     }
 
 

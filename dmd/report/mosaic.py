@@ -22,8 +22,9 @@ OUTLINES = [mpl.colormaps["Set1"](index) for index in (0, 4, 2, 1, 3, 6, 7, 5)]
 def mosaic(path: Path, out: Path) -> None:
     """Draw up to 24 cases, evenly chosen over all parts, as a PNG.
 
-    A panel shows the plane with most foreground, across the axis with the fewest planes (z of LA, the slices
-    of ACDC), windowed from the 1st to the 99th percentile of the case's intensities.
+    A panel shows the plane with most foreground, of a case that is not annotated the one with most that is bright,
+    across the axis with the fewest planes (z of LA, the slices of ACDC), windowed from the 1st to the 99th percentile
+    of the case's intensities.
 
     Parameters
     ----------
@@ -50,13 +51,14 @@ def mosaic(path: Path, out: Path) -> None:
 
 def _draw(panel: Axes, part: str, case: Case, classes: int) -> None:
     axis = int(np.argmin(case.image.shape))
-    index = int((case.label > 0).sum(axis=tuple({0, 1, 2} - {axis})).argmax())
-    label = plane(case.label, index, axis)
+    foreground = case.label > 0 if case.is_annotated else case.image > np.median(case.image)
+    index = int(foreground.sum(axis=tuple({0, 1, 2} - {axis})).argmax())
+    label = plane(case.label, index, axis) if case.is_annotated else None
     panel.imshow(plane(case.image, index, axis), interpolation="nearest", **grey_window(case.image))
     for value, colour in zip(range(1, classes), itertools.cycle(OUTLINES), strict=False):
-        if (label == value).any():
+        if label is not None and (label == value).any():
             panel.contour(label == value, [0.5], colors=[colour], linewidths=1.1)
-    panel.set_title(f"{case.name}\n{part}, plane {index + 1} of {case.label.shape[axis]}", fontsize=7)
+    panel.set_title(f"{case.name}\n{part}, plane {index + 1} of {case.image.shape[axis]}", fontsize=7)
 
 
 def _describe(figure: Figure, store: Store, shown: int, held: int) -> None:

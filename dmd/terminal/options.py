@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -43,6 +43,14 @@ class Configuration:
     configfile: tuple[Path, ...] = ()
     config: tuple[str, ...] = ()
 
+    def read(self) -> dict[str, Any]:
+        """Read everything; an `InputError` where a file is missing or none."""
+        content = read(Path("config"), *self.configfile)
+        for entry in self.config:
+            key, value = assignment(entry, "--config")
+            content = merge(content, {key: value})
+        return content
+
     def check(self) -> Config:
         """Read and check everything.
 
@@ -51,11 +59,7 @@ class Configuration:
         InputError
             A file is missing, or something in it is not as it should be.
         """
-        content = read(Path("config"), *self.configfile)
-        for entry in self.config:
-            key, value = assignment(entry, "--config")
-            content = merge(content, {key: value})
-        return check(content)
+        return check(self.read())
 
     @cache  # noqa: B019 - one configuration per call of `dmd`
     def plan(self) -> tuple[Config, Plan]:

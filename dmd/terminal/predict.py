@@ -26,9 +26,9 @@ def predict(
     Parameters
     ----------
     scan : Path
-        .nii.gz, .nii, .nrrd; .h5 with an array `image`, as in the public copies; or a folder.
+        .nii.gz, .nii, .nrrd, .mha; .h5 with an array `image`, as in the public copies; or a folder.
     out : Path
-        The mask: .nii.gz, .nii or .nrrd, in the scan's voxels; of a folder another folder.
+        The mask: .nii.gz, .nii, .nrrd or .mha, in the scan's voxels; of a folder another folder.
     prepared : bool
         The intensities are those of the training data already, as in .h5.
     probabilities : bool

@@ -3,7 +3,9 @@
 import csv
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +29,7 @@ def evaluate_run(run: RunFolder, store: Path) -> None:
 
     Where a mask is empty the distances are left empty; how a table treats them is said there, and the diagonal of the
     volume stands in the line for those that penalise with it.
-    Voxels are those of the prepared store.
+    Voxels are those of the prepared store; of a folder of scans those of each scan.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def evaluate_run(run: RunFolder, store: Path) -> None:
     training = spec.training
     data = load_store(store, training["dataset"], parts=["test"])
     masks = read_predictions(run, spec, track(f"{run.id} evaluate", data.cases("test")))
-    text = measure(masks, training["classes"])
+    text = measure((_on_own_grid(*pair, training) for pair in masks), training["classes"])
     run.test.unlink(missing_ok=True)  # killed before the last line, the scores are nobody's: the test is made again
     write_text(run.cases, text)
     vouch(run, run.test, {"testing": spec.testing}, [run.weights, run.predictions, run.cases])
@@ -57,6 +59,16 @@ def measure(masks: Iterable[tuple[Case, np.ndarray]], classes: int) -> str:
                 line = {"case": case.name, "patient": case.patient, "class": index, "post_processing": name}
                 writer.writerow(line | {key: _number(getattr(scores, key)) for key in SCORES + COUNTS} | size)
     return text.getvalue()
+
+
+def _on_own_grid(case: Case, labels: np.ndarray, training: dict[str, Any]) -> tuple[Case, np.ndarray]:
+    """Return a case and its label map in the voxels in which it is scored: of a folder those of the scan."""
+    if case.own is None:
+        return case, labels
+    from dmd.data.own_grid import to_own  # with SimpleITK, which takes its time
+
+    back = to_own(labels, case.own, case.spacing_mm, training["dataset"]["downsample"], training["dimensions"])
+    return replace(case, label=case.own.label, spacing_mm=case.own.spacing_mm), back
 
 
 def _number(value: float | int | bool) -> str:

@@ -26,6 +26,12 @@ def read_masks(place: Path, cases: Sequence[Case], classes: int, dimensions: int
         A case has no mask or two, a mask no case; or one cannot be read, has another shape or holds what is no class;
         or all fit far better turned.
     """
+    own = [case.name for case in cases if case.own]
+    if own:
+        raise InputError(
+            f"{place}: expected masks of a data set that is scored in the voxels of its store, found those of a folder "
+            f"of scans ('{own[0]}'), whose runs are scored in the voxels of each scan: the two would not compare"
+        )
     masks = find_masks(place, [case.name for case in cases], dimensions)
     found = []
     for case, (where, labels) in zip(cases, masks, strict=True):

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from dmd.data.geometry import join, require_slices
+from dmd.data.labels import to_values
 from dmd.data.scan import (
     SCANS,
     amounts,
@@ -21,7 +22,7 @@ from dmd.data.scan import (
     upright,
     with_intensities,
 )
-from dmd.data.sources.readers import PREPARES, find_reader
+from dmd.data.sources.readers import normaliser
 from dmd.data.store import load_store
 from dmd.devices import choose_device, compute, memory_lacks_are_told
 from dmd.errors import InputError
@@ -30,6 +31,7 @@ from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning.config import Dataset
 from dmd.planning.identity import Spec
+from dmd.planning.preparation import preparation
 from dmd.progress import track
 from dmd.runs.bare import require_weights
 from dmd.runs.folder import RunFolder
@@ -65,7 +67,7 @@ class Segmented:
     Attributes
     ----------
     mask : sitk.Image
-        Most probable class, uint8.
+        Most probable class, uint8; of a folder of scans the value that its labels have for it.
     probabilities : sitk.Image or None
         Probability of every class, the fourth axis, where it was asked for; the mask is its largest.
     amounts : dict
@@ -143,7 +145,7 @@ class Segmenter:
             require_slices(scan, given)
         turned = upright(given, dimensions)
         if not self.prepared and not is_array:
-            turned = with_intensities(turned, find_reader(dataset.reader, PREPARES).normalise)
+            turned = with_intensities(turned, normaliser(dataset))
         grid = to_training_grid(turned, dataset, training["dataset"]["downsample"])
         labels, shares = self._see(scan, to_array(grid, dimensions), probabilities, watch)
 
@@ -154,6 +156,7 @@ class Segmenter:
         require_found(mask, scan, dataset.classes)
         known = not is_array or dataset.spacing_mm is not None
         found = amounts(mask, dataset.classes, spacing_known=known)
+        mask = to_values(mask, dataset.labels) if dataset.labels else mask
         return Segmented(mask, None if shares is None else join(map(brought_back, shares)), found)
 
     def _see(
@@ -202,5 +205,11 @@ def facts(run: RunFolder, training: dict[str, Any], datasets: dict[str, Dataset]
         raise InputError(
             f"{run.spec}: expected revision {datasets[name].revision} of data set '{name}', as in the configuration, "
             f"found a run on revision {revision}; use the configuration of its time (run.json names the commit)"
+        )
+    found, expected = (of.get("preparation") for of in (training["dataset"], preparation(datasets[name])))
+    if found != expected:
+        raise InputError(
+            f"{run.spec}: expected a run on scans that were prepared as the configuration says of '{name}', found "
+            "others; use the stanza of its time (spacing_mm, labels, intensities, window)"
         )
     return datasets[name]

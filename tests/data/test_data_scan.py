@@ -150,7 +150,7 @@ def test_a_mask_is_the_same_in_every_pose_at_any_spacing(pose, plane, height, se
     assert np.array_equal(to_array(segmented(posed(image, *pose)), 3), expected)
 
 
-@pytest.mark.parametrize("ending", [".nii.gz", ".nii", ".nrrd"])
+@pytest.mark.parametrize("ending", [".nii.gz", ".nii", ".nrrd", ".mha"])
 def test_a_mask_has_the_header_of_the_scan_in_the_file(ending, tmp_path):
     sitk.WriteImage(posed(scan(), (2, 0, 1), (1, 0, 1)), tmp_path / f"scan{ending}")
     image = read_scan(tmp_path / f"scan{ending}", facts())
@@ -226,7 +226,7 @@ def with_nan() -> sitk.Image:
 BAD = {
     "scan.png": (
         lambda path: path.touch(),
-        r"expected a file that ends in \.nii\.gz, \.nii, \.nrrd, \.h5, found .*png",
+        r"expected a file that ends in \.nii\.gz, \.nii, \.nrrd, \.mha, \.h5, found .*png",
     ),
     "none.nii.gz": (lambda path: None, "none.nii.gz, found no file"),
     "text.nii.gz": (lambda path: path.write_text("no scan"), "text.nii.gz cannot be read as a scan"),

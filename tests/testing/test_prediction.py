@@ -133,7 +133,12 @@ def test_what_cannot_work_is_refused_before_anything_is_computed(trained, tmp_pa
     folder.mkdir()
     moved.write_spec(trained.read_spec())
     for run, out, datasets, message in (
-        (trained, tmp_path / "mask.png", DATASETS, r"expected a file that ends in \.nii\.gz, \.nii, \.nrrd, found"),
+        (
+            trained,
+            tmp_path / "mask.png",
+            DATASETS,
+            r"expected a file that ends in \.nii\.gz, \.nii, \.nrrd, \.mha, found",
+        ),
         (trained, tmp_path / "nowhere" / "mask.nrrd", DATASETS, "expected the folder .*nowhere for the mask"),
         (trained, scan, DATASETS, "expected another path for the mask"),
         (trained, folder, DATASETS, "expected a file name for the mask, found the folder"),

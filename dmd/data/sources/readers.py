@@ -1,13 +1,17 @@
-"""What a data set's module in dmd/data offers, and how it is found by name."""
+"""What a data set's module in dmd/data/sources offers, and how it is found by name."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from dmd.data.hdf5 import read_array, reading
+from dmd.data.intensity import rule
+from dmd.data.own import Own
 from dmd.errors import InputError
+from dmd.planning.config import Dataset
 
 READS = ("LAYOUT", "cases", "read")
 DOWNLOADS = (*READS, "path", "public_name")
@@ -15,11 +19,11 @@ PREPARES = ("normalise",)
 
 
 class Reader(Protocol):
-    """A module that reads a data set; its functions have no ``self``.
+    """A module that reads a data set, whose functions have no ``self``, or `dmd.data.sources.folder.Folder`.
 
     ``LAYOUT`` says what a user must put where. ``path`` and ``public_name`` are needed for data sets that can be
-    downloaded, ``path`` also where a raw file that has changed is to be noticed, ``normalise`` to segment scans that
-    belong to no data set.
+    downloaded, ``path`` also where a raw file that has changed is to be noticed (``files`` where a case has several),
+    ``normalise`` to segment scans that belong to no data set, ``own`` where scores are measured on the scan's own grid.
     """
 
     LAYOUT: str
@@ -32,6 +36,12 @@ class Reader(Protocol):
 
     def path(self, folder: Path, case: str) -> Path:
         """Return the file of a case."""
+
+    def files(self, folder: Path, case: str) -> list[Path]:
+        """Return the files of a case."""
+
+    def own(self, folder: Path, case: str) -> Own | None:
+        """Return the label of a test case on the grid of its scan."""
 
     def public_name(self, case: str) -> str:
         """Return the name of a case in the public archive."""
@@ -58,6 +68,13 @@ def find_reader(name: str, members: tuple[str, ...] = READS) -> Reader:
     if lacking:
         raise InputError(f"expected {', '.join(members)} in dmd/data/sources/{name}.py, found no {', '.join(lacking)}")
     return module
+
+
+def normaliser(dataset: Dataset) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what gives a whole scan the intensities that `Reader.read` gives those of the data set."""
+    if dataset.intensities is None:
+        return find_reader(dataset.reader, PREPARES).normalise
+    return rule(dataset.intensities, dataset.window)
 
 
 def read_volume(path: Path, layout: str) -> tuple[np.ndarray, np.ndarray]:

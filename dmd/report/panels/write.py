@@ -46,8 +46,8 @@ def write_panel(description: Path, runs: Path, store: Path, output: Path, device
     specs = {run: RunFolder(runs / run).read_spec() for run in artefact.runs}
     training = specs[artefact.runs[0]].training
     data = load_store(store, training["dataset"], parts=["train"])
-    unlabelled = data.unlabelled(training["labelled"], training.get("draw", 0))
-    scene = Scene(artefact, runs, unlabelled, choose_device(device))
+    hidden = data.hidden(training["labelled"], training.get("draw", 0))
+    scene = Scene(artefact, runs, hidden, choose_device(device))
     with our_style():
         panel = PICTURES[artefact.form.picture](scene)
     write_text(output.with_suffix(".csv"), csv(panel.numbers.round(6)))
