@@ -21,7 +21,7 @@ from dmd.planning.config import Config
 from dmd.planning.identity import Spec
 from dmd.planning.plan import Plan, Run
 from dmd.runs.folder import RunFolder, read_json
-from dmd.terminal.settings import flat, iterations
+from dmd.terminal.settings import iterations, text
 
 
 class Key(NamedTuple):
@@ -100,9 +100,9 @@ def step_times(folder: Path, facts: Path) -> StepTimes:
 
 def key(spec: Spec) -> Key:
     """Return what the duration of a step of a run depends on."""
-    settings = flat(spec)
-    names = ("method.implementation", "dataset.name", "dataset.downsample", "patch", "network.width", "precision")
-    return Key(*(settings[name] for name in names))
+    settings = spec.training
+    method, data, width = settings["method"]["implementation"], settings["dataset"], settings["network"]["width"]
+    return Key(*map(text, (method, data["name"], data["downsample"], settings["patch"], width, settings["precision"])))
 
 
 def fastest(seconds: dict[str, float]) -> str:
