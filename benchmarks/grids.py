@@ -59,7 +59,10 @@ def project(folder: Path, rows: int) -> config.Config:
     for name in ("config", "profiles", "docs"):
         (folder / name).symlink_to(ROOT / name)
     lines = -(-rows // 10)
-    params = {"temperature": [1 + place / 10 for place in range(10)], "weight": [1 + place / 8 for place in range(lines)]}
+    params = {
+        "temperature": [1 + place / 10 for place in range(10)],
+        "weight": [1 + place / 8 for place in range(lines)],
+    }
     block = {"dataset": "la", "labelled": 8, "method": "dmd", "params": params}
     grid = {"kind": "table", "caption": "A grid.", "columns": ["dice", "hd95_voxel"], "runs": [block]}
     grid["seeds"] = list(range(1, SEEDS + 1))
@@ -120,7 +123,13 @@ def finish(folder: Path, made: plan.Plan, names: list[str]) -> None:
                 history.append(step, values | {"learning_rate": 0.01})
         write_table(run.history, run.history_table)
         run.weights.write_bytes(name.encode())
-        facts = {"device": "cpu", "commit": "0" * 40, "data_sha256": "0" * 64, "wall_seconds": 60.0, "seconds_per_step": 1}
+        facts = {
+            "device": "cpu",
+            "commit": "0" * 40,
+            "data_sha256": "0" * 64,
+            "wall_seconds": 60.0,
+            "seconds_per_step": 1,
+        }
         vouch(run, run.facts, facts | {"attempts": [{}]}, [run.weights, run.history_table])
         testing, way = made.runs[name].spec.testing, place % WAYS
         write_predictions(run, testing, ((case.name, segmented(case, way)) for case in cases))

@@ -22,12 +22,12 @@ from dmd.report.page.noise import claim_tables, noise_pictures
 from dmd.report.page.scores import comparison_tables, score_table
 from dmd.report.page.table import look, unbroken
 from dmd.report.scores import Scores, read, reader
+from dmd.report.style import MOST_ROWS
 from dmd.report.verdict import say_verdict
 from dmd.runs.folder import RunFolder
 
 DEVIATIONS = Path("docs/deviations.md")
-# A page of a few megabytes, made in seconds: of more runs no curves are drawn, of more rows nothing but their numbers.
-MOST_CURVES, MOST_ROWS = 100, 50
+MOST_CURVES = 100  # of a page of a few megabytes, made in seconds
 
 
 def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path, deviations: Path = DEVIATIONS) -> None:
@@ -108,7 +108,7 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
         compared = compare_rows(scores)
         parts = {"verdict": say_verdict(scores, compared), "comparison": comparison_tables(scores, compared)}
         section["parts"] = parts | {"noise": [], "claims": [], "distributions": [], "is_long": _is_long([scores])}
-    if section["parts"] and not section["parts"]["is_long"]:
+    if scores and is_table and not _is_long([scores]):
         drawn = {"noise": noise_pictures(scores, compared, results / "runs"), "claims": claim_tables(scores)}
         section["parts"] |= drawn | {"distributions": distributions(scores)}
     return section
