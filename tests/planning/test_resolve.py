@@ -1,4 +1,5 @@
 from dmd.planning import config, plan
+from dmd.planning.resolve import Resolver
 
 
 def table(content: dict, root, *blocks: dict) -> tuple[plan.Plan, tuple[plan.Row, ...]]:

@@ -39,7 +39,8 @@ def list_runs(artefacts: Iterable[Artefact[Any]], results: Path, most: int) -> t
         for row in artefact.rows:
             for name in row.runs:
                 uses[name].append((setting_name(row), title(artefact)))
-    entries, missing = [], []
+    entries: list[Entry] = []
+    missing: list[Entry] = []
     for name, pairs in uses.items():
         run, (names, used_by) = RunFolder(results / "runs" / name), map(dict.fromkeys, zip(*pairs, strict=True))
         entry = {"id": name, "names": list(names), "used_by": list(used_by), "state": run.stage}
