@@ -16,6 +16,7 @@ DIGITS = 10  # of a hash in a name: with 10,000 runs two share one with a probab
 RUN = rf"[a-z0-9_-]+-\d+-[a-z0-9_-]+-[0-9a-f]{{{DIGITS}}}"  # as a regular expression
 STORE = r"[a-z0-9_-]+-\d+(x\d+)*"
 NAME = r"[a-z0-9_-]+"  # of an artefact, a data set, a method or a scale
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,15 @@ def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
 
 def canonical(value: Any) -> str:
     """Return JSON with one spelling per value: sorted keys, 2.0 written as 2, keys that are ``None`` left out."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return CANONICAL.encode(plain(value))
 
 
 def plain(value: Any) -> Any:
     """Return a value as canonical JSON has it: lists for tuples, whole numbers as such, nothing that is ``None``."""
+    if isinstance(value, (str, int)):  # as most are; a tuple of types is asked faster than their union
+        return value
     if isinstance(value, dict):
         return {key: plain(entry) for key, entry in value.items() if entry is not None}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [plain(entry) for entry in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -153,7 +153,10 @@ class _Planner:
         return made
 
     def _row(self, artefact: str, form: AnyForm, cell: Cell, wanted_by: str) -> Row:
-        runs = tuple(self._run(cell, seed, draw, wanted_by) for seed, draw in self._axes(form, cell))
+        store = self.resolver.store(cell)
+        self.stores.setdefault(store.name, store)
+        specs = self.resolver.specs(cell, self._axes(form, cell))
+        runs = tuple(self._run(cell, spec, store.name, wanted_by) for spec in specs)
         method, place = self.config.methods[cell.method], (artefact, cell.method, cell.dataset, cell.labelled)
         published = self.printed.get(place, ()) if self._has_the_papers_data(cell) else ()
         protocol = self.resolver.protocol(cell)
@@ -184,16 +187,14 @@ class _Planner:
         """Say whether the data set stands for itself: synthetic scans have no published numbers."""
         return self.resolver.data(cell).data == cell.dataset
 
-    def _run(self, cell: Cell, seed: int, draw: int, wanted_by: str) -> str:
-        spec, store = self.resolver.spec(cell, seed, draw), self.resolver.store(cell)
-        self.stores.setdefault(store.name, store)
+    def _run(self, cell: Cell, spec: Spec, store: str, wanted_by: str) -> str:
         name = spec.id
         known = self.runs.get(name)
         if known:
             _require_equal(known.spec, spec, f"{cell.where} and {known.wanted_by[0]}")
         artefacts = dict.fromkeys([*(known.wanted_by if known else ()), wanted_by])
         methods = dict.fromkeys([*(known.methods if known else ()), cell.method])
-        self.runs[name] = Run(name, spec, store.name, tuple(artefacts), tuple(methods))
+        self.runs[name] = Run(name, spec, store, tuple(artefacts), tuple(methods))
         return name
 
     def _point(self, name: str, form: Curve, row: Row) -> Row:

@@ -1,18 +1,20 @@
 """The settings of one run, resolved from the layers of the configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dmd.errors import InputError, lookup
 from dmd.planning.config import Config, Method, Protocol, ScaledDataset, Training
-from dmd.planning.declarations import declaration, require_dimensions, require_names, require_params
+from dmd.planning.declarations import declaration, require_dimensions, require_params
 from dmd.planning.identity import CODE, Spec, plain, store_name
 from dmd.planning.implementations import implemented
 from dmd.planning.preparation import preparation
 from dmd.planning.splits import Split
 from dmd.planning.strict import Value
 from dmd.planning.trainable import require_trainable
+
+OWN = 0  # stands in shared settings where every cell, or every run, has a value of its own
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,21 @@ class Cell:
     params: dict[str, Value]
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What the runs of one method, data set, budget and scale have in common; ``params`` are before the artefact's."""
+
+    training: dict[str, Any]
+    testing: dict[str, Any]
+    params: dict[str, Value]
+
+
 class Resolver:
     """Lays the configuration's layers over each other, with the splits at hand."""
 
     def __init__(self, config: Config, splits: Mapping[str, Split]) -> None:
         self.config, self.splits = config, splits
+        self.shared: dict[tuple[str, str, int, str], Shared] = {}
 
     def data(self, cell: Cell) -> ScaledDataset:
         """Return what stands for the data set at the scale."""
@@ -90,14 +102,28 @@ class Resolver:
         """Return the draws that differ: where every patient is labelled there is one way to choose them."""
         return given if cell.labelled < self._patients(cell) else (0,)
 
-    def spec(self, cell: Cell, seed: int, draw: int) -> Spec:
-        """Return the settings of one run.
+    def specs(self, cell: Cell, axes: Iterable[tuple[int, int]]) -> Iterator[Spec]:
+        """Yield the settings of the runs of a cell, which share all but seed and draw.
 
         Raises
         ------
         InputError
             The cell asks for a method, data set, budget or hyper-parameter that does not exist or does not fit.
         """
+        group = (cell.scale, cell.dataset, cell.labelled, cell.method)
+        shared = self.shared.get(group) or self._shared(cell)
+        self.shared[group] = shared
+        method = shared.training["method"] | {"params": plain(self._params(cell, shared.params))}
+        training = shared.training | {"method": method}
+        require_trainable(training, cell.where)
+        for seed, draw in axes:
+            own = training | {"seed": seed, "draw": draw}
+            if not draw:
+                del own["draw"]
+            yield Spec(own, shared.testing)
+
+    def _shared(self, cell: Cell) -> Shared:
+        """Return what the cells of one method, data set, budget and scale have in common."""
         scale, scaled = self.config.scales[cell.scale], self.data(cell)
         protocol = self.config.protocols[self.protocol(cell)]
         facts, source = self.config.datasets[scaled.data], self._source(cell)
@@ -114,12 +140,8 @@ class Resolver:
             "dimensions": facts.dimensions,
             "classes": len(facts.classes),
             "labelled": cell.labelled,
-            "draw": draw or None,
-            "method": {
-                "implementation": self._implementation(cell),
-                "revision": source.revision,
-                "params": self._params(cell),
-            },
+            "draw": OWN,
+            "method": {"implementation": self._implementation(cell), "revision": source.revision, "params": OWN},
             "network": {"kind": protocol.network, "width": scale.width},
             "patch": scaled.patch,
             "batch": _batch(protocol, self._batches(cell)),
@@ -136,12 +158,10 @@ class Resolver:
             "validate_every": scaled.validate_every if selection != "last" else None,
             "oracle_every": watched,
             "validation_stride": scaled.steps if looks else None,
-            "seed": seed,
+            "seed": OWN,
             "code": CODE,
         }
-        spec = Spec(plain(training), plain({"stride": scaled.steps}))
-        require_trainable(spec.training, cell.where)
-        return spec
+        return Shared(plain(training), plain({"stride": scaled.steps}), self._layered(cell))
 
     def _split(self, cell: Cell) -> Split:
         return self.splits[self.data(cell).data]
@@ -182,16 +202,20 @@ class Resolver:
         given = [layer.batches for layer in self._layers(cell) if layer.batches]
         return given[-1] if given else "two_stream"
 
-    def _params(self, cell: Cell) -> dict[str, Value]:
-        """Lay the hyper-parameters over each other: those of the implementation, of the row, of the artefact."""
-        implementation, resolved = self._implementation(cell), dict[str, Value]()
+    def _layered(self, cell: Cell) -> dict[str, Value]:
+        """Lay the hyper-parameters of the stanzas over each other: those of the implementation, of the row."""
+        found: dict[str, Value] = {}
         for layer in self._layers(cell):
-            resolved |= layer.params
+            found |= layer.params
             for name in dict.fromkeys([self.protocol(cell), cell.dataset]):
-                resolved |= layer.adapted.get(name, {})
-            resolved |= layer.tuned.get(cell.dataset, {}).get(cell.labelled, {})
-        require_names(implementation, cell.params, f"{cell.where}, method '{cell.method}'")
-        return require_params(implementation, resolved | cell.params, f"{cell.where}, method '{cell.method}'")
+                found |= layer.adapted.get(name, {})
+            found |= layer.tuned.get(cell.dataset, {}).get(cell.labelled, {})
+        return found
+
+    def _params(self, cell: Cell, below: dict[str, Value]) -> dict[str, Any]:
+        """Lay the hyper-parameters of the artefact over those ``below``."""
+        where = f"{cell.where}, method '{cell.method}'"
+        return require_params(self._implementation(cell), below | cell.params, where)
 
     def _require_budget(self, cell: Cell, scaled: ScaledDataset) -> None:
         patients = self._patients(cell)

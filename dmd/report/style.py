@@ -25,6 +25,7 @@ SETTINGS: dict[Any, Any] = {  # Matplotlib's own type lists every key there is
     "text.parse_math": False,  # a dollar in a label is a dollar
 }
 DPI = 200
+MOST_ROWS = 50  # of tables that pictures are drawn of: more are not told apart, and take minutes
 
 
 @contextmanager
@@ -45,6 +46,14 @@ def style(index: int) -> dict[str, Any]:
 def grey(index: int) -> dict[str, Any]:
     """Return the same line in grey, behind the others: a published value beside ours."""
     return style(index) | {"color": GREY, "markerfacecolor": "white", "linewidth": 1.1, "markersize": 4, "zorder": 1}
+
+
+def left_out(text: str) -> Figure:
+    """Return a figure that says why nothing is drawn."""
+    with our_style():
+        figure = Figure(figsize=(7.2, 0.5))
+        figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=7)
+    return figure
 
 
 def publish(figure: Figure, caption: str, ids: Iterable[str], output: Path) -> None:

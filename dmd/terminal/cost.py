@@ -22,7 +22,7 @@ from dmd.planning.identity import Spec
 from dmd.planning.plan import Plan, Run
 from dmd.planning.project import find
 from dmd.runs.folder import RunFolder, read_json
-from dmd.terminal.settings import flat, iterations
+from dmd.terminal.settings import iterations, text
 
 
 class Key(NamedTuple):
@@ -103,10 +103,10 @@ def step_times(folder: Path, facts: Path) -> StepTimes:
 
 def key(spec: Spec) -> Key:
     """Return what the duration of a step of a run depends on."""
-    settings = flat(spec)
-    names = ("method.implementation", "dataset.name", "dataset.downsample", "patch", "network.width", "precision")
-    found = [settings[name] for name in names]
-    found[-1] += "".join(f" {name}={settings[name]}" for name in KERNELS if name in settings)
+    settings = spec.training
+    method, data, width = settings["method"]["implementation"], settings["dataset"], settings["network"]["width"]
+    found = [*map(text, (method, data["name"], data["downsample"], settings["patch"], width, settings["precision"]))]
+    found[-1] += "".join(f" {name}={text(settings[name])}" for name in KERNELS if name in settings)
     return Key(*found)
 
 

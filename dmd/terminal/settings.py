@@ -1,6 +1,7 @@
 """The settings of a run as people read and type them: every one by its path, as text."""
 
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -22,7 +23,10 @@ def flat(spec: Spec) -> dict[str, str]:
 def _flat(settings: dict[str, Any], path: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in settings.items():
-        found |= _flat(value, f"{path}{name}.") if isinstance(value, dict) else {f"{path}{name}": text(value)}
+        if isinstance(value, dict):
+            found |= _flat(value, f"{path}{name}.")
+        else:
+            found[f"{path}{name}"] = text(value)
     return found
 
 
@@ -30,7 +34,14 @@ def text(value: Any) -> str:
     """Return a value as it is printed and typed: one spelling per number, the lengths of a list between crosses."""
     if isinstance(value, list):
         return "x".join(map(text, value))
-    return value if isinstance(value, str) else canonical(value)
+    if isinstance(value, str):
+        return value
+    return _spelled(value) if isinstance(value, float | int) else canonical(value)
+
+
+@lru_cache(maxsize=None, typed=True)  # a grid has few numbers, and each of them in thousands of runs
+def _spelled(number: float) -> str:
+    return canonical(number)
 
 
 def assignment(word: str, where: str) -> tuple[str, Any]:

@@ -1,4 +1,5 @@
 from dmd.planning import config, plan
+from dmd.planning.resolve import Resolver
 
 
 def table(content: dict, root, *blocks: dict) -> tuple[plan.Plan, tuple[plan.Row, ...]]:
@@ -42,3 +43,15 @@ def test_where_weights_are_chosen_the_stride_of_the_looks_is_part_of_the_trainin
     content["methods"]["dmd"]["training"]["la"] = {"selection": "last"}
     made, (row,) = table(content, root, {"dataset": "la", "labelled": 8, "method": "dmd"})
     assert "validation_stride" not in made.runs[row.runs[0]].spec.training
+
+
+def test_what_runs_share_is_resolved_once_however_many_seeds_and_values_there_are(content, root, monkeypatch):
+    """A grid of 4 x 5 runs at 4 scales takes as many looks at the layers as one run."""
+    looks = []
+    shared = Resolver._shared
+    monkeypatch.setattr(Resolver, "_shared", lambda self, cell: looks.append(cell) or shared(self, cell))
+    block = {"dataset": "la", "labelled": 8, "method": "dmd", "params": {"weight": [1.5, 2.5, 3.5, 4.5]}}
+    grid = {"kind": "table", "caption": "A grid.", "columns": ["dice"], "seeds": [1, 2, 3, 4, 5], "runs": [block]}
+    made = plan.make(config.check(content | {"artefacts": {"grid": grid}, "build": ["grid"]}), root)
+    assert len(made.runs) == 4 * 5 * 4
+    assert len(looks) == len(content["scales"]) == 4

@@ -256,7 +256,7 @@ def test_classes_are_apart_in_grey():
 
 def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
     artefacts = [planned.artefacts[f"smoke/{name}"] for name in ("table1", "table3")]
-    entries, missing = list_runs(artefacts, results)
+    entries, missing = list_runs(artefacts, results, most=9)
     by_name = {entry["id"]: entry for entry in entries}
     vnet = by_name[artefacts[1].rows[0].runs[0]]
     assert (vnet["state"], vnet["used_by"]) == ("evaluated", ["Table 1", "Table 3"])
@@ -272,7 +272,7 @@ def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
 
 
 def test_a_training_curve_says_where_it_starts_and_ends(results, table3):
-    (entry, *_), _ = list_runs([table3], results)
+    (entry, *_), _ = list_runs([table3], results, most=9)
     assert "loss from 3.000 to 0.050 in 60 steps; terms: loss, supervised, x." in entry["curve"].alt
     assert "validation" not in _svg(entry["curve"])
 

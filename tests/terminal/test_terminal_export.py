@@ -47,7 +47,7 @@ def untrained(folder: Path, root: Path, method: str, dimensions: int) -> RunFold
 
 
 def export(run: RunFolder, out: Path, root: Path) -> int:
-    return cli.main(["export", str(run.path), "--out", str(out), "--root", str(root)])
+    return cli.main(["export", str(run.path), "--out", str(out)])
 
 
 @pytest.mark.parametrize(("method", "dimensions"), KINDS)
@@ -96,7 +96,7 @@ def test_the_card_says_what_the_files_of_the_run_say(tested, tmp_path, root, cap
         "spacing_mm: [1.5, 1.5, 5], split: config/splits/synthetic2d.json, terms: ask us}}\n"
     )
     out = tmp_path / "network"
-    more = ["--root", str(root), "--configfile", str(tmp_path / "tiny.yaml")]
+    more = ["--configfile", str(tmp_path / "tiny.yaml")]
     assert cli.main(["export", str(tested.path), "--out", str(out), *more]) == 0
     card, training = json.loads((out / "card.json").read_text()), tested.read_spec().training
     assert card["run"] == tested.id

@@ -117,7 +117,7 @@ def test_a_model_with_a_persons_tag_is_left_and_is_no_model_of_the_run_any_more(
 
 def test_weights_are_sent_when_they_are_asked_for(store, run, client, root, tmp_path, monkeypatch, capsys):
     with_weights(run)
-    call = ["track", str(run.path), "--uri", store, "--root", str(root)]
+    call = ["track", str(run.path), "--uri", store]
     assert cli.main([*call, "--weights"]) == 0
     assert capsys.readouterr().out == "1 runs sent to MLflow\nweights of 1 runs in MLflow\n"
     [model] = find_models(client, run.id)
@@ -137,5 +137,5 @@ def test_weights_that_are_not_the_runs_are_not_sent(store, run, root, capsys):
     with_weights(run)
     track_run(run, store, [])
     run.weights.write_bytes(b"others")
-    assert cli.main(["track", str(run.path), "--uri", store, "--root", str(root), "--weights"]) == 2
+    assert cli.main(["track", str(run.path), "--uri", store, "--weights"]) == 2
     assert "expected the file that run.json vouches for" in capsys.readouterr().err

@@ -19,10 +19,10 @@ def tested(run):
 
 # A mark whose run is not what it says any more, as where somebody deleted the weights.
 if workflow.is_main_process:
-    for name in PLAN.runs:
-        for said in map(Path, (trained(name), tested(name))):
-            if said.name in (".trained", ".tested"):
-                said.unlink(missing_ok=True)
+    for name, says in ((".trained", trained), (".tested", tested)):
+        for mark in Path("results/runs").glob(f"*/{name}"):
+            if mark.parent.name in PLAN.runs and says(mark.parent.name) == str(mark):
+                mark.unlink()
 
 
 # Without a cluster as many trainings at once as this machine has GPUs, where it has any; `--resources gpu=2` overrules.

@@ -26,8 +26,10 @@ from dmd.runs.vouching import read_record
 Entry = dict[str, Any]  # id, names and used_by (each name once), state; of a run that started all that `_entry` adds
 
 
-def list_runs(artefacts: Iterable[Artefact[Any]], results: Path) -> tuple[list[Entry], list[Entry]]:
+def list_runs(artefacts: Iterable[Artefact[Any]], results: Path, most: int) -> tuple[list[Entry], list[Entry]]:
     """Return the runs behind artefacts, each once: those that exist and those that are missing.
+
+    Of more than ``most`` that exist no training curve is drawn.
 
     Raises
     ------
@@ -39,7 +41,8 @@ def list_runs(artefacts: Iterable[Artefact[Any]], results: Path) -> tuple[list[E
         for row in artefact.rows:
             for name in row.runs:
                 uses[name].append((setting_name(row), title(artefact)))
-    entries, missing = [], []
+    entries: list[Entry] = []
+    missing: list[Entry] = []
     for name, pairs in uses.items():
         run, (names, used_by) = RunFolder(results / "runs" / name), map(dict.fromkeys, zip(*pairs, strict=True))
         entry = {"id": name, "names": list(names), "used_by": list(used_by), "state": run.stage}
@@ -47,7 +50,9 @@ def list_runs(artefacts: Iterable[Artefact[Any]], results: Path) -> tuple[list[E
             missing.append(entry)
         else:
             entries.append(entry | _entry(run, results))
-    return entries, missing
+    is_drawn = len(entries) <= most
+    curves = ({"curve": _curve(RunFolder(results / "runs" / of["id"])) if is_drawn else None} for of in entries)
+    return [entry | curve for entry, curve in zip(entries, curves, strict=True)], missing
 
 
 def cost_table(entries: Iterable[Entry]) -> Grid:
@@ -77,14 +82,13 @@ def _cost(entry: Entry) -> dict[str, str]:
 
 
 def _entry(run: RunFolder, results: Path) -> Entry:
-    """Return settings and facts of a run, its curve, and how its numbers are made again by hand."""
+    """Return settings and facts of a run, and how its numbers are made again by hand."""
     spec = run.read_spec()
     store = results / "data" / f"{store_name(spec.training['dataset'])}.h5"
     where = shlex.join([str(run.path), "--store", str(store)])
     return {
         "seed": spec.training["seed"],
         "facts": read_record(run, run.facts) if run.facts.exists() else {},
-        "curve": _curve(run),
         "spec": json.dumps(asdict(spec), indent=2),
         "by_hand": [f"dmd step {step} {where}" for step in ("train", "test")],
     }

@@ -23,9 +23,12 @@ from dmd.report.page.noise import claim_tables, noise_pictures
 from dmd.report.page.scores import comparison_tables, score_table
 from dmd.report.page.table import look, unbroken
 from dmd.report.scores import Scores, read, reader
+from dmd.report.style import MOST_ROWS
 from dmd.report.verdict import say_verdict
 from dmd.runs.folder import RunFolder
 from dmd.runs.guests import FOLDER, GuestFolder
+
+MOST_CURVES = 100  # of a page of a few megabytes, made in seconds
 
 
 def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path) -> None:
@@ -50,7 +53,7 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path) 
     scores = [read(of, load) if isinstance(of.form, Scored) and _is_begun(of) else None for of in done]
     work = track("report", list(zip(artefacts, scores, strict=True)))
     sections = sorted((_section(artefact, found, results) for artefact, found in work), key=_is_incomplete)
-    entries, missing = runs.list_runs(artefacts, results)
+    entries, missing = runs.list_runs(artefacts, results, MOST_CURVES)
     if not entries and not any(section["figure"] for section in sections):
         raise InputError(
             f"expected a run of scale '{artefacts[0].scale}' that has begun in {results / 'runs'}, or a figure of it, "
@@ -62,7 +65,10 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path) 
         settings=settings(artefacts, {run: spec for found in scores if found for run, spec in found.specs.items()}),
         published=any(map(is_published, artefacts)),
         sections=sections,
-        worst=list(overlays.worst_cases(tables, results)),
+        worst=[] if _is_long(tables) else list(overlays.worst_cases(tables, results)),
+        too_long=_is_long(tables),
+        most_rows=MOST_ROWS,
+        most_curves=MOST_CURVES,
         cost=runs.cost_table(entries),
         runs=entries,
         missing=missing,
@@ -104,9 +110,16 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
     if scores and is_table:
         compared = compare_rows(scores)
         parts = {"verdict": say_verdict(scores, compared), "comparison": comparison_tables(scores, compared)}
-        parts |= {"noise": noise_pictures(scores, compared, results / "runs"), "claims": claim_tables(scores)}
-        section["parts"] = parts | {"distributions": distributions(scores)}
+        section["parts"] = parts | {"noise": [], "claims": [], "distributions": [], "is_long": _is_long([scores])}
+    if scores and is_table and not _is_long([scores]):
+        drawn = {"noise": noise_pictures(scores, compared, results / "runs"), "claims": claim_tables(scores)}
+        section["parts"] |= drawn | {"distributions": distributions(scores)}
     return section
+
+
+def _is_long(tables: Sequence[Scores]) -> bool:
+    """Say whether tables have more rows with runs, each counted once, than pictures are drawn of."""
+    return len({row.runs for scores in tables for row in scores.artefact.rows if row.runs}) > MOST_ROWS
 
 
 def _is_incomplete(section: dict[str, Any]) -> bool:
