@@ -48,10 +48,18 @@ def require_values(path: Path, found: Sequence[int], known: Sequence[int]) -> No
 
 
 def to_classes(label: sitk.Image, values: Sequence[int]) -> sitk.Image:
-    """Return the place of each voxel's value among ``values``: its class, uint8."""
+    """Return a label map of values as one of classes."""
+    return _like(label, classes_of(sitk.GetArrayViewFromImage(label), values))
+
+
+def classes_of(array: np.ndarray, values: Sequence[int]) -> np.ndarray:
+    """Return the place of each voxel's value, which must be there, among ``values``: its class, uint8.
+
+    >>> classes_of(np.array([0, 255, 85]), [0, 85, 255]).tolist()
+    [0, 2, 1]
+    """
     order = np.argsort(values)
-    places = np.searchsorted(np.asarray(values)[order], sitk.GetArrayViewFromImage(label))
-    return _like(label, order[places].astype(np.uint8))
+    return order[np.searchsorted(np.asarray(values)[order], array)].astype(np.uint8)
 
 
 def to_values(mask: sitk.Image, values: Sequence[int]) -> sitk.Image:

@@ -21,7 +21,8 @@ def evaluate(
     Parameters
     ----------
     predictions : Path
-        Folder of <case>.nii.gz, .nii, .nrrd or .mha, or an HDF5 file as predictions.h5: voxels of the prepared data.
+        Folder of <case>.nii.gz, .nii, .nrrd or .mha, or an HDF5 file as predictions.h5: in the voxels of
+        the prepared data, or of each scan where the data set is a folder of scans.
     name : str
         What the row is called.
     dataset : str
@@ -38,8 +39,8 @@ def evaluate(
     config = configuration.check()
     guest = find_guest(config, scale or config.scale, dataset, labelled, name)
     folder = GuestFolder(results / FOLDER / guest.id)
-    dimensions = config.datasets[guest.store.dataset].dimensions
-    is_new = evaluate_guest(folder, guest, results / "data" / f"{guest.store.name}.h5", predictions, dimensions)
+    facts, store = config.datasets[guest.store.dataset], results / "data" / f"{guest.store.name}.h5"
+    is_new = evaluate_guest(folder, guest, store, predictions, facts.dimensions, facts.labels or ())
     print(f"{folder.cases}: {guest.label}" + ("" if is_new else ", measured before with these masks"))
     stanza = json.dumps({"dataset": dataset, "labelled": labelled, "name": guest.name}, ensure_ascii=False)
     print(f"A table shows it under `guests:`, such as\n  artefacts: {{table3: {{guests: [{stanza}]}}}}")

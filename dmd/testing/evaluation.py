@@ -68,7 +68,12 @@ def _on_own_grid(case: Case, labels: np.ndarray, training: dict[str, Any]) -> tu
     from dmd.data.own_grid import to_own  # with SimpleITK, which takes its time
 
     back = to_own(labels, case.own, case.spacing_mm, training["dataset"]["downsample"], training["dimensions"])
-    return replace(case, label=case.own.label, spacing_mm=case.own.spacing_mm), back
+    return as_scored(case), back
+
+
+def as_scored(case: Case) -> Case:
+    """Return a test case with the label and the voxels that it is scored in: of a folder those of its own file."""
+    return replace(case, label=case.own.label, spacing_mm=case.own.spacing_mm) if case.own else case
 
 
 def _number(value: float | int | bool) -> str:

@@ -1,5 +1,6 @@
 """Measure masks that were made elsewhere by the code that measures those of runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dmd.data.store import load_store, sha256
@@ -7,11 +8,13 @@ from dmd.errors import InputError
 from dmd.planning.guests import Guest
 from dmd.progress import track
 from dmd.runs.guests import GuestFolder
-from dmd.testing.evaluation import measure
+from dmd.testing.evaluation import as_scored, measure
 from dmd.testing.masks import read_masks
 
 
-def evaluate_guest(folder: GuestFolder, guest: Guest, store: Path, masks: Path, dimensions: int) -> bool:
+def evaluate_guest(
+    folder: GuestFolder, guest: Guest, store: Path, masks: Path, dimensions: int, values: Sequence[int] = ()
+) -> bool:
     """Write the scores of a guest into its folder; return whether that was to be done: not of the same masks again.
 
     Parameters
@@ -26,6 +29,8 @@ def evaluate_guest(folder: GuestFolder, guest: Guest, store: Path, masks: Path, 
         As in `dmd.testing.masks.read_masks`.
     dimensions : int
         Of what is segmented in the store.
+    values : sequence of int
+        The number of each class in label files; by default 0, 1 and so on.
 
     Raises
     ------
@@ -33,8 +38,8 @@ def evaluate_guest(folder: GuestFolder, guest: Guest, store: Path, masks: Path, 
         The masks are not one of each test case, in its voxels; or others were measured under the name.
     """
     data = load_store(store, guest.settings["dataset"], parts=["test"])
-    cases, classes = data.cases("test"), list(data.classes)
-    found = read_masks(masks, cases, len(classes), dimensions)
+    cases, classes = [as_scored(case) for case in data.cases("test")], list(data.classes)
+    found = read_masks(masks, cases, values or range(len(classes)), dimensions)
     sums = {case.name: sha256(labels) for case, labels in zip(cases, found, strict=True)}
     if folder.record.exists():
         if folder.read()["masks"] == sums:

@@ -6,19 +6,25 @@ from pathlib import Path
 
 import numpy as np
 
+from dmd.data.labels import classes_of, require_values
 from dmd.data.masks import find_masks
 from dmd.data.store import Case
 from dmd.errors import InputError
 from dmd.testing.metrics import require_labels
 
+ON_SCAN = "in the voxels of each scan: bring them back to these"
+ON_STORE = (
+    "in the voxels of the prepared data of a scale: ask for the --scale that has these, or bring the masks to them"
+)
 TURNED = 0.1  # of Dice: masks that gain more by being turned do not lie as the scans do
 
 
-def read_masks(place: Path, cases: Sequence[Case], classes: int, dimensions: int) -> list[np.ndarray]:
-    """Return the label map of every case, uint8 in the voxels and axes of the store.
+def read_masks(place: Path, cases: Sequence[Case], values: Sequence[int], dimensions: int) -> list[np.ndarray]:
+    """Return the label map of every case, uint8 in the voxels in which it is scored.
 
-    A mask has the voxels of the prepared scan; parameters as of `dmd.data.masks.find_masks`, and the number of classes,
-    the background included.
+    Those are the voxels of the prepared scan, of a folder of scans those of the scan itself
+    (`dmd.testing.evaluation.as_scored`), and a mask has them; parameters as of
+    `dmd.data.masks.find_masks`, and ``values``, the number of each class in the masks, the background's first.
 
     Raises
     ------
@@ -26,26 +32,28 @@ def read_masks(place: Path, cases: Sequence[Case], classes: int, dimensions: int
         A case has no mask or two, a mask no case; or one cannot be read, has another shape or holds what is no class;
         or all fit far better turned.
     """
-    own = [case.name for case in cases if case.own]
-    if own:
-        raise InputError(
-            f"{place}: expected masks of a data set that is scored in the voxels of its store, found those of a folder "
-            f"of scans ('{own[0]}'), whose runs are scored in the voxels of each scan: the two would not compare"
-        )
-    masks = find_masks(place, [case.name for case in cases], dimensions)
+    axes = 3 if any(case.own for case in cases) else dimensions  # labels of a folder keep the axes of their files
+    masks = find_masks(place, [case.name for case in cases], axes)
     found = []
     for case, (where, labels) in zip(cases, masks, strict=True):
         whole = labels.astype(np.int64) if np.array_equal(labels, np.round(labels)) else labels
         if labels.shape != case.label.shape:
             raise InputError(
-                f"{where}: expected the shape {_times(case.label.shape)} of case '{case.name}' as it is prepared, "
-                f"found {_times(labels.shape)}. Masks are measured in the voxels of the prepared data of a scale: ask "
-                "for the --scale that has these, or bring the masks to them"
+                f"{where}: expected the shape {_times(case.label.shape)} of case '{case.name}' "
+                f"{'in its own file' if case.own else 'as it is prepared'}, found {_times(labels.shape)}. "
+                f"Masks are measured {ON_SCAN if case.own else ON_STORE}"
             )
-        require_labels(whole, classes, f"{where}, case '{case.name}'")
-        found.append(whole.astype(np.uint8))
+        found.append(_to_classes(whole, values, where, case.name))
     _require_as_the_scans(place, list(zip(cases, found, strict=True)))
     return found
+
+
+def _to_classes(labels: np.ndarray, values: Sequence[int], where: Path, case: str) -> np.ndarray:
+    if list(values) == list(range(len(values))):
+        require_labels(labels, len(values), f"{where}, case '{case}'")
+        return labels.astype(np.uint8)
+    require_values(where, np.unique(labels).tolist(), values)
+    return classes_of(labels, values)
 
 
 def _times(shape: Sequence[int]) -> str:

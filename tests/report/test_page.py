@@ -347,8 +347,15 @@ def test_without_dmd_nothing_is_compared_and_that_is_said(results, tmp_path, tab
 
 def sections_of(page: Path) -> dict[str, str]:
     """Return the text of each section by its id, in the order of the page."""
-    found = re.split(r'<section id="(\w+)">', page.read_text())[1:]
+    found = re.split(r'<section id="(?:artefact-)?(\w+)">', page.read_text())[1:]
     return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def test_an_artefact_may_be_called_as_a_part_of_the_page(results, planned, tmp_path):
+    write_page([replace(planned.artefacts["smoke/table3"], name="smoke/worst")], results, tmp_path / "report.html")
+    places = re.findall(r' id="([^"]+)"', (tmp_path / "report.html").read_text())
+    assert {"worst", "artefact-worst"} <= set(places)
+    assert len(places) == len(set(places))
 
 
 def test_what_is_complete_comes_first_and_what_is_missing_is_one_line_with_its_command(results, planned, tmp_path):
@@ -363,7 +370,7 @@ def test_what_is_complete_comes_first_and_what_is_missing_is_one_line_with_its_c
     )
     assert "<li>DMD, la with 8 labelled: <a " in sections["table3"]
     assert "18 of 20 rows are missing" in sections["table1"]
-    assert '<a href="#table3">Table 3</a> (3 of 5)</li>' in (tmp_path / "report.html").read_text()
+    assert '<a href="#artefact-table3">Table 3</a> (3 of 5)</li>' in (tmp_path / "report.html").read_text()
     assert "Table 3: <code>snakemake --cores 2 -- results/smoke/table3.csv</code>" in sections["missing"]
     assert "Fig. 2:" not in sections["missing"]
 

@@ -24,7 +24,7 @@ from dmd.planning.splits import checksum, load_split
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import save_tensors
 from dmd.terminal.options import Configuration
-from dmd.testing.evaluation import evaluate_run
+from dmd.testing.evaluation import as_scored, evaluate_run
 from dmd.testing.label_maps import read_predictions
 from dmd.testing.masks import read_masks
 from dmd.testing.metrics import evaluate
@@ -90,6 +90,24 @@ def test_a_case_is_scored_in_its_own_voxels_with_the_mask_that_predict_writes(di
         for name in ("dice", "jaccard", "hd95_voxel", "asd_voxel", "hd95_mm", "asd_mm"):
             expected = getattr(scores, name)
             assert float(line[name] or "nan") == pytest.approx(expected, rel=1e-9, nan_ok=True)
+    # Masks made elsewhere are measured where those of runs are.
+    Path("masks").mkdir()
+    Path(mask).rename(f"masks/{case}.nii.gz")
+    words = [
+        "--name",
+        "Ours",
+        "--dataset",
+        "liver",
+        "--labelled",
+        "2",
+        "--scale",
+        "smoke",
+        "--configfile",
+        "liver.yaml",
+    ]
+    assert cli.main(["evaluate", "--predictions", "masks", *words]) == 0
+    (guest,) = Path("results/guests").iterdir()
+    assert (guest / "cases.csv").read_bytes() == run.cases.read_bytes()
     # A stanza that prepares scans in another way is not that of the run.
     Path("other.yaml").write_text(Path("liver.yaml").read_text().replace("z_score", "z_score_box"))
     words = ["--run", run.id, "--device", "cpu", "--configfile", "other.yaml"]
@@ -141,12 +159,13 @@ def test_left_atria_as_a_folder_score_as_by_their_own_reader(real_data, tmp_path
             assert float(mine[name]) == pytest.approx(float(theirs[name]), rel=1e-6)
 
 
-def test_masks_made_elsewhere_are_not_mistaken_for_those_that_are_scored_on_the_scans_own_grid(tmp_path):
+def test_a_mask_of_another_grid_than_the_scans_is_refused(tmp_path):
     label = np.zeros((2, 2, 2), np.uint8)
     own = Own(label, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel()))
-    case = Case("a", "a", label.astype(np.float32), label, (1.0, 1.0, 1.0), own)
-    with pytest.raises(InputError, match=r"found those of a folder of scans \('a'\)"):
-        read_masks(tmp_path, [case], 2, 3)
+    case = as_scored(Case("a", "a", label.astype(np.float32), label[:1], (2.0, 1.0, 1.0), own))
+    sitk.WriteImage(sitk.GetImageFromArray(label[:, :, :1]), tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match="expected the shape 2x2x2 of case 'a' in its own file, found 1x2x2"):
+        read_masks(tmp_path, [case], range(2), 3)
 
 
 def maps(run: RunFolder, store: Path):

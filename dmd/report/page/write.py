@@ -98,7 +98,7 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
     picture = None if is_table else from_files(results / file, f"{name}: {artefact.form.caption}")
     rows = zip(artefact.rows, evaluated(artefact, results).rows, strict=True)
     section: dict[str, Any] = {
-        "id": anchor(artefact),
+        "id": f"artefact-{anchor(artefact)}",
         "title": name,
         "command": f"snakemake --cores 2 -- results/{file}",
         "rows": len(artefact.rows),
