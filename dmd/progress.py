@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -19,6 +19,11 @@ IN_FILE = f"{{desc}}  {FACTS}{{postfix}}"
 class _Bar(tqdm):  # type: ignore[type-arg]  # generic in its stubs alone
     monitor_interval = 0  # no thread beside the work
     disable: bool
+
+    def refresh(self, nolock: bool = False, lock_args: Any = None) -> None:
+        """Draw; tqdm's own keeps the lock where that fails, as on a full disk, and other threads then wait for ever."""
+        with self.get_lock():
+            self.display()
 
 
 _Bar.set_lock(threading.RLock())  # tqdm's own is shared between processes

@@ -1,6 +1,8 @@
 """Progress as a terminal and as a file get it, each from a process of its own."""
 
+import errno
 import fcntl
+import io
 import os
 import pty
 import re
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from dmd.progress import Progress, track
 
@@ -88,3 +91,21 @@ def test_the_rate_is_of_the_steps_of_this_attempt(capsys):
     progress.report(8)
     rate = float(re.search(r"  ([\d.]+)it/s  00:00 left$", capsys.readouterr().err)[1])
     assert rate <= 10
+
+
+class Full(io.StringIO):
+    """A file on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_line_that_cannot_be_written_in_one_thread_does_not_hold_up_another(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Full())
+    progress = Progress("work", 2, every=0)
+    with ThreadPoolExecutor(1) as thread:
+        assert isinstance(thread.submit(progress.report, 1).exception(), OSError)
+    lock = progress.bar.get_lock()
+    assert lock.acquire(blocking=False)
+    lock.release()
+    progress.bar.disable = True

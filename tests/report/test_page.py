@@ -111,26 +111,32 @@ def test_a_table_has_the_rows_with_an_evaluated_run_and_says_how_many_of_its_run
     assert "Evaluated" not in grid_of(published, results).frame[""]
 
 
-def test_empty_masks_are_counted_where_there_are_any(results, table3):
-    run = RunFolder(results / "runs" / table3.rows[0].runs[0])
+@pytest.fixture
+def own(results, tmp_path) -> Path:
+    """A copy of the results that a test may change."""
+    return Path(shutil.copytree(results, tmp_path / "own"))
+
+
+def test_empty_masks_are_counted_where_there_are_any(own, table3):
+    run = RunFolder(own / "runs" / table3.rows[0].runs[0])
     scores = [("a", 0.5, 0.4, 2, 1), ("b", 0, 0, "", ""), ("c", 0, 0, "", "")]
     found, missed, alarm = (line(name, 1, *values) for name, *values in scores)
     write_cases(run, [found, missed | NO_VOXEL, alarm | {"reference_voxels": 0}])
-    frame = grid_of(table3, results).frame
+    frame = grid_of(table3, own).frame
     assert frame["", "Missed"].tolist()[:2] == frame["", "False alarms"].tolist()[:2] == ["1", "0"]
     assert ("", "Rightly empty") not in frame
 
 
-def test_a_damaged_prediction_leaves_its_picture_out_and_says_so(results, table3, tmp_path):
-    run = RunFolder(results / "runs" / table3.rows[0].runs[0])
+def test_a_damaged_prediction_leaves_its_picture_out_and_says_so(own, table3, tmp_path):
+    run = RunFolder(own / "runs" / table3.rows[0].runs[0])
     run.predictions.write_bytes(b"no HDF5")
-    first, second, *_ = worst_cases([scored(table3, results)], results)
+    first, second, *_ = worst_cases([scored(table3, own)], own)
     assert (first.pictures, first.missing.partition(",")[0]) == (
         (),
         f"expected the predictions of run '{run.id}' in {run.predictions}",
     )
     assert second.pictures
-    write_page([table3], results, tmp_path / "report.html")
+    write_page([table3], own, tmp_path / "report.html")
     assert "Not drawn: expected the predictions of run" in (tmp_path / "report.html").read_text()
 
 
