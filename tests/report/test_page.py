@@ -391,7 +391,8 @@ def test_a_table_whose_runs_are_there_and_whose_files_are_not_says_so(tmp_path, 
 
 
 @pytest.mark.parametrize("scale", ["paper", "smoke"])
-def test_a_page_of_nothing_is_refused_with_what_would_be_something(scale, planned, tmp_path):
+def test_a_page_of_nothing_is_refused_with_what_would_be_something(scale, planned, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     folder = "" if scale == "paper" else "smoke/"
     said = f"expected a run of scale '{scale}'.* results/runs.*snakemake --cores 2 -- results/{folder}table1.csv"
     with pytest.raises(InputError, match=said):
