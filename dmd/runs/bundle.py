@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dmd.errors import InputError
-from dmd.files import checksum, replacing
+from dmd.files import DISK, checksum, replacing
 from dmd.planning.identity import RUN
 from dmd.runs.columns import pack, unpack
 from dmd.runs.folder import RunFolder
@@ -27,6 +27,7 @@ FILE = re.compile(rf"({RUN})/({'|'.join(map(re.escape, (*NEEDED, PACKED, WEIGHTS
 LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 SMALL, LARGE = 2**25, 2**33  # bytes: of a file, and of weights
 MOST = 200_000  # files
+# What a ZIP that was cut off, edited or made to harm raises; `OSError` where it leads to no place in the file.
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, LookupError)
 
 
@@ -121,6 +122,8 @@ def unpack_bundle(bundle: Path, folder: Path) -> list[RunFolder]:
                 if entry.filename != SUMS:
                     _write(archive, entry, folder, sums)
     except BROKEN as error:
+        if isinstance(error, OSError) and error.errno in DISK:
+            raise
         raise InputError(
             f"{bundle}: expected a bundle as `dmd bundle` writes it, found another file, or one that was damaged or "
             f"edited ({error}); have it sent again"

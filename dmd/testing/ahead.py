@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
-END = object()
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:
@@ -17,8 +17,12 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
     [0, 1, 2]
     """
     made = iter(items)
+
+    def following() -> list[T]:
+        return list(islice(made, 1))
+
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as thread:
-        upcoming = thread.submit(next, made, END)
-        while (item := upcoming.result()) is not END:
-            upcoming = thread.submit(next, made, END)
-            yield item  # type: ignore[misc]  # whatever is not END is one of the items
+        upcoming = thread.submit(following)
+        while item := upcoming.result():
+            upcoming = thread.submit(following)
+            yield from item

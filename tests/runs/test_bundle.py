@@ -1,5 +1,6 @@
 """Runs go into one file and come out elsewhere as they were; what is no bundle is refused and leaves nothing."""
 
+import errno
 import hashlib
 import io
 import json
@@ -287,3 +288,13 @@ def test_the_commands_say_what_they_did(runs, there, tmp_path, capsys):
     assert lines[-1] == f"0 of 2 run(s) added to {there}"
     assert cli.main(["show", runs[0].id, "--runs", str(there)]) == 0
     assert capsys.readouterr().out.startswith(f"{runs[0].id}  evaluated, without weights\n")
+
+
+def test_a_full_disk_is_no_fault_of_the_bundle_and_nothing_is_added(bundle, there, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(bundling.shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match="No space left"):
+        merge(bundle, there, read_run)
+    assert contents(there) == {}
