@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from dmd.data.euclidean import bounding_box
 from dmd.errors import InputError
 
 
@@ -68,10 +69,9 @@ def z_score_box(image: np.ndarray) -> np.ndarray:
     InputError
         All intensities in the box are equal, or all are 0.
     """
-    places = np.argwhere(image)
-    if not len(places):
+    if not image.any():
         raise InputError("expected a scan with different intensities, found 0 everywhere")
-    box = image[tuple(map(slice, places.min(axis=0), places.max(axis=0) + 1))]
+    box = image[bounding_box(image != 0)]
     _require_contrast(box)
     return (image - box.mean()) / box.std()
 

@@ -9,7 +9,6 @@ from dmd.data.dataset_json import read_classes
 from dmd.data.scan import MASKS
 from dmd.errors import InputError
 
-ENDINGS = MASKS  # scans and labels are of the same kinds
 CHANNEL = "_0000"
 
 
@@ -111,9 +110,7 @@ def _named(folder: Path, name: str, channel: str, faults: list[str]) -> dict[str
     for path in (path for path in paths if not path.name.startswith(".")):
         stem = _stem(path)
         if stem is None:
-            faults.append(
-                f"{path}: expected a file that ends in {', '.join(ENDINGS)}, found another; move it elsewhere"
-            )
+            faults.append(f"{path}: expected a file that ends in {', '.join(MASKS)}, found another; move it elsewhere")
         elif not stem.endswith(channel) or stem == channel:
             faults.append(
                 f"{path}: expected the one channel of a scan, <name>{channel}, found another name; rename it, or move "
@@ -129,7 +126,7 @@ def _named(folder: Path, name: str, channel: str, faults: list[str]) -> dict[str
 
 
 def _stem(path: Path) -> str | None:
-    for ending in ENDINGS:
+    for ending in MASKS:  # scans and labels are of the same kinds
         if path.is_file() and path.name.lower().endswith(ending):
             return path.name[: -len(ending)]
     return None

@@ -12,10 +12,9 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import SpatialImage
 
 from dmd.data.hdf5 import read_array, reading
+from dmd.data.scan import MASKS, NIFTI
 from dmd.errors import InputError
 
-NIFTI = (".nii.gz", ".nii")
-ENDINGS = (*NIFTI, ".nrrd", ".mha")
 PREDICTIONS = "predictions.h5"
 LISTED = 5  # names in a message
 UNREADABLE = (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError, zlib.error, ImageFileError)
@@ -60,21 +59,19 @@ def _of_file(path: Path, names: Sequence[str]) -> Iterator[tuple[Path, np.ndarra
 def _of_folder(folder: Path, names: Sequence[str], dimensions: int) -> Iterator[tuple[Path, np.ndarray]]:
     named: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
+        ending = next((ending for ending in MASKS if path.name.lower().endswith(ending)), None)
         if ending and not path.name.startswith("."):
             named.setdefault(path.name[: -len(ending)], []).append(path)
     for name, paths in named.items():
         if len(paths) > 1:
-            raise InputError(f"{folder}: expected one mask of case '{name}', found {' and '.join(map(_name, paths))}")
+            raise InputError(
+                f"{folder}: expected one mask of case '{name}', found {' and '.join(path.name for path in paths)}"
+            )
     _require_names(folder, names, list(named))
     for case in names:
         (path,) = named[case]
         array = _read(path)
         yield path, array if dimensions == 3 else array.T
-
-
-def _name(path: Path) -> str:
-    return path.name
 
 
 def _read(path: Path) -> np.ndarray:
@@ -98,7 +95,7 @@ def _require_names(place: Path, wanted: Sequence[str], found: Sequence[str]) -> 
     if said:
         raise InputError(
             f"{place}: expected one mask of each of the {len(wanted)} test cases, named by its case as {wanted[0]}"
-            f"{ENDINGS[0]}, found {'; and '.join(said)}"
+            f"{MASKS[0]}, found {'; and '.join(said)}"
         )
 
 

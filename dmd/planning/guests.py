@@ -1,7 +1,6 @@
 """Guests: masks that were made elsewhere and are measured here, a row of a table that is not trained here."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,12 +91,8 @@ def find_guest(config: Config, scale: str, dataset: str, labelled: int, name: st
 def _require_free(name: str, config: Config, where: str) -> None:
     """Require a name that no row of ours has, in whatever case."""
     for method, stanza in config.methods.items():
-        if name.lower() in _lowered([method, stanza.label, *stanza.labels.values()]):
+        if name.lower() in map(str.lower, [method, stanza.label, *stanza.labels.values()]):
             raise InputError(
                 f"{where}: expected a name of its own for masks made elsewhere, found '{name}', which is that of the "
                 f"method '{method}'; say whose they are, such as '{name} by us'"
             )
-
-
-def _lowered(names: Iterable[str]) -> set[str]:
-    return {name.lower() for name in names}

@@ -101,7 +101,7 @@ def csv(frame: pd.DataFrame, digits: str | None = None) -> str:
 
 def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
     """Return what a reader must know of the scores of an artefact besides its caption, in short sentences."""
-    form, rows, axes = scores.artefact.form, scores.artefact.rows, _axes(summary)
+    form, rows, axes, mixed = scores.artefact.form, scores.artefact.rows, _axes(summary), _mixed(scores)
     reconstructed = "* Reconstruction: neither code nor all settings are published (docs/deviations.md)."
     said = {
         f"Spread: the standard deviation over {axes}.": bool(axes),
@@ -111,7 +111,7 @@ def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
         f"{MASKS} {COUNTED[form.empty]}": summary[list(EMPTY)].any(axis=None),
         reconstructed: any(row.reconstructed for row in rows),
         GUESTS: any(row.guest for row in rows),
-        f"Trained on different machines, which round differently: {_mixed(scores)}.": bool(_mixed(scores)),
+        f"Trained on different machines, which round differently: {mixed}.": bool(mixed),
     }
     named = elsewhere(rows, form.columns) if isinstance(form, Table) and form.elsewhere else []
     return [*(sentence for sentence, is_due in said.items() if is_due), *named]

@@ -44,15 +44,20 @@ def predict_case(
     """
     volume = torch.tensor(image, dtype=torch.float32)
     patch, precision = settings["patch"], settings["precision"]
-    kernels = Kernels.from_settings(settings)
-    kernels.placed(predictor, device, settings["dimensions"]).eval()
-    size = images_at_once(predictor, torch.zeros(1, 1, *patch, device=device), kernels.autocast(device))
+    size = made_ready(predictor, settings, device)
     if settings["dimensions"] == 2:
         labels = slice_by_slice(predictor, volume, patch, size, device, precision, watch)
     else:
         stride = settings["stride"]
         labels = sliding_window(predictor, volume, patch, stride, size, device, precision, watch).argmax(dim=0)
     return labels.to(torch.uint8).cpu().numpy()
+
+
+def made_ready(predictor: nn.Module, settings: dict[str, Any], device: torch.device) -> int:
+    """Have a predictor compute as its run did, and return how many images it can be shown at once."""
+    kernels = Kernels.from_settings(settings)
+    kernels.placed(predictor, device, settings["dimensions"]).eval()
+    return images_at_once(predictor, torch.zeros(1, 1, *settings["patch"], device=device), kernels.autocast(device))
 
 
 @torch.inference_mode()

@@ -67,7 +67,7 @@ def _require_as_the_scans(place: Path, masks: Sequence[tuple[Case, np.ndarray]])
     given, best = means[turns[0]], max(turns, key=lambda turn: means[turn])
     if means[best] > given + TURNED:
         raise InputError(
-            f"{place}: expected masks in the voxel order of the prepared scans, found ones that fit them with their "
+            f"{place}: expected masks in the voxel order of the scans, found ones that fit them with their "
             f"axes in the order {list(best[0])} and then {list(best[1])} reversed: Dice of the foreground "
             f"{means[best]:.2f} instead of {given:.2f}. Write them in the order of the scans"
         )

@@ -8,8 +8,7 @@ from torch import nn
 
 from dmd.data.resize import zoom_nearest
 from dmd.networks.kernels import Kernels
-from dmd.testing.inference import Watch, sliding_window
-from dmd.testing.memory import images_at_once
+from dmd.testing.inference import Watch, made_ready, sliding_window
 
 
 @torch.inference_mode()
@@ -22,14 +21,12 @@ def predict_probabilities(
     """
     volume = torch.tensor(image, dtype=torch.float32)
     patch, precision = settings["patch"], settings["precision"]
-    kernels = Kernels.from_settings(settings)
-    kernels.placed(predictor, device, settings["dimensions"]).eval()
-    size = images_at_once(predictor, torch.zeros(1, 1, *patch, device=device), kernels.autocast(device))
+    size = made_ready(predictor, settings, device)
     if settings["dimensions"] == 3:
         stride = settings["stride"]
         return sliding_window(predictor, volume, patch, stride, size, device, precision, watch).cpu().numpy()
     seen = []
-    with kernels.autocast(device):
+    with Kernels(precision).autocast(device):
         for planes in watch(zoom_nearest(volume.to(device), patch).split(size)):
             probabilities = zoom_nearest(predictor(planes[:, None]).float(), volume.shape[1:])
             probabilities[:, 0][probabilities.sum(dim=1) == 0] = 1  # a last pixel that `zoom_nearest` has outside

@@ -97,7 +97,9 @@ def test_without_numbers_of_the_paper_there_are_no_differences_and_no_marks(resu
     assert {name for _, name in grid.cells} == {"Method", "Patients", "ours", "LC", "Runs"}
     assert "paper" not in grid.note
     write_page([table3], results, tmp_path / "report.html")
-    section = (tmp_path / "report.html").read_text().partition('<section id="table3">')[2].partition("</section>")[0]
+    section = (
+        (tmp_path / "report.html").read_text().partition('<section id="artefact-table3">')[2].partition("</section>")[0]
+    )
     assert not re.search("▲|▼|[Pp]aper's numbers|The paper|class=.better|class=.worse", section)
 
 
@@ -418,11 +420,11 @@ def test_the_command_makes_the_page_of_a_scale_or_of_descriptions(results, plann
     shutil.copytree(results, copied)
     assert cli.main(["report", "--scale", "smoke", "--results", str(copied)]) == 0
     page = (copied / "smoke" / "report.html").read_text()
-    assert all(f'<h2 id="{name}-title">' in page for name in ("table3", "fig2"))
+    assert all(f'<h2 id="artefact-{name}-title">' in page for name in ("table3", "fig2"))
     only = [str(describe(copied, planned.artefacts["smoke/table3"])), "--output", str(tmp_path / "one.html")]
     assert cli.main(["report", "--results", str(copied), *only]) == 0
-    assert 'id="table3"' in (tmp_path / "one.html").read_text()
-    assert 'id="fig2"' not in (tmp_path / "one.html").read_text()
+    assert 'id="artefact-table3"' in (tmp_path / "one.html").read_text()
+    assert 'id="artefact-fig2"' not in (tmp_path / "one.html").read_text()
 
 
 def test_an_unknown_scale_and_an_empty_one_are_refused(root, tmp_path, monkeypatch, capsys):

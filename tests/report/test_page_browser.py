@@ -225,7 +225,7 @@ def test_a_number_leads_to_its_run_and_a_missing_one_unfolds(page):
     page.eval_on_selector_all("details", "all => all.forEach(d => d.open = false)")
     page.locator("#artefact-table3 > details").evaluate("folded => folded.open = true")
     evaluated = page.locator("#table3-scores tbody tr").filter(has_text="V-Net")
-    missing = page.locator("#table3 > details li").filter(has_text="DMD")
+    missing = page.locator("#artefact-table3 > details li").filter(has_text="DMD")
     for place, inside in ((evaluated, False), (missing, True)):
         link = place.locator("a").last
         link.click()

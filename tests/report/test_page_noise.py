@@ -76,7 +76,9 @@ def test_methods_of_one_name_keep_a_column_each(scores):
 def test_the_page_has_them_in_the_section_of_the_table(planned, tmp_path):
     evaluated_table(tmp_path, planned)
     write_page([planned.artefacts["smoke/table3"]], tmp_path, tmp_path / "report.html")
-    section = (tmp_path / "report.html").read_text().partition('<section id="table3">')[2].partition("</section>")[0]
+    section = (
+        (tmp_path / "report.html").read_text().partition('<section id="artefact-table3">')[2].partition("</section>")[0]
+    )
     noise = section.partition("<h3>How much is noise</h3>")[2].partition("<h3>")[0]
     assert noise.count("<img") == 3
     assert noise.count("<table") == 1

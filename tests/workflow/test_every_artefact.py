@@ -97,7 +97,7 @@ def require_page(path: Path) -> None:
     page = path.read_text()
     (missing,) = re.findall(r'<section id="missing".*?</section>', page, re.DOTALL)
     assert "Nothing." in missing
-    assert all(f'id="{name}"' in page for name in FIGURES)
+    assert all(f'id="artefact-{name}"' in page for name in FIGURES)
 
 
 def require_own_report(folder: Path) -> None:

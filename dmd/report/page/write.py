@@ -110,10 +110,10 @@ def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> d
     if scores and is_table:
         compared = compare_rows(scores)
         parts = {"verdict": say_verdict(scores, compared), "comparison": comparison_tables(scores, compared)}
-        section["parts"] = parts | {"noise": [], "claims": [], "distributions": [], "is_long": _is_long([scores])}
-    if scores and is_table and not _is_long([scores]):
-        drawn = {"noise": noise_pictures(scores, compared, results / "runs"), "claims": claim_tables(scores)}
-        section["parts"] |= drawn | {"distributions": distributions(scores)}
+        section["parts"] = parts | {"is_long": _is_long([scores])}
+        if not _is_long([scores]):
+            drawn = {"noise": noise_pictures(scores, compared, results / "runs"), "claims": claim_tables(scores)}
+            section["parts"] |= drawn | {"distributions": distributions(scores)}
     return section
 
 
