@@ -122,10 +122,10 @@ def require_figures_in_browser(page_file: Path, width: int) -> None:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(page_file.as_uri())
         for name in FIGURES:
-            image = page.locator(f"#{name} figure img").first
+            image = page.locator(f"#artefact-{name} figure img").first
             image.scroll_into_view_if_needed()
             assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
-            caption = page.locator(f"#{name} figcaption").first.inner_text()
+            caption = page.locator(f"#artefact-{name} figcaption").first.inner_text()
             assert "Runs:" in caption
             assert "cale 'smoke'" in caption
         browser.close()
