@@ -201,6 +201,7 @@ def ui(
 def track(
     *runs: Path,
     weights: bool = False,
+    pictures: bool = False,
     uri: Uri = None,
     results: Results = RESULTS,
     configuration: Configuration = PROJECT,
@@ -213,16 +214,18 @@ def track(
         Folders of runs; left out, all in results/runs and results/guests.
     weights : bool
         Their weights too, which otherwise stay in their folders.
+    pictures : bool
+        The pictures too that a sweep of more than 100 runs leaves out.
     """
-    from dmd.tracking.sweep import folders, send_weights, sweep
+    from dmd.tracking.sweep import folders, send_pictures, send_weights, sweep
 
     checked, made = configuration.plan()
     found, store = runs or tuple(folders(results)), uri or checked.tracking.store
     sent, pending = sweep(found, store, made)
     print(f"{sent} runs sent to MLflow" + (f", {pending} not: see above" if pending else ""))
-    if weights:
-        there, lacking = send_weights(found, store)
-        print(f"weights of {there} runs in MLflow" + (f", of {lacking} not" if lacking else ""))
+    for what, send in [("weights", send_weights)] * weights + [("pictures", send_pictures)] * pictures:
+        there, lacking = send(found, store)
+        print(f"{what} of {there} runs in MLflow" + (f", of {lacking} not" if lacking else ""))
         pending += lacking
     if pending:
         raise SystemExit(1)

@@ -10,7 +10,7 @@ import pandas as pd
 from dmd.data.sources.readers import normaliser
 from dmd.planning.config import Dataset, Method
 from dmd.planning.identity import Spec, plain
-from dmd.report.scores import read_run
+from dmd.report.tested import read_run
 from dmd.runs.folder import RunFolder
 from dmd.runs.outcomes import EMPTY
 from dmd.testing.evaluation import POST_PROCESSING, SCORES

@@ -53,16 +53,16 @@ def compare_rows(scores: Scores) -> pd.DataFrame:
     InputError
         Two cases of one name belong to different patients.
     """
-    rows, patients = scores.artefact.rows, scores.by_patient()
+    rows = scores.artefact.rows
     wanted = list(itertools.product(POST_PROCESSING, scores.artefact.form.columns))
     lines, references = [], dict.fromkeys(reference for _, reference in pairs(rows))
     for number, reference in pairs(rows):
         for name, score in wanted:
-            found = compare(*(patients[score].xs((name, place)).unstack("replicate") for place in (number, reference)))
+            found = compare(*(scores.patients(name, place, score) for place in (number, reference)))
             lines.append(_named(number, rows[number], name, score, rows[reference]) | asdict(found))
     for number in (number for number in references if len(rows[number].runs) > 1):
         for name, score in wanted:
-            floor = noise_floor(patients[score].xs((name, number)).unstack("replicate"))
+            floor = noise_floor(scores.patients(name, number, score))
             line = _named(number, rows[number], name, score, rows[number])
             line |= {"patients": floor.patients, "left_out": floor.left_out, "difference": floor.typical}
             lines.append(line | {"low": -floor.reach, "high": floor.reach, "verdict": FLOOR})

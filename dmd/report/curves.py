@@ -12,9 +12,10 @@ from dmd.planning.artefacts import Curve
 from dmd.planning.describe import read_artefact
 from dmd.planning.plan import Artefact
 from dmd.report.naming import HEADINGS, caption, is_published, row_name
-from dmd.report.scores import read, reader
+from dmd.report.scores import read
 from dmd.report.style import grey, our_style, publish, style
 from dmd.report.tables import csv, notes
+from dmd.report.tested import ReadOnce
 
 SYMBOLS = {"temperature": "T", "weight": "λ"}
 NAMES = {"dice": "Dice", "kl": "KL", "kl_bernoulli": "KL, whole Bernoulli"}
@@ -40,7 +41,7 @@ def write_curve(description: Path, runs: Path, output: Path) -> None:
     if output.suffix != ".png":
         raise InputError(f"expected a file name that ends in .png for the figure, found {output}")
     artefact = read_artefact(description, Curve)
-    scores = read(artefact, reader(runs))
+    scores = read(artefact, ReadOnce(runs))
     frame = scores.summary()
     for place, name in enumerate(name for name in (artefact.form.line, artefact.form.x) if name):
         frame.insert(place, name, [row.params[name] for row in artefact.rows])

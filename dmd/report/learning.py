@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dmd.planning.plan import Artefact
-from dmd.report.history import read_history
+from dmd.report.history import has_history, read_histories
 from dmd.report.naming import setting_name
 from dmd.report.style import BLUE, GREEN, our_style
 from dmd.runs.folder import RunFolder
@@ -35,29 +35,28 @@ def learning_curves(artefact: Artefact[Any], runs: Path) -> pd.DataFrame:
     """
     found = []
     for number, row in enumerate(artefact.rows):
-        for run in map(RunFolder, (runs / name for name in row.runs)):
-            history = read_history(run)
-            if not history.empty:
-                window = -(-run.read_spec().training["iterations"] // POINTS)
-                found.append(_windows(history, window).assign(row=number, name=setting_name(row)))
+        begun = [run for run in map(RunFolder, (runs / name for name in row.runs)) if has_history(run)]
+        if begun:
+            window = -(-begun[0].read_spec().training["iterations"] // POINTS)
+            found.append(_quantities(read_histories(begun), window).assign(row=number, name=setting_name(row)))
     if not found:
         return pd.DataFrame(columns=[*BY, *OVER_RUNS])
-    values = pd.concat(found).groupby(BY, sort=False)["value"]
+    means = pd.concat(found).groupby(["row", "name", "run", "step"], sort=False).mean()
+    means = means.reset_index().melt(["row", "name", "run", "step"], var_name="quantity").dropna()
+    values = means.sort_values("row", kind="stable").groupby(BY, sort=False)["value"]
     return values.agg(["count", "mean", "min", "max"]).set_axis(OVER_RUNS, axis=1).reset_index()
 
 
-def _windows(history: pd.DataFrame, window: int) -> pd.DataFrame:
-    """Return the means of the quantities of one run over windows of steps, a line each, where there is one."""
-    terms = [name for name in history if name == "dice" or str(name).startswith("supervised")]
-    found = pd.DataFrame({"loss": history["loss"]})
+def _quantities(histories: pd.DataFrame, window: int) -> pd.DataFrame:
+    """Return the quantities at each step of runs, with the middle of the window of steps that it is in."""
+    terms = [name for name in histories if name == "dice" or str(name).startswith("supervised")]
+    found = pd.DataFrame({"step": (histories["step"] - 1) // window * window + (window + 1) // 2})
+    found["loss"] = histories["loss"]
     if terms:
-        found["labelled"] = history[terms].mean(axis=1)
-    for name in history.columns.intersection(list(CHOSEN_BY)):
-        found["dice"] = 100 * history[name]
-    places = (history["step"] - 1) // window
-    means = found.groupby(places.rename("step")).mean()
-    means.index = means.index * window + (window + 1) // 2
-    return means.reset_index().melt("step", var_name="quantity").dropna()
+        found["labelled"] = histories[terms].mean(axis=1)
+    for name in histories.columns.intersection(list(CHOSEN_BY)):
+        found["dice"] = 100 * histories[name]
+    return found.reset_index()
 
 
 def draw(curves: pd.DataFrame) -> Figure:
@@ -89,7 +88,7 @@ def draw(curves: pd.DataFrame) -> Figure:
 
 def about(artefact: Artefact[Any], runs: Path) -> str:
     """Say what the curves are, and of which runs there are none."""
-    without = [run for run in artefact.runs if read_history(RunFolder(runs / run)).empty]
+    without = [run for run in artefact.runs if not has_history(RunFolder(runs / run))]
     return f"{ABOUT} Without a history, and not drawn: {', '.join(without)}." if without else ABOUT
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from dmd.errors import InputError
-from dmd.report.statistics import LEVEL, hodges_lehmann
+from dmd.report.statistics import LEVEL, hodges_lehmann, resampled_hodges_lehmann
 from dmd.report.variance import add, run_effects
 
 MINIMUM = 6  # with 5 pairs the smallest two-sided p of the signed-rank test is 2 / 2^5 > 0.05
@@ -111,17 +111,12 @@ def _over_patients(differences: np.ndarray, estimate: float) -> tuple[float, flo
 
     Of the bootstrap, without its share (n - 1) / n.
     """
-    resampled = stats.bootstrap(
-        (differences,),
-        hodges_lehmann,
-        n_resamples=RESAMPLES,
-        batch=500,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    )
-    limits, scale = resampled.confidence_interval, len(differences) / (len(differences) - 1)
-    sides = ((estimate - limits.low) / NORMAL, (limits.high - estimate) / NORMAL)
-    variance, below, above = (scale * float(of) ** 2 for of in (resampled.standard_error, *sides))
+    number = len(differences)
+    drawn = np.random.default_rng(0).integers(number, size=(RESAMPLES, number))
+    resampled, scale = resampled_hodges_lehmann(differences, drawn), number / (number - 1)
+    low, high = np.quantile(resampled, (LEVEL / 2, 1 - LEVEL / 2))
+    sides = ((estimate - low) / NORMAL, (high - estimate) / NORMAL)
+    variance, below, above = (scale * float(of) ** 2 for of in (resampled.std(ddof=1), *sides))
     return variance, below, above
 
 

@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dmd.report.history import read_history
-from dmd.report.scores import PLAIN, read_run
+from dmd.report.scores import PLAIN
 from dmd.report.style import VERMILION, our_style
+from dmd.report.tested import read_run
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms
 
@@ -57,7 +58,7 @@ def _draw_terms(axes: Axes, history: pd.DataFrame, points: int) -> None:
     window = -(-len(history) // points)
     means = history.groupby((history["step"] - 1) // window)[["step", *terms]].mean().set_index("step")
     colours = dict(zip(terms, sns.color_palette("colorblind", len(terms)), strict=True)) | {"loss": "black"}
-    sns.lineplot(means, palette=colours, linewidth=1, ax=axes)
-    axes.legend().remove()  # each picture has it elsewhere
+    for term in terms:
+        axes.plot(means.index, means[term], color=colours[term], linewidth=1, label=term)
     axes.set(xlabel="step" if window == 1 else f"step (means of {window})", ylabel="loss term")
     axes.grid(axis="y")

@@ -17,6 +17,7 @@ from dmd.report.variance import run_effects
 from dmd.testing.evaluation import POST_PROCESSING
 
 RESAMPLES = 1999
+MOST_PAIRED = 100  # rows of which every two are compared: their pairs grow as the square
 PERCENTILES = (0.025, 0.975)
 GROUP = ("dataset", "labelled", "post_processing", "metric", "patients", "left_out")
 RANKS = (*GROUP, "method", "params", "label", "runs", "mean", "rank", "low", "high", "first", "tau")
@@ -71,46 +72,55 @@ def rank_rows(scores: Scores) -> pd.DataFrame:
 def claims(scores: Scores) -> pd.DataFrame:
     """Say of every two rows how likely the claim is false that the one with the better mean is better.
 
+    Of more than `MOST_PAIRED` rows these are the claims that the best is better than each other.
+
     Returns
     -------
     DataFrame
         A line per pair of rows (their indices, the winner's first) of a data set and budget, post-processing and
         metric, with `CLAIMS`: winner minus loser in means over patients and runs, and `false_claim`, runs averaged.
     """
-    lines = []
-    for field in fields(scores):
-        of_patients = zip(field.rows, (of.mean(axis=0) for of in field.scores), strict=True)
-        for pair in itertools.combinations(of_patients, 2):
-            (winner, more), (loser, less) = sorted(pair, key=lambda of: -of[1].mean())
-            found: dict[str, Any] = {"row": winner, "other": loser}
-            for name, number in (("winner", winner), ("loser", loser)):
-                row = field.rows[number]
-                found |= {name: row.label, f"{name}_params": params_text(row)}
-            found |= {"difference": field.sign * (more - less).mean(), "p_false": false_claim(more, less)}
-            lines.append(field.shared | found)
-    return pd.DataFrame(lines, columns=["row", "other", *CLAIMS]).set_index(["row", "other"])
+    nothing = pd.DataFrame(columns=["row", "other", *CLAIMS])
+    found = [_claims(field) for field in fields(scores)]
+    return (pd.concat(found) if found else nothing).set_index(["row", "other"])
 
 
-def false_claim(winner: np.ndarray, loser: np.ndarray) -> float:
+def _claims(field: Field) -> pd.DataFrame:
+    patients = np.array([of.mean(axis=0) for of in field.scores])
+    means, numbers, rows = patients.mean(axis=1), np.array(list(field.rows)), list(field.rows.values())
+    first, second = np.triu_indices(len(rows), 1)
+    if len(rows) > MOST_PAIRED:
+        first, second = np.full(len(rows) - 1, means.argmax()), np.delete(np.arange(len(rows)), means.argmax())
+    winner, loser = np.where(means[second] > means[first], (second, first), (first, second))
+    found: dict[str, Any] = {"row": numbers[winner], "other": numbers[loser]} | field.shared
+    for name, places in (("winner", winner), ("loser", loser)):
+        found[name] = np.array([row.label for row in rows], object)[places]
+        found[f"{name}_params"] = np.array([params_text(row) for row in rows], object)[places]
+    found["difference"] = field.sign * (patients[winner] - patients[loser]).mean(axis=1)
+    return pd.DataFrame(found | {"p_false": false_claim(patients[winner], patients[loser])})
+
+
+def false_claim(winner: np.ndarray, loser: np.ndarray) -> np.ndarray:
     r"""Return the probability that the claimed winner's true mean is not above the loser's.
 
     .. math:: P = F_{t, n - 1}\left(\frac{\sqrt n \, (\bar b - \bar a)}{\sqrt{s_a^2 + s_b^2 - 2 s_a s_b r}}\right)
 
-    a are the winner's scores, b the loser's, r their correlation over the same n patients ("False promises in medical
-    imaging AI?", arXiv 2505.04720, 2025). The root is the standard deviation of the differences: P is the p of the
-    one-sided paired t test, and a posterior with a flat prior. 0.5 for equal scores, NaN for one patient.
+    a are the winner's scores, b the loser's, r their correlation over the same n patients, the last axis ("False
+    promises in medical imaging AI?", arXiv 2505.04720, 2025). The root is the standard deviation of the differences: P
+    is the p of the one-sided paired t test, and a posterior with a flat prior. 0.5 for equal scores, NaN for one
+    patient.
 
-    >>> false_claim(np.array([2.0, 2.0, 5.0]), np.array([2.0, 2.0, 5.0]))
+    >>> float(false_claim(np.array([2.0, 2.0, 5.0]), np.array([2.0, 2.0, 5.0])))
     0.5
     """
     differences = winner - loser
-    if len(differences) < 2:
-        return float("nan")
-    error = differences.std(ddof=1) / np.sqrt(len(differences))
-    mean = differences.mean()
-    if error == 0:
-        return 0.5 if mean == 0 else float(mean < 0)
-    return float(stats.t.cdf(-mean / error, len(differences) - 1))
+    number = differences.shape[-1]
+    if number < 2:
+        return np.full(differences.shape[:-1], np.nan)
+    error, mean = differences.std(axis=-1, ddof=1) / np.sqrt(number), differences.mean(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = stats.t.cdf(-mean / error, number - 1)
+    return np.where((error == 0) & (mean == 0), 0.5, found)
 
 
 def concordance(scores: list[np.ndarray]) -> float:
@@ -126,10 +136,9 @@ def concordance(scores: list[np.ndarray]) -> float:
 
 def fields(scores: Scores) -> Iterator[Field]:
     """Yield the rows that are ranked together, two at least: each set of runs once, on two patients at least."""
-    patients, groups = scores.by_patient(), _groups(scores.artefact.rows)
-    for (dataset, labelled), rows in groups.items():
+    for (dataset, labelled), rows in _groups(scores.artefact.rows).items():
         for name, score in itertools.product(POST_PROCESSING, scores.artefact.form.columns):
-            found = [patients[score].xs((name, place)).unstack("replicate") for place in rows]
+            found = [scores.patients(name, place, score) for place in rows]
             whole = pd.concat(found, axis=1, keys=range(len(found)))
             kept = whole.dropna()
             if len(kept) < 2:

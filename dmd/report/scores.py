@@ -1,82 +1,27 @@
 """The test scores behind an artefact: each run's cases.csv is read once into one frame; all numbers are views of it."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
+from functools import cached_property
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dmd.errors import InputError
-from dmd.planning.guests import is_guest
 from dmd.planning.identity import Spec, plain
 from dmd.planning.plan import Artefact, Row
-from dmd.report.cases import read_cases
 from dmd.report.cost import cost
 from dmd.report.empty import treat_empty
 from dmd.report.naming import params_text
-from dmd.report.oracle import oracle_gap
 from dmd.report.statistics import average, per_patient
-from dmd.runs.folder import RunFolder
-from dmd.runs.guests import FOLDER, GuestFolder
+from dmd.report.tested import ReadOnce, Tested
 from dmd.runs.outcomes import OUTCOMES
-from dmd.runs.vouching import read_record, require_own
 from dmd.testing.evaluation import POST_PROCESSING, SCORES
 
 PLAIN = "post_processing == 'none'"
-
-
-@dataclass(frozen=True)
-class Tested:
-    """The settings of a run, none of a guest; test scores on the data set ``data``; what else is known of a run.
-
-    That is its ``run.json`` and ``oracle_gap``.
-
-    The columns of ``cases.csv``, Dice and Jaccard in percent, and ``outcome`` (`dmd.runs.outcomes`).
-    """
-
-    spec: Spec | None
-    data: str
-    lines: pd.DataFrame
-    facts: dict[str, Any]
-
-
-Reader = Callable[[str], Tested]
-
-
-def reader(runs: Path) -> Reader:
-    """Return a function from the name of a run or guest to its scores that reads each file once, whoever asks."""
-
-    def load(name: str) -> Tested:
-        if is_guest(name):
-            return read_guest(GuestFolder(runs.parent / FOLDER / name))
-        return read_run(RunFolder(runs / name))
-
-    return cache(load)
-
-
-def read_run(run: RunFolder) -> Tested:
-    """Read the test scores of one run.
-
-    Raises
-    ------
-    InputError
-        ``cases.csv`` is missing, cannot be read, does not hold every class of every case once per post-processing,
-        lacks a score, or is not the run's own.
-    """
-    require_own(run, run.cases)
-    spec, facts = run.read_spec(), read_record(run, run.facts) if run.facts.exists() else {}
-    lines, known = read_cases(run.cases, spec.training["classes"]), {"oracle_gap": oracle_gap(run, spec.training)}
-    return Tested(spec, spec.training["dataset"]["name"], lines, facts | known)
-
-
-def read_guest(guest: GuestFolder) -> Tested:
-    """Read the test scores of masks that were made elsewhere, as strictly as those of a run."""
-    record = guest.read()
-    return Tested(None, record["dataset"]["name"], read_cases(guest.cases, len(record["classes"])), {})
 
 
 @dataclass(frozen=True)
@@ -104,18 +49,29 @@ class Scores:
     facts: dict[str, dict[str, Any]]
     lines: pd.DataFrame
 
-    def by_patient(self) -> pd.DataFrame:
-        """Return those of each patient, by post_processing, row, replicate and patient (`per_patient`).
+    def patients(self, post_processing: str, row: int, score: str) -> pd.DataFrame:
+        """Return a score of the table for a row: a line per patient (`per_patient`), a column per replicate.
 
         Replicates of a row are its runs, counted as there; of several draws of labelled patients they are the draws,
         each averaged over its runs, which share what the draw does to them.
         """
+        return self._by_patient[post_processing, row, score]
+
+    @cached_property
+    def _by_patient(self) -> dict[Any, pd.DataFrame]:
+        """What `patients` returns, by what it is asked for."""
         replicates = {
             pair: of for number, row in enumerate(self.artefact.rows) for pair, of in self._replicates(number, row)
         }
         pairs = zip(self.lines["row"], self.lines["run"], strict=True)
         lines = self.lines.assign(replicate=[replicates[pair] for pair in pairs])
-        return per_patient(lines, ["post_processing", "row", "replicate"])
+        means = per_patient(lines, ["post_processing", "row", "replicate"])
+        groups = means.groupby(level=["post_processing", "row"], sort=False)
+        return {
+            (*name, score): of[score].droplevel([0, 1]).unstack("replicate")
+            for name, of in groups
+            for score in self.artefact.form.columns
+        }
 
     def _replicates(self, number: int, row: Row) -> Iterator[tuple[tuple[int, str], int]]:
         draws = [self.specs[run].training.get("draw", 0) for run in row.runs]
@@ -140,12 +96,14 @@ class Scores:
         runs = average(self.lines, ["post_processing", "row", "run"])
         seeds = runs.groupby(level=["post_processing", "row"])
         statistics = {"mean": seeds.mean(skipna=False), "sd": seeds.std(skipna=False)}
-        numbers = self.lines["row"].unique()
-        lines = pd.DataFrame([self._line(number, statistics) for number in numbers], index=numbers)
+        by_row = self.lines.query(PLAIN).groupby("row", sort=False)
+        lines = pd.DataFrame(
+            [self._line(number, of, statistics) for number, of in by_row], index=self.lines["row"].unique()
+        )
         return lines.astype(dict.fromkeys(("unlabelled", "seeds", "draws"), "Int64"))
 
-    def _line(self, number: int, statistics: dict[str, pd.DataFrame]) -> dict[str, Any]:
-        row, lines = self.artefact.rows[number], self.lines.query(f"{PLAIN} and row == {number}")
+    def _line(self, number: Any, lines: pd.DataFrame, statistics: dict[str, pd.DataFrame]) -> dict[str, Any]:
+        row = self.artefact.rows[number]
         apart = ("params", "runs", "paper", "published", "guest")
         line = {name: value for name, value in vars(row).items() if name not in apart}
         line |= {"params": params_text(row), "data": self.data[row.results[0]]}
@@ -163,16 +121,16 @@ class Scores:
         return line | {"oracle_gap": gap} | cost(known) | {"runs": " ".join(row.results)}
 
 
-def read(artefact: Artefact[Any], load: Reader) -> Scores:
+def read(artefact: Artefact[Any], load: ReadOnce) -> Scores:
     """Read the scores of an artefact that has at least one run or guest.
 
     Raises
     ------
     InputError
-        As `read_run`; the runs of a row differ in more than seed and draw, or two runs on one data set were tested on
+        As `read_runs`; the runs of a row differ in more than seed and draw, or two runs on one data set were tested on
         different cases.
     """
-    tested = {name: load(name) for row in artefact.rows for name in row.results}
+    tested = load(name for row in artefact.rows for name in row.results)
     specs = {run: of.spec for run, of in tested.items() if of.spec}
     first: dict[str, str] = {}
     for row in artefact.rows:
@@ -180,9 +138,12 @@ def read(artefact: Artefact[Any], load: Reader) -> Scores:
         for run in row.results:
             known = first.setdefault(row.dataset, run)
             require_same_cases(run, tested[run], known, tested[known])
-    treated = {run: treat_empty(of.lines, artefact.form.empty) for run, of in tested.items()}
     rows = [(number, name) for number, row in enumerate(artefact.rows) for name in row.results]
-    lines = pd.concat([treated[run].assign(row=number, run=run) for number, run in rows], ignore_index=True)
+    lines = pd.concat([tested[name].lines for _, name in rows], ignore_index=True)
+    sizes = [len(tested[name].lines) for _, name in rows]
+    for what, of in zip(("row", "run"), zip(*rows, strict=True), strict=True):
+        lines[what] = np.repeat(of, sizes)
+    lines = treat_empty(lines, artefact.form.empty)
     data, facts = {name: of.data for name, of in tested.items()}, {name: of.facts for name, of in tested.items()}
     return Scores(artefact, specs, data, facts, lines)
 

@@ -8,6 +8,7 @@ import pandas as pd
 from dmd.testing.evaluation import SCORES
 
 LEVEL = 0.05
+PART = 2**16  # draws at once, for the memory of their pairs
 HIGHER_IS_BETTER = ("dice", "jaccard")
 
 
@@ -65,6 +66,42 @@ def hodges_lehmann(differences: np.ndarray, axis: int = -1) -> np.ndarray:
     differences = np.moveaxis(np.asarray(differences, float), axis, -1)
     first, second = np.triu_indices(differences.shape[-1])
     return np.median((differences[..., first] + differences[..., second]) / 2, axis=-1)
+
+
+def resampled_hodges_lehmann(differences: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    r"""Return the Hodges-Lehmann estimates of resamples, as `hodges_lehmann` of each does, in a fraction of its time.
+
+    A resample that holds the differences i and j :math:`c_i` and :math:`c_j` times has their Walsh average
+    :math:`c_i c_j` times, that of i with itself :math:`c_i (c_i + 1) / 2` times: of all resamples only these counts are
+    summed, along the one sorted list of averages.
+
+    Parameters
+    ----------
+    differences : ndarray (n,)
+        What was drawn from.
+    drawn : ndarray (R, n)
+        Places in it, a resample a line.
+    """
+    first, second = np.triu_indices(len(differences))
+    averages = (differences[first] + differences[second]) / 2
+    order = np.argsort(averages)
+    averages, first, second = averages[order], first[order], second[order]
+    found = [_middle(averages, first, second, part) for part in np.array_split(drawn, -(-drawn.size // PART))]
+    return np.concatenate(found)
+
+
+def _middle(averages: np.ndarray, first: np.ndarray, second: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Return the median of the sorted averages of pairs for each resample."""
+    (resamples, number), whole = drawn.shape, len(averages)
+    kind = np.int16 if whole < 2**15 else np.int32
+    numbered = drawn + number * np.arange(resamples)[:, None]
+    held = np.bincount(numbered.ravel(), minlength=drawn.size).reshape(drawn.shape)
+    counts: np.ndarray = held.T.astype(kind, order="C")
+    weights = counts[first] * counts[second]
+    weights[first == second] = (counts * (counts + 1) // 2)[first[first == second]]
+    below = np.cumsum(weights, axis=0, dtype=kind)
+    low, high = (np.less(below, place).sum(axis=0, dtype=kind) for place in ((whole + 1) // 2, whole // 2 + 1))
+    return np.asarray((averages[low] + averages[high]) / 2)
 
 
 def holm(p: Sequence[float] | pd.Series, /) -> np.ndarray:

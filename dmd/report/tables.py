@@ -19,7 +19,8 @@ from dmd.report.cost import devices
 from dmd.report.naming import COUNTED, HEADINGS, caption, row_name, selections
 from dmd.report.published import elsewhere
 from dmd.report.ranking import claims, rank_rows
-from dmd.report.scores import Scores, column, read, reader
+from dmd.report.scores import Scores, column, read
+from dmd.report.tested import ReadOnce
 from dmd.report.verdict import say_verdict
 from dmd.runs.outcomes import EMPTY
 
@@ -76,7 +77,7 @@ def write_table(description: Path, runs: Path, output: Path) -> Made:
     if output.suffix != ".csv":
         raise InputError(f"expected a file name that ends in .csv for the table, found {output}")
     artefact = read_artefact(description, Table)
-    scores = read(artefact, reader(runs))
+    scores = read(artefact, ReadOnce(runs))
     summary, made = scores.summary(), Made(scores, compare_rows(scores), rank_rows(scores))
     said, cells = caption(artefact, scores.specs), _cells(scores, summary)
     known = [name for name, heading in FACTS.items() if ("", heading) not in cells and summary[name].notna().any()]

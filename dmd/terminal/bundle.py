@@ -47,7 +47,7 @@ def _require_readable(run: RunFolder) -> None:
     """Require scores, history and cost that tables, pages and MLflow can read."""
     from dmd.report.cost import cost
     from dmd.report.history import read_history
-    from dmd.report.scores import read_run
+    from dmd.report.tested import read_run
 
     try:
         cost([read_run(run).facts])

@@ -38,8 +38,9 @@ def compare_pair(first: RunFolder, second: RunFolder) -> list[dict[str, Any]]:
     import pandas as pd
 
     from dmd.report.paired import compare
-    from dmd.report.scores import read_run, require_same_cases
+    from dmd.report.scores import require_same_cases
     from dmd.report.statistics import average, per_patient, verdict
+    from dmd.report.tested import read_run
     from dmd.testing.evaluation import POST_PROCESSING, SCORES
 
     _require_same_data(first, second)

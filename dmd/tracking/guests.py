@@ -2,7 +2,7 @@
 
 from dmd.planning.guests import MARK, marked
 from dmd.planning.identity import canonical
-from dmd.report.scores import read_guest
+from dmd.report.tested import read_guest
 from dmd.runs.guests import GuestFolder
 from dmd.tracking.record import Record, scores
 

@@ -16,15 +16,17 @@ from dmd.planning.identity import canonical, scale_of
 from dmd.runs.folder import RunFolder
 from dmd.runs.guests import GuestFolder
 from dmd.tracking.models import log_model, retire_models
+from dmd.tracking.picture import send_picture
 from dmd.tracking.record import OUR_TAGS, USED_BY, Point, Record, read_record
 from dmd.tracking.server import FAULTS, brief, experiment_id, open_server, say
 
 BATCH = 1000  # MLflow's limit on metrics per call
 CURVES = ("train/", "system/")  # names that only we use
-PICTURE = "curves.png"
 
 
-def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[str] = ()) -> bool:
+def track_run(
+    run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[str] = (), is_pictured: bool = True
+) -> bool:
     """Mirror an evaluated run in MLflow, write ``tracked.json`` and return whether all of it is there.
 
     Parameters
@@ -38,6 +40,8 @@ def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[
         the experiment, ``dmd-paper`` or ``dmd-smoke``; without any it is ``dmd-other``.
     methods : sequence of str
         What the artefacts call the method (``dml``, where the implementation is ``dmd``), for the tag ``method``.
+    is_pictured : bool
+        Whether a picture of its training and test goes with it.
 
     Raises
     ------
@@ -46,11 +50,16 @@ def track_run(run: RunFolder, uri: str, artefacts: list[str], methods: Sequence[
         raises nothing: it is a warning and the status ``pending`` in ``tracked.json``, and a later call makes
         up for it.
     """
-    return track(run, read_record(run), uri, artefacts, methods)
+    return track(run, read_record(run), uri, artefacts, methods, is_pictured)
 
 
 def track(
-    folder: RunFolder | GuestFolder, content: Record, uri: str, artefacts: list[str], methods: Sequence[str] = ()
+    folder: RunFolder | GuestFolder,
+    content: Record,
+    uri: str,
+    artefacts: list[str],
+    methods: Sequence[str] = (),
+    is_pictured: bool = True,
 ) -> bool:
     """Mirror what a folder holds, as `track_run`."""
     database(uri)
@@ -58,7 +67,7 @@ def track(
         with locked(folder.tracking_lock):
             mirror = Mirror(uri, folder.id, content, artefacts, methods)
             mirror.send(content)
-            mirror.complete(folder, content)
+            mirror.complete(folder, content, is_pictured)
         found = {"experiment": mirror.experiment, "mlflow_run": mirror.run, "status": "complete"}
     except FAULTS as error:
         found = {"status": "pending", "reason": brief(error)}
@@ -119,17 +128,13 @@ class Mirror:
             self.client.log_batch(self.run, metrics=metrics)
             self.stored |= {point: value for point, (value, _) in part.items()}
 
-    def complete(self, folder: RunFolder | GuestFolder, content: Record) -> None:
-        """Send the files and, of a run, a picture and its model, and close it."""
-        # matplotlib, which whoever follows a training need not wait for
-        from dmd.report.picture import picture
-        from dmd.report.style import our_style
-
+    def complete(self, folder: RunFolder | GuestFolder, content: Record, is_pictured: bool) -> None:
+        """Send the files and, of a run, its model and, if that is wanted, a picture, and close it."""
         for file in content.files:
             self.client.log_artifact(self.run, str(file))
         if isinstance(folder, RunFolder):
-            with our_style():
-                self.client.log_figure(self.run, picture(folder), PICTURE, save_kwargs={"dpi": 150})
+            if is_pictured:
+                send_picture(self.client, self.run, folder)
             log_model(self.client, self.client.get_run(self.run), folder, content)
         self.client.set_terminated(self.run, "FINISHED", content.end)
 

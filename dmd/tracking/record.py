@@ -8,7 +8,8 @@ from typing import Any
 
 from dmd.errors import InputError
 from dmd.planning.identity import Spec, canonical
-from dmd.report.scores import PLAIN, Tested, read_run
+from dmd.report.scores import PLAIN
+from dmd.report.tested import Tested, read_run
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import now, read_steps
 from dmd.runs.outcomes import EMPTY

@@ -1,8 +1,10 @@
 """Runs that are tested, sent to MLflow: one by itself when its test ends, all that are not there yet in one sweep."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from mlflow import MlflowClient
 
 from dmd.errors import InputError
 from dmd.planning.address import public
@@ -13,7 +15,10 @@ from dmd.runs.guests import FOLDER, GuestFolder
 from dmd.tracking.guests import read_record
 from dmd.tracking.mirror import track, track_run
 from dmd.tracking.models import add_weights
+from dmd.tracking.picture import add_picture
 from dmd.tracking.server import FAULTS, brief, make_server, may_send, open_server, say
+
+MOST_PICTURED = 100  # in a sweep of minutes
 
 
 def send(run: RunFolder, uri: str, artefacts: Sequence[str], methods: Sequence[str]) -> None:
@@ -32,6 +37,8 @@ def folders(results: Path) -> list[Path]:
 def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
     """Mirror the tested runs, and the guests, among ``folders`` that MLflow lacks, as far as their files know.
 
+    More than `MOST_PICTURED` go without a picture of each, which is half of the time: `send_pictures` adds them.
+
     Returns
     -------
     tuple of int
@@ -45,7 +52,10 @@ def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
     make_server(uri)
     found = [GuestFolder(path) if is_guest(path.name) else RunFolder(path) for path in sorted(folders)]
     missing = [folder for folder in found if folder.is_untracked or _is_elsewhere(folder, uri)]
-    sent = sum(_send(folder, uri, plan) for folder in missing)
+    is_pictured = len(missing) <= MOST_PICTURED
+    if not is_pictured:
+        say("tracking", f"{len(missing)} runs are sent without a picture of each; `dmd track --pictures` adds them")
+    sent = sum(_send(folder, uri, plan, is_pictured) for folder in missing)
     return sent, len(missing) - sent
 
 
@@ -57,27 +67,38 @@ def send_weights(folders: Iterable[Path], uri: str) -> tuple[int, int]:
     tuple of int
         Of how many runs it has the weights now, and of how many not.
     """
+    return _add(folders, uri, add_weights, "weights")
+
+
+def send_pictures(folders: Iterable[Path], uri: str) -> tuple[int, int]:
+    """Put a picture beside the curves of the runs that MLflow has, as far as it lacks them, as `send_weights`."""
+    return _add(folders, uri, add_picture, "pictures")
+
+
+def _add(
+    folders: Iterable[Path], uri: str, add: Callable[[MlflowClient, RunFolder], bool], what: str
+) -> tuple[int, int]:
     runs = (RunFolder(path) for path in sorted(folders) if not is_guest(path.name))
     tracked = [run for run in runs if run.tracked.exists()]
     there = 0
     for run in tracked:
         try:
-            if add_weights(open_server(uri), run):
+            if add(open_server(uri), run):
                 there += 1
             else:
-                say(run.id, f"MLflow has no model of it; delete {run.tracked}, then `dmd track --weights`")
+                say(run.id, f"MLflow does not have it; delete {run.tracked}, then `dmd track --{what}`")
         except FAULTS as error:
-            say(run.id, f"its weights are not in MLflow ({public(uri)}): {brief(error)}")
+            say(run.id, f"no {what} of it in MLflow ({public(uri)}): {brief(error)}")
     return there, len(tracked) - there
 
 
-def _send(folder: RunFolder | GuestFolder, uri: str, plan: Plan) -> bool:
+def _send(folder: RunFolder | GuestFolder, uri: str, plan: Plan, is_pictured: bool) -> bool:
     if isinstance(folder, GuestFolder):
         shown = [name for name, of in plan.artefacts.items() if any(row.guest == folder.id for row in of.rows)]
         return track(folder, read_record(folder), uri, shown)
     planned = plan.runs.get(folder.id)
     wanted_by, methods = (planned.wanted_by, planned.methods) if planned else ((), ())
-    return track_run(folder, uri, list(wanted_by), methods)
+    return track_run(folder, uri, list(wanted_by), methods, is_pictured)
 
 
 def _is_elsewhere(run: RunFolder | GuestFolder, uri: str) -> bool:

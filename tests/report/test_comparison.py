@@ -7,8 +7,9 @@ from scipy import stats
 from dmd.errors import InputError
 from dmd.planning import plan
 from dmd.report.comparison import COLUMNS, FLOOR, compare_rows
-from dmd.report.scores import read, reader
+from dmd.report.scores import read
 from dmd.report.tables import write_table
+from dmd.report.tested import ReadOnce
 
 from .made import NOTHING, add_run, describe, read_csv, row, shifted, table
 
@@ -21,7 +22,7 @@ def dmd(tmp_path) -> plan.Row:
 @pytest.fixture
 def compared(tmp_path):
     """Return a function that compares rows with DMD."""
-    return lambda *rows, **form: compare_rows(read(table(*rows, **form), reader(tmp_path)))
+    return lambda *rows, **form: compare_rows(read(table(*rows, **form), ReadOnce(tmp_path)))
 
 
 def test_runs_are_averaged_before_patients_are_compared(tmp_path, dmd, compared):

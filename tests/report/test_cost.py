@@ -5,8 +5,9 @@ import math
 from records import vouch_for
 
 from dmd.report.cost import cost
-from dmd.report.scores import read, reader
+from dmd.report.scores import read
 from dmd.report.tables import notes
+from dmd.report.tested import ReadOnce
 
 from .made import add_run, row, shifted, table
 
@@ -36,8 +37,8 @@ def test_a_row_of_two_machines_is_said_to_be_one(tmp_path):
     runs = [add_run(tmp_path, shifted(0), seed=seed) for seed in (1, 2, 3)]
     for run, facts in zip(runs, (ZEN, ZEN, {"device": "NVIDIA H100"}), strict=True):
         vouch_for(run, **facts)
-    alike = read(table(row("A", 8, runs[:2], {})), reader(tmp_path))
-    mixed = read(table(row("A", 8, runs[:2], {}), row("B", 8, runs[1:], {})), reader(tmp_path))
+    alike = read(table(row("A", 8, runs[:2], {})), ReadOnce(tmp_path))
+    mixed = read(table(row("A", 8, runs[:2], {}), row("B", 8, runs[1:], {})), ReadOnce(tmp_path))
     said = "Trained on different machines, which round differently: B (AMD EPYC, AVX512 bf16; NVIDIA H100)."
     assert said in notes(mixed, mixed.summary())
     assert not [note for note in notes(alike, alike.summary()) if "machines" in note]

@@ -7,8 +7,9 @@ from dmd.errors import InputError
 from dmd.planning import plan
 from dmd.planning.artefacts import Curve
 from dmd.report.curves import draw, write_curve
-from dmd.report.scores import read, reader
+from dmd.report.scores import read
 from dmd.report.style import GREY
+from dmd.report.tested import ReadOnce
 
 from .made import add_run, describe, line, read_csv, table
 
@@ -87,7 +88,7 @@ def test_names_from_outside_are_drawn_as_text(artefact, tmp_path):
 
 
 def framed(artefact, tmp_path):
-    frame = read(artefact, reader(tmp_path / "runs")).summary()
+    frame = read(artefact, ReadOnce(tmp_path / "runs")).summary()
     for name in ("divergence", "temperature"):
         frame[name] = [row.params[name] for row in artefact.rows]
     return frame

@@ -9,7 +9,8 @@ from dmd.report.beside import write_table_and_pictures
 from dmd.report.comparison import FLOOR, compare_rows
 from dmd.report.intervals import EMPTY, LOOKS, forest_plot, rank_plot
 from dmd.report.ranking import rank_rows
-from dmd.report.scores import Scores, read, reader
+from dmd.report.scores import Scores, read
+from dmd.report.tested import ReadOnce
 
 from .made import add_run, describe, row, shifted, table
 
@@ -24,7 +25,7 @@ def scores(tmp_path) -> Scores:
         rows.append(row(label, 8, used, {}, params={"weight": 4} if label == "B" else {}))
     more = [add_run(tmp_path, shifted(shift), labelled=16, seed=shift) for shift in (1, 2)]
     rows += [row("A", 16, more[:1], {}), row("DMD", 16, more[1:], {})]
-    return read(table(*rows), reader(tmp_path))
+    return read(table(*rows), ReadOnce(tmp_path))
 
 
 def points(axes) -> list[tuple[float, float]]:
@@ -84,7 +85,7 @@ def test_the_plot_of_ranks_has_every_rank_its_interval_and_tau(scores):
 
 def test_too_few_patients_leave_points_without_intervals(tmp_path):
     runs = [add_run(tmp_path, shifted(shift)[:5], seed=shift) for shift in (1, 2)]
-    scores = read(table(row("A", 8, runs[:1], {}), row("DMD", 8, runs[1:], {}), columns=["dice"]), reader(tmp_path))
+    scores = read(table(row("A", 8, runs[:1], {}), row("DMD", 8, runs[1:], {}), columns=["dice"]), ReadOnce(tmp_path))
     figure, _ = forest_plot(scores, compare_rows(scores))
     assert [point[0] for point in points(figure.axes[0])] == pytest.approx([-1])
     assert intervals(figure.axes[0]) == []
@@ -107,6 +108,6 @@ def test_a_table_writes_its_pictures_and_says_where_there_is_nothing_to_draw(tmp
     assert (tmp_path / "t.ranks.csv").read_text().startswith("dataset,labelled,post_processing,metric,patients")
     assert (tmp_path / "t.claims.csv").read_text().count("\n") == 1 + 2 * 2 * (3 + 1)
     alone = dataclasses.replace(scores.artefact, rows=scores.artefact.rows[:1])
-    found = read(alone, reader(tmp_path))
+    found = read(alone, ReadOnce(tmp_path))
     for figure, _ in (forest_plot(found, compare_rows(found)), rank_plot(found, rank_rows(found))):
         assert [text.get_text() for text in figure.texts] == [EMPTY]

@@ -26,6 +26,7 @@ from dmd.networks.build import Build
 from dmd.planning.declarations import declaration
 from dmd.planning.identity import store_name
 from dmd.planning.implementations import methods
+from dmd.report import cases
 from dmd.report.comparison import compare_rows
 from dmd.report.history import read_history
 from dmd.report.naming import title
@@ -37,8 +38,9 @@ from dmd.report.page.scores import comparison_tables, difference, score_table
 from dmd.report.page.table import Grid, look, number
 from dmd.report.page.write import evaluated, write_page
 from dmd.report.picture import training_curve
-from dmd.report.scores import Scores, read, reader
+from dmd.report.scores import Scores, read
 from dmd.report.tables import ABSENT
+from dmd.report.tested import ReadOnce
 from dmd.report.verdict import NOTHING
 from dmd.runs.folder import RunFolder
 from dmd.terminal import steps
@@ -66,7 +68,7 @@ def published(table3):
 
 def scored(artefact, results) -> Scores:
     """Read the evaluated rows of an artefact."""
-    return read(evaluated(artefact, results), reader(results / "runs"))
+    return read(evaluated(artefact, results), ReadOnce(results / "runs"))
 
 
 def grid_of(artefact, results) -> Grid:
@@ -164,14 +166,13 @@ def test_cells_look_like_what_they_say():
 
 
 def test_the_page_of_several_artefacts_reads_each_run_once(results, planned, tmp_path, monkeypatch):
-    read_files, whole = [], pd.read_csv
-    monkeypatch.setattr(pd, "read_csv", lambda path, **how: read_files.append(path) or whole(path, **how))
+    read_files, together = [], cases.read_together
+    monkeypatch.setattr(cases, "read_together", lambda files, **how: read_files.extend(files) or together(files, **how))
     artefacts = planned.of_scale("smoke")
     write_page(artefacts, results, tmp_path / "report.html")
-    cases = [path for path in read_files if path.name == "cases.csv"]
     runs = {run for artefact in artefacts for run in artefact.runs}
-    assert sorted(cases) == sorted(path for run in runs if (path := results / "runs" / run / "cases.csv").exists())
-    assert len(cases) == 3
+    assert sorted(read_files) == sorted(path for run in runs if (path := results / "runs" / run / "cases.csv").exists())
+    assert len(read_files) == 3
 
 
 def test_names_are_the_papers(planned):

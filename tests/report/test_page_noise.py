@@ -10,8 +10,9 @@ from dmd.report.page.noise import claim_tables, noise_pictures
 from dmd.report.page.scores import COMPARED_NOTE, comparison_tables
 from dmd.report.page.write import write_page
 from dmd.report.ranking import claims
-from dmd.report.scores import Scores, read, reader
+from dmd.report.scores import Scores, read
 from dmd.report.tables import ABSENT
+from dmd.report.tested import ReadOnce
 
 from .halfway import evaluated_table
 from .made import add_run, row, shifted, table
@@ -25,7 +26,7 @@ def scores(tmp_path) -> Scores:
         runs = [shifted(*of)] if label == "B" else [shifted(shift) for shift in of]
         used = [add_run(tmp_path, lines, seed=100 * seed + place) for place, lines in enumerate(runs)]
         rows.append(row(label, 8, used, {}))
-    return read(table(*rows, columns=["dice"]), reader(tmp_path))
+    return read(table(*rows, columns=["dice"]), ReadOnce(tmp_path))
 
 
 def test_dmd_against_itself_is_a_line_of_the_comparison(scores):

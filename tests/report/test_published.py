@@ -2,8 +2,9 @@
 
 from dmd.planning.paper import Published
 from dmd.report.published import elsewhere
-from dmd.report.scores import read, reader
+from dmd.report.scores import read
 from dmd.report.tables import notes
+from dmd.report.tested import ReadOnce
 
 from .made import add_run, row, shifted, table
 
@@ -20,5 +21,5 @@ def test_a_row_of_two_publications_has_a_sentence_where_the_table_asks_for_it(tm
     rows = row("SASSNet", 16, [run], {}, published=(PAPER, README)), row("DTC", 16, [run], {}, published=(PAPER,))
     assert elsewhere(rows, ["dice", "hd95_voxel"]) == [SAID]
     for asked in (True, False):
-        scores = read(table(*rows, elsewhere=asked), reader(tmp_path))
+        scores = read(table(*rows, elsewhere=asked), ReadOnce(tmp_path))
         assert (SAID in notes(scores, scores.summary())) is asked

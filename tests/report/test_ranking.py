@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from dmd.report import ranking
 from dmd.report.ranking import claims, concordance, false_claim, rank_rows
-from dmd.report.scores import PLAIN, read, reader
+from dmd.report.scores import PLAIN, read
+from dmd.report.tested import ReadOnce
 
 from .made import NOTHING, add_run, row, shifted, table
 
@@ -23,7 +25,7 @@ def scored(tmp_path):
         rows, seed = [], iter(range(100))
         for label, runs in methods.items():
             rows.append(row(label, 8, [add_run(tmp_path, of, seed=next(seed)) for of in runs], {}))
-        return read(table(*rows, **{"columns": ["dice", "hd95_voxel"]} | form), reader(tmp_path))
+        return read(table(*rows, **{"columns": ["dice", "hd95_voxel"]} | form), ReadOnce(tmp_path))
 
     return score
 
@@ -64,10 +66,10 @@ def test_only_what_shares_data_and_budget_is_ranked_and_each_run_once(tmp_path, 
     a, b = scores.artefact.rows
     again, late = dataclasses.replace(b, label="B again"), dataclasses.replace(b, label="late", runs=())
     alone = dataclasses.replace(a, labelled=16)
-    both = read(table(a, b, again, late, alone, columns=["dice"]), reader(tmp_path))
+    both = read(table(a, b, again, late, alone, columns=["dice"]), ReadOnce(tmp_path))
     assert rank_rows(both).query(PLAIN).index.tolist() == [0, 1]
     assert claims(both).query(PLAIN).index.tolist() == [(1, 0)]
-    nothing = read(table(a, columns=["dice"]), reader(tmp_path))
+    nothing = read(table(a, columns=["dice"]), ReadOnce(tmp_path))
     assert rank_rows(nothing).empty
     assert claims(nothing).empty
 
@@ -121,3 +123,10 @@ def test_claims_are_of_every_two_methods_the_better_first(scored):
     assert dice["p_false"].iloc[0] == pytest.approx(stats.ttest_1samp(range(8), 0, alternative="greater").pvalue)
     distance = found[found["metric"] == "hd95_voxel"].iloc[0]
     assert (distance["winner"], distance["loser"], distance["difference"], distance["p_false"]) == ("B", "A", -2, 0)
+
+
+def test_of_many_methods_the_claims_are_those_of_the_best(scored, monkeypatch):
+    monkeypatch.setattr(ranking, "MOST_PAIRED", 2)
+    methods = {"A": [shifted(0)], "B": [shifted(2, hd95=9)], "C": [shifted(1)]}
+    found = claims(scored(methods)).query(PLAIN)
+    assert found[found["metric"] == "dice"][["winner", "loser"]].to_numpy().tolist() == [["B", "A"], ["B", "C"]]

@@ -5,8 +5,10 @@ import pytest
 from records import vouch_for
 
 from dmd.errors import InputError
-from dmd.report.scores import PLAIN, read, read_run, reader
+from dmd.report import cases
+from dmd.report.scores import PLAIN, read
 from dmd.report.statistics import average
+from dmd.report.tested import ReadOnce, read_run, read_runs
 from dmd.testing.evaluation import COLUMNS, POST_PROCESSING
 
 from .made import NOTHING, TRAINING, add_run, line, row, table
@@ -77,19 +79,28 @@ def test_test_scores_that_are_not_whole_are_refused(tmp_path, text, message):
     run = add_run(tmp_path, ONE_SEED)
     run.cases.write_text(text, encoding="latin-1")
     vouch_for(run)
-    with pytest.raises(InputError, match=message) as refused:
-        read_run(run)
-    assert run.id in str(refused.value)
+    others = [add_run(tmp_path, ONE_SEED, seed=seed) for seed in (2, 3)]
+    for together in ([run], [others[0], run, others[1]]):
+        with pytest.raises(InputError, match=message) as refused:
+            read_runs(together)
+        assert run.id in str(refused.value)
+
+
+def test_runs_read_together_are_what_each_is_alone(tmp_path):
+    cases = ONE_SEED, ONE_SEED[:1], [*ONE_SEED, line("NA", 1, 0, 0, "", "") | NOTHING]
+    runs = [add_run(tmp_path, of, seed=seed) for seed, of in enumerate(cases)]
+    for run, found in zip(runs, read_runs(runs).values(), strict=True):
+        pd.testing.assert_frame_equal(found.lines, read_run(run).lines)
 
 
 def test_a_file_is_read_once_however_many_rows_and_artefacts_show_the_run(tmp_path, monkeypatch):
     run, other = add_run(tmp_path, ONE_SEED), add_run(tmp_path, ONE_SEED, seed=2)
     artefact = table(row("A", 8, [run, other], {}), row("B", 8, [run], {}))
-    read_files, whole = [], pd.read_csv
-    monkeypatch.setattr(pd, "read_csv", lambda path, **how: read_files.append(path) or whole(path, **how))
-    load = reader(tmp_path)
+    read_files, together = [], cases.read_together
+    monkeypatch.setattr(cases, "read_together", lambda files, **how: read_files.extend(files) or together(files, **how))
+    load = ReadOnce(tmp_path)
     for scores in (read(artefact, load), read(artefact, load)):
-        scores.summary(), scores.by_patient(), scores.by_case()
+        scores.summary(), scores.by_case()
     assert read_files == [run.cases, other.cases]
 
 
@@ -97,7 +108,7 @@ def test_the_frame_knows_row_run_and_how_empty_predictions_count(tmp_path):
     run = add_run(tmp_path, [*ONE_SEED, line("c", 1, 0, 0, "", "") | NOTHING])
     rows = row("A", 8, [], {}), row("B", 8, [run], {})
     for empty, distance in (("no_distance", math.nan), ("as_published", 0), ("penalised", 50)):
-        lines = read(table(*rows, empty=empty), reader(tmp_path)).lines.query(PLAIN)
+        lines = read(table(*rows, empty=empty), ReadOnce(tmp_path)).lines.query(PLAIN)
         assert lines[["row", "run"]].drop_duplicates().to_numpy().tolist() == [[1, run.id]]
         assert lines["hd95_voxel"].tolist() == pytest.approx([6, 9, distance], nan_ok=True)
     assert read_run(run).lines["hd95_voxel"].isna().any()
@@ -107,20 +118,20 @@ def test_runs_tested_on_different_cases_are_refused(tmp_path):
     whole, cut = add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, ONE_SEED[:1], seed=2)
     artefact = table(row("Nothing yet", 8, [], {}), row("A", 8, [whole], {}), row("B", 8, [cut], {}))
     with pytest.raises(InputError, match=f"{cut.id}/cases.csv: expected the 2 test cases of run '{whole.id}'"):
-        read(artefact, reader(tmp_path))
+        read(artefact, ReadOnce(tmp_path))
 
 
 @pytest.mark.parametrize("change", [{"iterations": 10}, {"selection": "oracle"}])
 def test_runs_of_a_row_that_differ_in_more_than_the_seed_are_refused(tmp_path, change):
     runs = [add_run(tmp_path, ONE_SEED, seed=1), add_run(tmp_path, ONE_SEED, seed=2, **change)]
     with pytest.raises(InputError, match="differ in seed or draw and nothing else"):
-        read(table(row("A", 8, runs, {})), reader(tmp_path))
+        read(table(row("A", 8, runs, {})), ReadOnce(tmp_path))
 
 
 def test_a_run_does_not_count_as_two_seeds(tmp_path):
     run = add_run(tmp_path, ONE_SEED, **TRAINING)
     with pytest.raises(InputError, match="differ in seed or draw and nothing else"):
-        read(table(row("A", 8, [run, run], {})), reader(tmp_path))
+        read(table(row("A", 8, [run, run], {})), ReadOnce(tmp_path))
 
 
 def test_replicates_are_runs_and_of_several_draws_the_draws(tmp_path):
@@ -130,6 +141,6 @@ def test_replicates_are_runs_and_of_several_draws_the_draws(tmp_path):
         add_run(tmp_path, [line("a", 1, 0.9 + by, 0.8, 6, 1)], seed=seed, draw=draw)
         for (draw, seed), by in shift.items()
     ]
-    found = read(table(row("A", 8, runs, {}), row("B", 8, runs[1::-1], {})), reader(tmp_path)).by_patient().loc["none"]
-    assert found.loc[0]["dice"].to_dict() == pytest.approx({(0, "a"): 91, (3, "a"): 81})
-    assert found.loc[1]["dice"].to_dict() == pytest.approx({(0, "a"): 92, (1, "a"): 90})
+    found = read(table(row("A", 8, runs, {}), row("B", 8, runs[1::-1], {})), ReadOnce(tmp_path))
+    assert found.patients("none", 0, "dice").loc["a"].to_dict() == pytest.approx({0: 91, 3: 81})
+    assert found.patients("none", 1, "dice").loc["a"].to_dict() == pytest.approx({0: 92, 1: 90})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmd.report.paired import MINIMUM
-from dmd.report.statistics import hodges_lehmann, holm, per_patient, verdict
+from dmd.report.statistics import hodges_lehmann, holm, per_patient, resampled_hodges_lehmann, verdict
 from dmd.testing.evaluation import SCORES
 
 # Multiples of 1/8: sums and differences are exact.
@@ -35,6 +35,13 @@ def test_the_estimate_moves_with_its_data(differences, shift):
 def test_the_estimate_is_that_of_all_pairs(differences):
     pairs = itertools.combinations_with_replacement(differences, 2)
     assert hodges_lehmann(np.array(differences)) == np.median([(first + second) / 2 for first, second in pairs])
+
+
+@pytest.mark.parametrize("number", [6, 7, 20, 260])
+def test_estimates_of_resamples_are_those_of_each(number):
+    random = np.random.default_rng(number)
+    differences, drawn = random.normal(size=number).round(1), random.integers(number, size=(300, number))
+    assert np.array_equal(resampled_hodges_lehmann(differences, drawn), hodges_lehmann(differences[drawn]))
 
 
 def test_holm_by_hand_and_as_published():

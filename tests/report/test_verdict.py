@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from dmd.report.comparison import compare_rows
 from dmd.report.naming import HEADINGS
-from dmd.report.scores import read, reader
+from dmd.report.scores import read
+from dmd.report.tested import ReadOnce
 from dmd.report.verdict import (
     FLOOR_UNKNOWN,
     NOTHING,
@@ -32,7 +33,7 @@ def said(tmp_path):
         for seed, (label, (shift, paper)) in enumerate(methods.items()):
             run = add_run(tmp_path, shifted(shift, hd95=8 + shift)[:patients], seed=seed)
             rows.append(row(label, 8, [run], {"dice": paper} if paper else {}))
-        scores = read(table(*rows, **form), reader(tmp_path))
+        scores = read(table(*rows, **form), ReadOnce(tmp_path))
         return say_verdict(scores, compare_rows(scores))
 
     return say
@@ -93,7 +94,7 @@ def test_budgets_are_counted_together_and_seeds_said(tmp_path):
         theirs = [add_run(tmp_path, shifted(shift), labelled=labelled, seed=seed) for seed in (3, 4)]
         rows += [row("A", labelled, theirs, {"dice": 80.0}), row("DMD", labelled, ours, {"dice": 90.0})]
     alone = row("A", 80, [add_run(tmp_path, [line("a", 1, 1, 1, 0, 0)], labelled=80)], {"dice": 91.0})
-    scores = read(table(*rows, dataclasses.replace(alone, dataset="other")), reader(tmp_path))
+    scores = read(table(*rows, dataclasses.replace(alone, dataset="other")), ReadOnce(tmp_path))
     verdict, *notes, floor = say_verdict(scores, compare_rows(scores))
     assert verdict == "DMD is better than 1 of 2 rows in Dice, worse than 1. The paper agrees on 1, differs on 1."
     assert notes[:2] == [TESTED, RUNS["several"]]
@@ -103,7 +104,7 @@ def test_budgets_are_counted_together_and_seeds_said(tmp_path):
 def test_where_one_of_two_has_one_run_that_is_said(tmp_path):
     ours = [add_run(tmp_path, shifted(0), seed=seed) for seed in (1, 2)]
     theirs = add_run(tmp_path, shifted(*range(8)), seed=3)
-    scores = read(table(row("A", 8, [theirs], {}), row("DMD", 8, ours, {})), reader(tmp_path))
+    scores = read(table(row("A", 8, [theirs], {}), row("DMD", 8, ours, {})), ReadOnce(tmp_path))
     compared = compare_rows(scores)
     found = say_verdict(scores, compared)
     assert found[2] == RUNS["some"]

@@ -15,7 +15,7 @@ from runs.bundled import make_whole
 from dmd import cli
 from dmd.errors import InputError
 from dmd.files import checksum
-from dmd.report.scores import read_run
+from dmd.report.tested import read_run
 from dmd.runs import bundle as bundling
 from dmd.runs.bare import is_bare
 from dmd.runs.bundle import write_bundle

@@ -19,7 +19,7 @@ from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.planning import config, reading
 from dmd.planning.identity import Spec
-from dmd.report.scores import read_run
+from dmd.report.tested import read_run
 from dmd.runs.folder import RunFolder
 from dmd.runs.tensors import save_tensors
 from dmd.testing.evaluation import evaluate_run

@@ -14,8 +14,8 @@ from dmd.data.prepare import prepare
 from dmd.data.sources import acdc
 from dmd.data.store import Case, load_store, write_store
 from dmd.planning import config, describe, plan
-from dmd.report.scores import read_run
 from dmd.report.statistics import average
+from dmd.report.tested import read_run
 from dmd.testing import prediction
 from dmd.testing.evaluation import evaluate_run
 

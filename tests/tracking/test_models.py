@@ -130,7 +130,7 @@ def test_weights_are_sent_when_they_are_asked_for(store, run, client, root, tmp_
         cli.main([*call, "--weights"])
     said = capsys.readouterr()
     assert said.out.endswith("weights of 0 runs in MLflow, of 1 not\n")
-    assert f"MLflow has no model of it; delete {run.tracked}" in said.err
+    assert f"MLflow does not have it; delete {run.tracked}" in said.err
 
 
 def test_weights_that_are_not_the_runs_are_not_sent(store, run, root, capsys):

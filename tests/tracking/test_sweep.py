@@ -2,8 +2,10 @@
 
 from mlflow import MlflowClient
 
+from dmd import cli
 from dmd.planning import config, plan, reading
 from dmd.runs.folder import read_json
+from dmd.tracking import sweep as sweeping
 from dmd.tracking.sweep import send, sweep
 
 
@@ -31,3 +33,17 @@ def test_a_job_beside_a_sqlite_file_sends_nothing_and_the_sweep_does(run, tmp_pa
     client = MlflowClient(uri)
     (experiment,) = client.search_experiments(filter_string="name LIKE 'dmd-%'")
     assert len(client.search_runs([experiment.experiment_id])) == 1
+
+
+def test_many_runs_go_without_a_picture_until_it_is_asked_for(run, store, root, monkeypatch, capsys):
+    monkeypatch.setattr(sweeping, "MOST_PICTURED", 0)
+    client, call = MlflowClient(store), ["track", str(run.path), "--uri", store]
+    assert cli.main(call) == 0
+    assert "1 runs are sent without a picture of each; `dmd track --pictures` adds them" in capsys.readouterr().err
+    mirror = read_json(run.tracked)["mlflow_run"]
+    files = {file.path for file in client.list_artifacts(mirror)}
+    assert files == {"spec.json", "run.json", "history.csv", "cases.csv"}
+    for _ in range(2):
+        assert cli.main([*call, "--pictures"]) == 0
+        assert "pictures of 1 runs in MLflow\n" in capsys.readouterr().out
+    assert {file.path for file in client.list_artifacts(mirror)} == files | {"curves.png"}

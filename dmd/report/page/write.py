@@ -22,8 +22,9 @@ from dmd.report.page.image import from_files
 from dmd.report.page.noise import claim_tables, noise_pictures
 from dmd.report.page.scores import comparison_tables, score_table
 from dmd.report.page.table import look, unbroken
-from dmd.report.scores import Scores, read, reader
+from dmd.report.scores import Scores, read
 from dmd.report.style import MOST_ROWS
+from dmd.report.tested import ReadOnce
 from dmd.report.verdict import say_verdict
 from dmd.runs.folder import RunFolder
 from dmd.runs.guests import FOLDER, GuestFolder
@@ -48,7 +49,7 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path) 
     InputError
         A file that exists is not what it should be, or there is nothing to show.
     """
-    load = reader(results / "runs")
+    load = ReadOnce(results / "runs")
     done = [evaluated(artefact, results) for artefact in artefacts]
     scores = [read(of, load) if isinstance(of.form, Scored) and _is_begun(of) else None for of in done]
     work = track("report", list(zip(artefacts, scores, strict=True)))
