@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from gpu_checks import check, usable
+from gpu_sharing import sharing
 from gpu_sides import Side, made_up_store, sides, waited
 from methods import settings
 
@@ -181,6 +182,10 @@ def main() -> None:
             result["left_out"][data] = wrong
             store = made_up_store(folder / f"{data}.h5", spec.training, shape(spec, data, options.scale))
             steps[name, data] = time_steps(spec, right, store, device, options.repeats)
+            if data not in result.setdefault("sharing", {}):
+                fastest = min(right, key=lambda side: steps[name, data][side]["with_data"]["median"])
+                rates = sharing(spec.training, right[fastest], folder / f"{data}.h5", device, options.repeats)
+                result["sharing"][data] = {"method": name, "kernels": fastest, "steps_a_second": rates}
             if data not in result.setdefault("inference", {}):
                 size = shape(spec, data, options.scale)
                 result["inference"][data] = time_inference(spec, size, options.scans, device)
@@ -192,6 +197,10 @@ def main() -> None:
     for data, wrong in result["left_out"].items():
         for side, reason in wrong.items():
             print(f"\n{side} is left out on {data}: {reason}")
+    for data, each in result["sharing"].items():
+        alone, *more = each["steps_a_second"].values()
+        found = ", ".join(f"{count} at once {rate / alone:.2f} times as fast" for count, rate in enumerate(more, 2))
+        print(f"\nTrainings of {each['method']} on {data} ({each['kernels']}): {found} as one after the other")
     print(f"\n| {options.scans} scans | windows | s per scan (quartiles) | s |\n| :-- | :-- | --: | --: |")
     for data, found in result["inference"].items():
         for windows, each in found.items():

@@ -1,6 +1,7 @@
 """Which device works, what it needed, and what software it ran."""
 
 import functools
+import itertools
 import os
 import platform
 import resource
@@ -17,6 +18,7 @@ from torch import nn
 
 from dmd.errors import InputError, PassingError
 
+MOST_SHARING = 8  # processes of ours on one GPU that still count each other
 # Of CUDA_VISIBLE_DEVICES: no GPU is meant. The last is what SLURM writes for a job that holds none.
 HIDDEN = ("", "-1", "NoDevFiles")
 
@@ -26,7 +28,7 @@ Module = TypeVar("Module", bound=nn.Module)
 def choose_device(name: str) -> torch.device:
     """Return the device called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
-    ``auto`` is a GPU where there is one: of several one that no other process of ours has chosen, if any is left.
+    ``auto`` is a GPU where there is one: of several one that the fewest other processes of ours have chosen.
     What follows is computed in fp32 and repeats, until somebody says otherwise (`compute`).
 
     Raises
@@ -155,11 +157,11 @@ def _require_what_is_held(available: bool) -> None:
 
 @functools.cache
 def _free_gpu() -> tuple[str, FileLock | None]:
-    """Return the GPU to use, and the lock that keeps it ours for the life of this process."""
+    """Return the GPU to use, and the lock that keeps our place on it for the life of this process."""
     count = torch.cuda.device_count()
-    for index in range(count if count > 1 else 0):
+    for place, index in itertools.product(range(MOST_SHARING), range(count if count > 1 else 0)):
         # By its number in the machine: each job of a cluster counts its own from 0.
-        name = f"dmd-{os.getuid()}-{torch.cuda.get_device_properties(index).uuid}.lock"
+        name = f"dmd-{os.getuid()}-{torch.cuda.get_device_properties(index).uuid}-{place}.lock"
         lock = FileLock(Path(tempfile.gettempdir()) / name, blocking=False)
         with suppress(Timeout):
             lock.acquire()

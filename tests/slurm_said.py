@@ -5,6 +5,7 @@ SINFO = """\
 gpu|up|1-00:00:00|4|8192|gpu:fake:2(S:0-1)
 short|up|1:00:00|4|8192|(null)
 cpu*|up|1-00:00:00|4|8192|(null)
+shared|up|1-00:00:00|4|8192|gpu:fake:2,shard:fake:4
 mixed|up|infinite|128|1030000|(null)
 mixed|up|infinite|64|515000|gpu:a100:4,gpu:v100.16gb:2
 mixed|up|infinite|32|257000|gpu:8,mps:100

@@ -69,11 +69,22 @@ def test_trainings_side_by_side_choose_a_gpu_each_and_keep_it(gpus):
     assert choose_device("auto") == torch.device("cuda:1")
     second = devices._free_gpu()
     devices._free_gpu.cache_clear()
-    assert choose_device("auto") == torch.device("cuda"), "more trainings than GPUs share one"
-    devices._free_gpu.cache_clear()
     kept[1].release()  # as the end of a process does
     assert choose_device("auto") == torch.device("cuda:0")
+    devices._free_gpu()[1].release()
     second[1].release()
+
+
+def test_more_trainings_than_gpus_share_them_evenly(gpus, monkeypatch):
+    monkeypatch.setattr(devices, "MOST_SHARING", 2)
+    gpus(2)
+    held = []
+    for expected in ("cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda"):
+        assert choose_device("auto") == torch.device(expected)
+        held.append(devices._free_gpu())
+        devices._free_gpu.cache_clear()
+    for _, lock in held[:-1]:
+        lock.release()
 
 
 def test_the_only_gpu_needs_no_choice(gpus, tmp_path):

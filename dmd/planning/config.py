@@ -195,7 +195,8 @@ class Scale(Strict):
 class Config(Strict):
     """Everything the planner needs.
 
-    ``keep`` names the methods whose runs stay as they are although the text of their file has changed since.
+    ``keep`` names the methods whose runs stay as they are although the text of their file has changed since;
+    ``trainings_per_gpu`` is how many share a GPU of this machine.
     """
 
     build: list[str] = Field(min_length=1)
@@ -203,6 +204,7 @@ class Config(Strict):
     data: dict[str, Annotated[Place | None, BeforeValidator(no_word)]] = {}
     tracking: Tracking = Tracking()
     keep: list[str] = []
+    trainings_per_gpu: Count = 1
     datasets: dict[Name, Dataset]
     scales: dict[Name, Scale]
     protocols: dict[Name, Protocol]

@@ -18,11 +18,15 @@ class UnansweredError(Exception):
 
 @dataclass(frozen=True)
 class Node:
-    """What each node of some has; ``gpus`` are the types of its GPUs, an empty word where SLURM knows none."""
+    """What each node of some has; ``gpus`` are the types of its GPUs, an empty word where SLURM knows none.
+
+    ``shards`` counts the parts in which jobs may hold its GPUs.
+    """
 
     cpus: int
     memory_mb: int
     gpus: tuple[str, ...]
+    shards: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def read_partitions(said: str) -> dict[str, Partition]:
         if line.count("|") != 5:  # a greeting of the site
             continue
         name, state, limit, cpus, memory, gres = line.split("|")
-        node = Node(_first_number(cpus), _first_number(memory), _gpus(gres))
+        node = Node(_first_number(cpus), _first_number(memory), _gpus(gres), _shards(gres))
         before = found[name.rstrip("*")].nodes if name.rstrip("*") in found else ()
         made = Partition(name.rstrip("*"), name.endswith("*"), state == "up", minutes(limit), (*before, node))
         found[made.name] = made
@@ -129,5 +133,13 @@ def _first_number(text: str) -> int:
 
 def _gpus(gres: str) -> tuple[str, ...]:
     """Return the types of GPU in a list such as ``gpu:a100:4(S:0-1),gpu:8,mps:100``."""
-    entries = [entry.split(":") for entry in re.sub(r"\(.*?\)", "", gres).split(",")]
-    return tuple(entry[1] if len(entry) == 3 else "" for entry in entries if entry[0] == "gpu")
+    return tuple(entry[1] if len(entry) == 3 else "" for entry in _entries(gres) if entry[0] == "gpu")
+
+
+def _shards(gres: str) -> int:
+    """Return how many shards are in a list such as ``gpu:a100:2,shard:a100:8``."""
+    return sum(_first_number(entry[-1]) for entry in _entries(gres) if entry[0] == "shard")
+
+
+def _entries(gres: str) -> list[list[str]]:
+    return [entry.split(":") for entry in re.sub(r"\(.*?\)", "", gres).split(",")]

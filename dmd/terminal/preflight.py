@@ -26,11 +26,14 @@ class Request:
     cpus: int = 0
     gpus: int = 0
     gpu_model: str = ""
+    shards: int = 0
 
     @classmethod
     def of(cls, rule: str, resources: Mapping[str, Any], qos: str | None) -> "Request":
         """Return what a job asks for by its resources in Snakemake, and by the profile's ``slurm-qos``."""
-        gres = re.fullmatch(r"gpu(?::([^:]*[^:\d][^:]*))?(?::\d+)?", str(resources.get("gres", "")))
+        asked = str(resources.get("gres", ""))
+        gres = re.fullmatch(r"gpu(?::([^:]*[^:\d][^:]*))?(?::\d+)?", asked)
+        shards = re.fullmatch(r"shard(?::(\d+))?", asked)
         words = {name: str(resources.get(name) or "") for name in ("slurm_partition", "slurm_account", "qos")}
         numbers = {name: resources.get(name) for name in ("runtime", "mem_mb", "cpus_per_task", "gpu")}
         counted = {name: value if isinstance(value, int) else 0 for name, value in numbers.items()}
@@ -44,6 +47,7 @@ class Request:
             counted["cpus_per_task"],
             counted["gpu"] or int(bool(gres)),
             str(resources.get("gpu_model") or (gres and gres[1]) or ""),
+            int(shards[1] or 1) if shards else 0,
         )
 
 
@@ -150,6 +154,11 @@ def _wanted(request: Request) -> Iterator[tuple[Callable[[Node], bool], Callable
         yield (
             lambda node: model in node.gpus,
             lambda nodes: f"a GPU of type '{model}', but {_types(nodes)}; edit gpu_model",
+        )
+    if request.shards:
+        yield (
+            lambda node: node.shards >= request.shards,
+            lambda nodes: f"{request.shards} shards, at most {max(node.shards for node in nodes)}; edit gres",
         )
     yield (
         lambda node: node.memory_mb >= request.memory_mb,

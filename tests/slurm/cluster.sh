@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A private SLURM on this machine: munged, slurmctld and three slurmd, all of it under DIR. /etc is not touched.
 #
-#   cluster.sh up DIR       start; partitions gpu (n1, n2: two fake GPUs each) and cpu (n3)
+#   cluster.sh up DIR       start; partitions gpu (n1, n2: two fake GPUs each, those of n2 in two shards each) and cpu (n3)
 #   cluster.sh node DIR N   start the slurmd of node N again
 #   cluster.sh down DIR     stop what `up DIR` started
 #
@@ -24,7 +24,7 @@ configure() {
     # slurmd wants a device file per GPU; the number in its name becomes CUDA_VISIBLE_DEVICES.
     ln -sfn /dev/null "$dir/dev/nvidia0"
     ln -sfn /dev/null "$dir/dev/nvidia1"
-    echo "NodeName=n[1-2] Name=gpu Type=fake File=$dir/dev/nvidia[0-1]" >"$dir/etc/gres.conf"
+    printf '%s\n' "NodeName=n[1-2] Name=gpu Type=fake File=$dir/dev/nvidia[0-1]" "NodeName=n2 Name=shard Count=4" >"$dir/etc/gres.conf"
     cat >"$dir/etc/slurm.conf" <<CONF
 ClusterName=test
 SlurmctldHost=$host(127.0.0.1)
@@ -61,9 +61,9 @@ KillWait=30
 SlurmctldTimeout=30
 SlurmdTimeout=60
 JobRequeue=1
-GresTypes=gpu
+GresTypes=gpu,shard
 NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=4 RealMemory=8192 Gres=gpu:fake:2
-NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=4 RealMemory=8192 Gres=gpu:fake:2
+NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=4 RealMemory=8192 Gres=gpu:fake:2,shard:4
 NodeName=n3 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 3)) CPUs=4 RealMemory=8192
 PartitionName=gpu Nodes=n[1-2] MaxTime=1-0 DefMemPerCPU=256 State=UP
 PartitionName=cpu Nodes=n3 Default=YES MaxTime=1-0 DefMemPerCPU=256 State=UP

@@ -70,9 +70,13 @@ class Cluster:
 
     def asked(self, project: Path) -> list[tuple[str, ...]]:
         """Return partition, GPUs and time limit of the jobs that a project has submitted."""
-        columns = "Partition:10,tres-per-job:20,TimeLimit:20,WorkDir:500"
+        columns = "Partition:10,tres-per-job:20,tres-per-node:20,TimeLimit:20,WorkDir:500"
         jobs = [line.split() for line in self.call("squeue", "-h", "--states=all", "-O", columns).splitlines()]
-        return sorted(tuple(asked) for *asked, folder in jobs if folder == str(project))
+        return sorted(
+            (partition, " ".join({job, node} - {"N/A"}) or "N/A", limit)
+            for partition, job, node, limit, folder in jobs
+            if folder == str(project)
+        )
 
     def comments(self, project: Path) -> set[str]:
         """Return what `squeue -o %k` says about the jobs that a project has submitted."""
@@ -231,11 +235,13 @@ def saved_in_mid_training(project: Path, run: Path) -> bool:
 
 
 @pytest.mark.usefixtures("interrupted")
-def test_the_table_made_by_jobs_is_the_one_made_here(cluster, local, tmp_path):
+def test_the_table_made_by_jobs_that_share_gpus_is_the_one_made_here(cluster, local, tmp_path):
     project = clone(tmp_path)
+    edit(project, "gpu: 1 #", "gpu: 0 #")
+    edit(project, "# gres: shard:1", "gres: shard:1")
     cluster.finish(cluster.start(project, *THIN), project)
     require_the_same(project, local)
-    data, run = ("cpu", "N/A", "30:00"), ("gpu", "gres:gpu:1", "10:00")
+    data, run = ("cpu", "N/A", "30:00"), ("gpu", "gres:shard:1", "10:00")
     assert cluster.asked(project) == 2 * [data] + 4 * [run], "prepare and check; train and test, of two runs each"
     runs = [folder.name for folder in (project / "results/runs").iterdir()]
     named = [f"rule_{rule}_wildcards_{run}" for rule in ("train", "test") for run in runs]

@@ -39,6 +39,7 @@ def test_partitions_are_read_with_limits_and_with_every_kind_of_node():
         "gpu": 1440,
         "short": 60,
         "cpu": 1440,
+        "shared": 1440,
         "mixed": math.inf,
         "secret": 30,
         "empty": 3600,
@@ -46,6 +47,7 @@ def test_partitions_are_read_with_limits_and_with_every_kind_of_node():
     assert [name for name, partition in found.items() if partition.is_default] == ["cpu"]
     assert [name for name, partition in found.items() if not partition.is_up] == ["secret", "empty"]
     assert found["gpu"].nodes == (Node(4, 8192, ("fake",)),)
+    assert found["shared"].nodes == (Node(4, 8192, ("fake",), shards=4),)
     assert found["mixed"].nodes == (
         Node(128, 1030000, ()),
         Node(64, 515000, ("a100", "v100.16gb")),

@@ -24,7 +24,8 @@ def refused(**changes) -> str:
     [
         (
             {"slurm_partition": "gpus"},
-            "slurm_partition: no 'gpus' here; did you mean 'gpu'?; there are cpu, empty, gpu, mixed, secret, short",
+            "slurm_partition: no 'gpus' here; did you mean 'gpu'?; there are cpu, empty, gpu, mixed, secret, shared, "
+            "short",
         ),
         ({"slurm_account": "nope"}, "slurm_account: no 'nope' here; there are lab, root"),
         ({"slurm_account": "lab, nope"}, "slurm_account: no 'nope' here; there are lab, root"),
@@ -40,6 +41,14 @@ def refused(**changes) -> str:
         (
             {"gpu": 0, "gres": "gpu:h100:2"},
             "partition 'gpu' has no node with a GPU of type 'h100', but fake; edit gpu_model",
+        ),
+        (
+            {"gpu": 0, "gres": "shard:1"},
+            "partition 'gpu' has no node with 1 shards, at most 0; edit gres",
+        ),
+        (
+            {"slurm_partition": "shared", "gpu": 0, "gres": "shard:5"},
+            "partition 'shared' has no node with 5 shards, at most 4; edit gres",
         ),
         (
             {"slurm_partition": "cpu"},
@@ -68,6 +77,8 @@ def test_what_would_not_run_is_said_with_what_there_is_and_what_to_edit(slurm, c
         {"slurm_account": "LAB", "qos": "normal"},
         {"gpu_model": "fake", "runtime": 1440, "mem_mb": 8192},
         {"gpu": 0, "gres": "gpu:2"},
+        {"slurm_partition": "shared", "gpu": 0, "gres": "shard"},
+        {"slurm_partition": "shared", "gpu": 0, "gres": "shard:4"},
         {"slurm_partition": "short,gpu"},  # whichever takes it
         {"slurm_partition": None, "gpu": 0},
         {"slurm_partition": "mixed", "gpu_model": "v100.16gb", "runtime": 100_000, "mem_mb": 500_000},

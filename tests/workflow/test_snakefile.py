@@ -274,8 +274,14 @@ def test_what_a_failed_rule_said_is_shown_on_the_terminal(tmp_path):
 
 @pytest.mark.parametrize(
     ("gpus", "options", "available"),
-    [(2, [], 2), (2, ["--resources", "gpu=5"], 5), (2, ["--profile", "slurm"], 7), (0, [], 7)],
-    ids=["as many as there are", "as many as I say", "not on a cluster", "no bound without one"],
+    [
+        (2, [], 2),
+        (2, ["--config", "trainings_per_gpu=2"], 4),
+        (2, ["--resources", "gpu=5"], 5),
+        (2, ["--profile", "slurm"], 7),
+        (0, [], 7),
+    ],
+    ids=["one on each", "two on each", "as many as I say", "not on a cluster", "no bound without one"],
 )
 def test_trainings_on_this_machine_share_its_gpus(copy, tmp_path, gpus, options, available):
     """A job that wants more gets as many as there are."""

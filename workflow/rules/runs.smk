@@ -25,10 +25,12 @@ if workflow.is_main_process:
                 mark.unlink()
 
 
-# Without a cluster as many trainings at once as this machine has GPUs, where it has any; `--resources gpu=2` overrules.
+# Without a cluster so many trainings at once on each GPU of this machine, where it has any; `--resources gpu=2` overrules.
 if workflow.is_main_process and workflow.resource_settings.nodes is None:
     if "gpu" not in workflow.global_resources:
-        workflow.global_resources["gpu"] = machine.gpus() or None
+        workflow.global_resources["gpu"] = (
+            machine.gpus() * CONFIG.trainings_per_gpu or None
+        )
 
 
 def to_train(wildcards):
