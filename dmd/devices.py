@@ -1,5 +1,6 @@
 """Which device works, what it needed, and what software it ran."""
 
+import ctypes
 import functools
 import itertools
 import os
@@ -117,6 +118,15 @@ def peak_memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 2**20
     unit = 1 if sys.platform == "darwin" else 2**10  # bytes on macOS, else kilobytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def return_freed_memory() -> None:
+    """Give the operating system what this process has freed on the CPU, where the C library is GNU's.
+
+    It keeps freed blocks for tensors to come, and where sizes change from step to step none fits: memory grows.
+    """
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def free_bytes(device: torch.device) -> int:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmd.data.batches import Batch
+from dmd.devices import return_freed_memory
 from dmd.losses import dice_linear, dice_squared, linear_dice, mean_over_classes, probabilities
 from dmd.methods.base import Method, Predictor
 from dmd.networks.build import Build
@@ -15,6 +16,7 @@ from dmd.networks.perturbation import adversarial_direction, frozen_statistics
 from dmd.planning.bounds import NonNegative, Positive, Several, Truth
 from dmd.schedules import warmup
 
+TRIM_EVERY = 10  # steps; takes 1 % of them, and leaves a third of the memory (docs/performance.md)
 FEATURES = 32  # width of the projected features (ycwu1997/SS-Net:code/networks/VNet.py)
 
 
@@ -143,6 +145,11 @@ class SSNet(Method):
         with frozen_statistics(self.network):
             direction = adversarial_direction(distance, images, self.params.probe)
             return distance(images + self.params.magnitude * direction)
+
+    def after_step(self, step: int) -> None:
+        """Return freed memory now and then: tensors of a class's voxels have other sizes in every step."""
+        if step % TRIM_EVERY == 0:
+            return_freed_memory()
 
     @property
     def predictor(self) -> nn.Module:
