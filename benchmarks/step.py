@@ -5,7 +5,8 @@
 Both sides train the same two V-Nets with the same loss on the shape of scale `half`, interleaved in one process. Plain
 means: fp32, tensors in default memory order, and per sample and step one read of a gzip-compressed HDF5 file and numpy
 augmentation of the whole volume. Ours is measured in both precisions. Each side also trains on one batch that is there
-already, so that the ratio of the arithmetic alone is seen. Peak memory is measured in a process of its own for each side.
+already, so that the ratio of the arithmetic alone is seen. Peak memory is measured in a process of its own for each
+side.
 """
 
 import argparse
@@ -149,20 +150,19 @@ def main() -> None:
     training, store = settings(), load_store(options.store, parts=["train"])
     with tempfile.TemporaryDirectory() as folder:
         sides = {side: make_side(side, training, store, folder) for side in SIDES}
-        times: dict[str, list[Side]] = {side: [] for side in sides}
+        times: dict[str, list[list[float]]] = {side: [] for side in sides}
         for number in range(options.repeats + 1):
             for side, of in sides.items():
-                times[side].append(Side(*(timed(each, number) for each in of)))
+                times[side].append([timed(each, number) for each in of])
     print(f"{options.threads} thread(s), torch {torch.__version__}, median of {options.repeats} after one warm-up\n")
-    print(
-        "| side | seconds per step | plain / side | without its data | plain / side | preparation | peak memory (MB) |"
-    )
+    heads = ("side", "seconds per step", "plain / side", "without data", "plain / side", "preparation", "memory (MB)")
+    print(f"| {' | '.join(heads)} |")
     print("| :-- | --: | --: | --: | --: | --: | --: |")
-    medians = {side: Side(*map(statistics.median, zip(*of[1:], strict=True))) for side, of in times.items()}
-    base = medians["plain"]
-    for side, of in medians.items():
-        steps = f"{of.step:.2f} | {base.step / of.step:.1f} | {of.alone:.2f} | {base.alone / of.alone:.1f}"
-        print(f"| {side} | {steps} | {of.prepare / of.step:.2%} | {peaks[side]:.0f} |")
+    medians = {side: [*map(statistics.median, zip(*of[1:], strict=True))] for side, of in times.items()}
+    plain_step, _, plain_alone = medians["plain"]
+    for side, (step, prepare, alone) in medians.items():
+        steps = f"{step:.2f} | {plain_step / step:.1f} | {alone:.2f} | {plain_alone / alone:.1f}"
+        print(f"| {side} | {steps} | {prepare / step:.2%} | {peaks[side]:.0f} |")
 
 
 if __name__ == "__main__":
