@@ -12,12 +12,11 @@ from gpu_sides import Side, waited
 from dmd.data.store import load_store
 from dmd.networks.kernels import Kernels
 
-MOST = 2
 
-
-def sharing(training: dict, kernels: Kernels, path: Path, device: torch.device, steps: int) -> dict[int, float]:
-    """Return the steps a second of all trainings together, by how many there are, each in a process of its own."""
-    return {count: _rate(training, kernels, path, device, count, steps) for count in range(1, MOST + 1)}
+def gain(training: dict, kernels: Kernels, path: Path, device: torch.device, steps: int) -> float:
+    """Return the steps a second of two trainings together over those of one, each in a process of its own."""
+    alone, together = (_rate(training, kernels, path, device, count, steps) for count in (1, 2))
+    return together / alone
 
 
 def _rate(training: dict, kernels: Kernels, path: Path, device: torch.device, count: int, steps: int) -> float:

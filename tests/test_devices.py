@@ -1,8 +1,10 @@
 """Which device works, and which precision it is slow in."""
 
+import ctypes
 import tempfile
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 
@@ -85,6 +87,18 @@ def test_more_trainings_than_gpus_share_them_evenly(gpus, monkeypatch):
         devices._free_gpu.cache_clear()
     for _, lock in held[:-1]:
         lock.release()
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the C library is not GNU's")
+def test_freed_memory_is_returned_though_something_lies_behind_it():
+    """Blocks that are small enough for the heap, of which every thousandth stays."""
+    blocks = [b"x" * size for size in [100_000] * 2000]
+    kept = blocks[::1000], blocks[-1]
+    del blocks
+    before = psutil.Process().memory_info().rss
+    devices.return_freed_memory()
+    assert psutil.Process().memory_info().rss < before - 150e6
+    del kept
 
 
 def test_the_only_gpu_needs_no_choice(gpus, tmp_path):

@@ -16,7 +16,7 @@ from dmd.networks.perturbation import adversarial_direction, frozen_statistics
 from dmd.planning.bounds import NonNegative, Positive, Several, Truth
 from dmd.schedules import warmup
 
-TRIM_EVERY = 10  # steps; takes 1 % of them, and leaves a third of the memory (docs/performance.md)
+TRIM_EVERY = 10  # steps; takes 1 % of their time, and halves the memory (docs/performance.md)
 FEATURES = 32  # width of the projected features (ycwu1997/SS-Net:code/networks/VNet.py)
 
 

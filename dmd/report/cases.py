@@ -28,7 +28,7 @@ HOW = {
 
 
 def read_cases(files: Sequence[tuple[Path, int]]) -> list[pd.DataFrame]:
-    """Return the lines of each file, with what `dmd.report.scores.Tested` says.
+    """Return the lines of each file, with what `dmd.report.tested.Tested` says.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from dmd.runs.vouching import require_own
 
 def has_history(run: RunFolder) -> bool:
     """Say whether a run has done a step, as far as its files show."""
-    return run.history_table.exists() or (run.history.exists() and any(True for _ in read_steps(run.history)))
+    return run.history_table.exists() or (run.history.exists() and next(read_steps(run.history), None) is not None)
 
 
 def read_history(run: RunFolder) -> pd.DataFrame:

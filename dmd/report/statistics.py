@@ -93,7 +93,7 @@ def resampled_hodges_lehmann(differences: np.ndarray, drawn: np.ndarray) -> np.n
 def _middle(averages: np.ndarray, first: np.ndarray, second: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Return the median of the sorted averages of pairs for each resample."""
     (resamples, number), whole = drawn.shape, len(averages)
-    kind = np.int16 if whole < 2**15 else np.int32
+    kind = np.int16 if 2 * whole < 2**15 else np.int32  # whole at most, twice that before it is halved
     numbered = drawn + number * np.arange(resamples)[:, None]
     held = np.bincount(numbered.ravel(), minlength=drawn.size).reshape(drawn.shape)
     counts: np.ndarray = held.T.astype(kind, order="C")

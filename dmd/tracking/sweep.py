@@ -18,7 +18,7 @@ from dmd.tracking.models import add_weights
 from dmd.tracking.picture import add_picture
 from dmd.tracking.server import FAULTS, brief, make_server, may_send, open_server, say
 
-MOST_PICTURED = 100  # in a sweep of minutes
+MOST_PICTURED = 100  # runs of a sweep; of more the pictures alone would take minutes
 
 
 def send(run: RunFolder, uri: str, artefacts: Sequence[str], methods: Sequence[str]) -> None:
@@ -37,7 +37,7 @@ def folders(results: Path) -> list[Path]:
 def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
     """Mirror the tested runs, and the guests, among ``folders`` that MLflow lacks, as far as their files know.
 
-    More than `MOST_PICTURED` go without a picture of each, which is half of the time: `send_pictures` adds them.
+    More than `MOST_PICTURED` go without a picture of each, two fifths of the time: `send_pictures` adds them.
 
     Returns
     -------

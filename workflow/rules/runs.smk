@@ -25,7 +25,7 @@ if workflow.is_main_process:
                 mark.unlink()
 
 
-# Without a cluster so many trainings at once on each GPU of this machine, where it has any; `--resources gpu=2` overrules.
+# Without a cluster `trainings_per_gpu` at once on each GPU of this machine, where it has any; `--resources gpu=2` overrules.
 if workflow.is_main_process and workflow.resource_settings.nodes is None:
     if "gpu" not in workflow.global_resources:
         workflow.global_resources["gpu"] = (
