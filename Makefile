@@ -38,7 +38,7 @@ coverage: .venv/tests ## measure how much of dmd/planning and dmd/runs the tests
 	.venv/bin/coverage report
 
 slurm: .venv/tests ## run the tests on a private SLURM, where slurm-wlm and munge are installed
-	.venv/bin/python -m pytest tests/slurm
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile tests/slurm
 
 lint: .venv/tests ## check style and types
 	.venv/bin/ruff check .
