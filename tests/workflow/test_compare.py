@@ -21,7 +21,7 @@ from workflow.project import BIN, clone, snakemake
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/compare-with-us.md").read_text(encoding="utf-8")
-SMALLEST = {"quick": "smoke", "la-2x2x2": "synthetic3d-1x1x1"}
+SMALLEST = {"half": "smoke", "la-2x2x2": "synthetic3d-1x1x1"}
 MINE = """
 import numpy as np
 
