@@ -3,12 +3,12 @@
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
+
+from workflow.project import BIN
 
 from dmd.terminal.site import SITE
 
-BIN = Path(sys.executable).parent
 PATIENCE = 900  # seconds until a step of a test counts as hanging; it takes a tenth of that
 
 

@@ -1,15 +1,13 @@
 """A private SLURM and what is made without it, once for the tests of each file."""
 
-import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
-from workflow.project import clone
+from workflow.project import clone, snakemake
 
-from slurm.cluster import BIN, PATIENCE, Cluster
+from slurm.cluster import Cluster
 from slurm.project import THIN, prepared
 
 MISSING = [name for name in ("munged", "slurmctld", "slurmd") if not shutil.which(name, path="/usr/sbin:/usr/bin")]
@@ -30,15 +28,7 @@ def cluster():
 def local(tmp_path_factory) -> Path:
     """The table made on this machine, without SLURM."""
     project = clone(tmp_path_factory.mktemp("local"))
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        ["snakemake", "--cores", "2", *THIN],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+    done = snakemake(project, *THIN, OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr[-5000:]
     return project
 
