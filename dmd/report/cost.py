@@ -8,15 +8,16 @@ Facts = Sequence[dict[str, Any]]
 
 
 def cost(facts: Facts) -> dict[str, Any]:
-    """Return what a row's runs cost: ``passes_per_step``, ``hours``, ``peak_memory_mb``, ``device``.
+    """Return ``passes_per_step``, ``hours``, ``processor_hours``, ``peak_memory_mb`` and ``device`` of a row's runs.
 
-    The first two are means over runs (`dmd.networks.passes`; wall time of the training), the third is the most of any;
-    NaN where no run says it. Hours and memory are those of a machine, so rows compare only where that is the same.
+    The first three are means over runs (`dmd.networks.passes`; wall and processor time of the training), the fourth is
+    the most of any; NaN where no run says it. Hours and memory are those of a machine, so rows compare only where that
+    is the same. Wall time counts what else the machine did, or that the process was stopped; processor time does not.
     """
-    seconds = _known(facts, "wall_seconds")
     return {
         "passes_per_step": _mean(_known(facts, "passes_per_step")),
-        "hours": _mean(seconds) / 3600,
+        "hours": _mean(_known(facts, "wall_seconds")) / 3600,
+        "processor_hours": _mean(_known(facts, "processor_seconds")) / 3600,
         "peak_memory_mb": max(_known(facts, "peak_memory_mb"), default=float("nan")),
         "device": "; ".join(devices(facts)),
     }

@@ -24,7 +24,9 @@ class State:
     history : str
         The lines of the history that belong to these steps: whatever becomes of the file, none is lost.
     seconds : float
-        Wall time spent on them, over all attempts.
+        Wall time spent on them, over all attempts, also while the process was stopped.
+    processor_seconds : float
+        Processor time spent on them, over all threads and attempts.
     peak_memory_mb : float
         Most memory that any attempt held.
     attempts : list of dict
@@ -39,6 +41,7 @@ class State:
     step: int
     history: str
     seconds: float
+    processor_seconds: float
     peak_memory_mb: float
     attempts: list[dict[str, Any]]
     training: dict[str, Any]

@@ -215,7 +215,7 @@ def _usage(run: RunFolder) -> dict[Point, tuple[float, int]]:
 
 def _totals(facts: dict[str, Any], curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
     end = _end(curves)
-    names = ("wall_seconds", "seconds_per_step", "peak_memory_mb")
+    names = ("wall_seconds", "processor_seconds", "seconds_per_step", "peak_memory_mb")
     totals = {name: float(facts[name]) for name in names if name in facts}
     totals |= {"attempts": float(len(facts["attempts"]))} if "attempts" in facts else {}
     return {(f"system/{name}", ONCE): (value, end) for name, value in totals.items()}

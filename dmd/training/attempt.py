@@ -85,7 +85,14 @@ class Attempt:
         self.method, self.device = method, device
         found = load_state(self.run.state, self.run.id, device)
         self.state = found or State(
-            self.run.id, step=0, history="", seconds=0.0, peak_memory_mb=0, attempts=[], training={}
+            self.run.id,
+            step=0,
+            history="",
+            seconds=0.0,
+            processor_seconds=0.0,
+            peak_memory_mb=0,
+            attempts=[],
+            training={},
         )
         if found:
             method.load_training_state(found.training)
@@ -99,6 +106,7 @@ class Attempt:
         self.asked = self.held.enter_context(_signals())
         self.progress = Progress(self.run.id, self.training["iterations"], self.state.step)
         self.started = time.monotonic() - self.state.seconds
+        self.processor_started = time.process_time() - self.state.processor_seconds
         self.saved(len(self.state.history))
 
     def note(self, step: int, terms: dict[str, Tensor], values: dict[str, float]) -> None:
@@ -111,6 +119,7 @@ class Attempt:
         """
         self.pending.append(Noted(step, now(), tuple(terms), torch.stack([*terms.values()]).float(), values))
         self.state.step, self.state.seconds = step, time.monotonic() - self.started
+        self.state.processor_seconds = time.process_time() - self.processor_started
         if len(self.pending) >= self.every:
             self._write_down()
 

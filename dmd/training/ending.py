@@ -48,6 +48,7 @@ def write(run: RunFolder, state: State, weights: dict[str, Tensor], facts: dict[
     write_table(run.history, run.history_table)
     cost = {
         "wall_seconds": round(state.seconds, 1),
+        "processor_seconds": round(state.processor_seconds, 1),
         "seconds_per_step": round(state.seconds / state.step, 4),
         "peak_memory_mb": round(state.peak_memory_mb),
     }

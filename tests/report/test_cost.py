@@ -16,12 +16,13 @@ ZEN = {"device": "cpu", "processor": "AMD EPYC, AVX512 bf16"}
 
 def test_hours_and_passes_are_means_and_memory_is_the_most():
     facts = [
-        ZEN | {"wall_seconds": 3600, "passes_per_step": 24, "peak_memory_mb": 900},
+        ZEN | {"wall_seconds": 3600, "processor_seconds": 1800, "passes_per_step": 24, "peak_memory_mb": 900},
         ZEN | {"wall_seconds": 7200, "peak_memory_mb": 700},
     ]
     assert cost(facts) == {
         "passes_per_step": 24,
         "hours": 1.5,
+        "processor_hours": 0.5,
         "peak_memory_mb": 900,
         "device": "AMD EPYC, AVX512 bf16",
     }

@@ -66,6 +66,7 @@ def test_two_seeds_have_a_mean_and_a_sample_deviation(tmp_path, written):
             "oracle_gap": "",
             "passes_per_step": "",
             "hours": "",
+            "processor_hours": "",
             "peak_memory_mb": "",
             "device": "",
             "runs": f"{runs[0].id} {runs[1].id}",

@@ -20,6 +20,7 @@ def state() -> State:
         step=4,
         history="a step\n" * 4,
         seconds=2.5,
+        processor_seconds=2.0,
         peak_memory_mb=9,
         attempts=[{"first_step": 1}],
         training=training,

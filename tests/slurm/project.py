@@ -16,7 +16,7 @@ from workflow.project import clone
 
 from slurm.cluster import PATIENCE
 
-MEASURED = ("hours", "peak_memory_mb", "device")  # of the cost in a table
+MEASURED = ("hours", "processor_hours", "peak_memory_mb", "device")  # of the cost in a table
 TABLE = "results/smoke/table1.csv"
 THIN = ["--configfile", str(Path(__file__).with_name("thin.yaml")), "--", TABLE]
 

@@ -14,6 +14,7 @@ from dmd.devices import describe_processor
 from dmd.errors import DivergedError, InputError
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import History, read_steps
+from dmd.runs.state import load_state, save_state
 from dmd.training import attempt, provenance
 from dmd.training.loop import noise_seed, train
 
@@ -134,6 +135,29 @@ def test_sigterm_saves_and_leaves_and_the_next_start_goes_on(trained, tiny_store
     again = subprocess.run(command(run, tiny_store[3]), check=True, capture_output=True, text=True)
     assert "going on from step" in again.stderr
     require_equal(run, trained)
+
+
+@pytest.mark.slow
+def test_time_that_a_training_was_stopped_is_wall_time_alone(tiny_store, tiny_run):
+    run, seconds = tiny_run(tiny_training(3, "dmd", DMD), "suspended"), 3
+    process = start_and_signal(run, tiny_store[3], signal.SIGSTOP, 3)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGCONT)
+    process.communicate()
+    facts = json.loads(run.facts.read_text())
+    assert facts["wall_seconds"] - facts["processor_seconds"] > seconds - 1
+    assert facts["processor_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_a_training_that_goes_on_adds_its_processor_time_to_what_was_spent(tiny_store, tiny_run):
+    run = tiny_run(tiny_training(3, "dmd", DMD), "added")
+    start_and_signal(run, tiny_store[3], signal.SIGTERM, 3).communicate()
+    state = load_state(run.state, run.id, torch.device("cpu"))
+    state.processor_seconds = 500.0
+    save_state(run.state, state)
+    train(run, tiny_store[3], "cpu")
+    assert 500 < json.loads(run.facts.read_text())["processor_seconds"] < 600
 
 
 @pytest.mark.slow

@@ -75,6 +75,7 @@ def _cost(entry: Entry) -> dict[str, str]:
         "Device": "; ".join(devices([facts])) or ABSENT,
         "Passes per step": number(facts.get("passes_per_step", nan), 1),
         "Wall time (min)": number(facts.get("wall_seconds", nan) / 60, 1),
+        "Processor time (min)": number(facts.get("processor_seconds", nan) / 60, 1),
         "s per step": number(facts.get("seconds_per_step", nan), 3),
         "Peak memory (MB)": number(facts.get("peak_memory_mb", nan), 0),
         "Attempts": number(len(facts.get("attempts", ())) or nan, 0),
