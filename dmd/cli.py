@@ -231,7 +231,7 @@ def track(
         raise SystemExit(1)
 
 
-verb('dmd evaluate --predictions masks --name "nnU-Net" --dataset la --labelled 8')(guest.evaluate)
+verb('dmd evaluate --predictions masks --name "nnU-Net" --dataset la --labelled 8 --scale half')(guest.evaluate)
 verb("dmd bundle b8031fc709 --out runs.zip")(bundle.bundle)
 verb("dmd merge runs.zip")(bundle.merge)
 verb("dmd init work")(init.init)

@@ -101,6 +101,7 @@ rule mosaic:
         ),
     log:
         "results/logs/mosaic/{store}.log",
+    localrule: True  # seconds
     retries: 0  # the same store makes the same picture, or the same error
     params:
         laid_over=laid_over,
