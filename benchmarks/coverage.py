@@ -52,7 +52,7 @@ class Setting:
         of_draws = np.broadcast_to(drawn[:1], drawn.shape) if self.shared else drawn
         size = (2, self.draws, self.runs, patients)
         scores = of_draws + random.normal(0, self.run, (*size[:3], 1)) + random.normal(0, self.rest, size)
-        # Of several draws each counts once, as in `dmd.report.scores.Scores.by_patient`.
+        # Of several draws each counts once, as in `dmd.report.scores.Scores.patients`.
         one, two = (scores.mean(axis=2) if self.draws > 1 else scores).reshape(2, -1, patients)
         # The estimate is of the pseudomedian, the median of the mean of two: of exponential ones half a gamma(2)'s.
         skewed = random.standard_exponential(patients) - stats.gamma(2).median() / 2

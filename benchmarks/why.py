@@ -20,14 +20,16 @@ from torch import Tensor, nn
 
 from dmd.data.batches import Batches
 from dmd.data.store import Case, Store, load_store
+from dmd.losses import probabilities
 from dmd.methods.base import Method, class_probabilities
+from dmd.report.learning import SUPERVISED
 from dmd.runs.folder import RunFolder
 from dmd.testing.inference import predict_case
 from dmd.testing.metrics import mean_dice
 from dmd.training import snapshots
 
 CPU = torch.device("cpu")
-SUPERVISED = ("supervised", "dice", "cross_entropy")  # how names of terms that see labels begin
+SEEN = ("supervised", *SUPERVISED)  # how names of terms that see labels begin
 NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -53,7 +55,7 @@ def terms(run: RunFolder, store: Store, count: int) -> Iterator[dict[str, Any]]:
     for step in range(last, last + count):
         batch = batches[step]
         found = {name: gradient(term, weights) for name, term in method.losses(batch, last - 1).items()}
-        supervised = sum(of for name, of in found.items() if name.startswith(SUPERVISED))
+        supervised = sum(of for name, of in found.items() if name.startswith(SEEN))
         share = background(method, batch.images)
         for name, of in found.items():
             line = {"run": run.id, "term": name, "batch": step, "norm": of.norm().item()}
@@ -68,9 +70,9 @@ def background(method: Method, images: Tensor) -> dict[str, float]:
     if not hasattr(method, "peers") or not hasattr(method.params, "temperature"):
         return {}
     peers = method.peers(images)
-    softened = [class_probabilities(logits, method.params.temperature).square() for logits in peers]
+    softened = [probabilities(logits, method.params.temperature).square() for logits in peers]
     both = torch.stack([class_probabilities(logits).argmax(dim=1) == 0 for logits in peers]).all(dim=0)
-    squares = sum(softened).sum(dim=1)  # the distance sums every class
+    squares = sum(softened).sum(dim=1)  # of every channel that the distance has: two classes are one
     return {"denominator_on_background": (squares[both].sum() / squares.sum()).item()}
 
 

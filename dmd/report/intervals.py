@@ -20,10 +20,9 @@ FOREST = (
     "Method minus DMD: Hodges-Lehmann estimate and 95 % interval, no post-processing. Triangles: significant, up "
     "better, down worse. Grey: the noise floor, 95 % of the differences of DMD to itself with other runs{}."
 )
-RANKED = (
-    "Rank by the mean over patients and runs (1 is best) and its 95 % bootstrap interval over both, no "
-    "post-processing. tau: agreement of the orders by single runs (Kendall)."
-)
+RANKED = "Rank by the mean over patients and runs (1 is best) and its 95 % bootstrap interval, no post-processing."
+OVER_RUNS = " tau: agreement of the orders by single runs (Kendall)."
+OVER_PATIENTS = " Of a method with one run the interval is over patients alone."
 EMPTY = "Nothing to draw: no data set and budget has two evaluated methods to compare."
 
 
@@ -52,7 +51,9 @@ def rank_plot(scores: Scores, ranks: pd.DataFrame) -> tuple[Figure, str]:
     ranks : DataFrame
         What `dmd.report.ranking.rank_rows` returned for them.
     """
-    return _drawn(scores, ranks.query(PLAIN), _draw_ranks), RANKED
+    lines = ranks.query(PLAIN)
+    said = RANKED + OVER_PATIENTS * bool((lines["runs"] < 2).any()) + OVER_RUNS * bool(lines["tau"].notna().any())
+    return _drawn(scores, lines, _draw_ranks), said
 
 
 def _drawn(scores: Scores, lines: pd.DataFrame, draw: Callable[[Axes, str, pd.DataFrame], None]) -> Figure:

@@ -11,16 +11,17 @@ from dmd.report.history import has_history, read_histories
 from dmd.report.naming import setting_name
 from dmd.report.style import BLUE, GREEN, our_style
 from dmd.runs.folder import RunFolder
-from dmd.runs.history import CHOSEN_BY
 
 POINTS = 60
 LOOKS = {"loss": ("black", "-"), "labelled": (BLUE, "--"), "dice": (GREEN, "-.")}
 BY = ["row", "name", "quantity", "step"]
 OVER_RUNS = ["runs", "mean", "low", "high"]
+SUPERVISED = ("cross_entropy", "dice", "bayesian")  # terms that see labels, besides those of several networks
 ABOUT = (
-    "Black: the loss; blue, dashed: the mean of its supervised terms, as weighted; green, where weights are chosen by "
-    "it: Dice on the validation patients. Lines: means over runs and windows of steps; bands: from the lowest run to "
-    "the highest."
+    "Black: the loss; blue, dashed: its supervised part, as weighted, the mean where several networks or decoders have "
+    "one; green: the Dice that weights are chosen by, where they are (on the validation patients; with selection "
+    "'oracle' on the test patients). Lines: means over runs and windows of steps; bands: from the lowest run to the "
+    "highest."
 )
 
 
@@ -30,15 +31,16 @@ def learning_curves(artefact: Artefact[Any], runs: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A line per row, quantity (``loss``; ``labelled``, the mean of its supervised terms; ``dice``, what weights are
-        chosen by, in percent) and window of steps (``step``: its middle): runs, and mean, low and high over them.
+        A line per row, quantity (``loss``; ``labelled``, `supervised_loss`; ``dice``, what weights are chosen by, in
+        percent) and window of steps (``step``: its middle): runs, and mean, low and high over them.
     """
     found = []
     for number, row in enumerate(artefact.rows):
         begun = [run for run in map(RunFolder, (runs / name for name in row.runs)) if has_history(run)]
         if begun:
-            window = -(-begun[0].read_spec().training["iterations"] // POINTS)
-            found.append(_quantities(read_histories(begun), window).assign(row=number, name=setting_name(row)))
+            training = begun[0].read_spec().training
+            quantities = _quantities(read_histories(begun), training)
+            found.append(quantities.assign(row=number, name=setting_name(row)))
     if not found:
         return pd.DataFrame(columns=[*BY, *OVER_RUNS])
     means = pd.concat(found).groupby(["row", "name", "run", "step"], sort=False).mean()
@@ -47,15 +49,24 @@ def learning_curves(artefact: Artefact[Any], runs: Path) -> pd.DataFrame:
     return values.agg(["count", "mean", "min", "max"]).set_axis(OVER_RUNS, axis=1).reset_index()
 
 
-def _quantities(histories: pd.DataFrame, window: int) -> pd.DataFrame:
+def supervised_loss(terms: pd.DataFrame) -> pd.Series:
+    """Return the part of a loss that sees labels: the mean of ``supervised_1`` and so on, else the sum of `SUPERVISED`.
+
+    NaN where a method of somebody's own calls its terms otherwise.
+    """
+    peers = [name for name in terms if str(name).startswith("supervised")]
+    return (
+        terms[peers].mean(axis=1) if peers else terms[terms.columns.intersection(SUPERVISED)].sum(axis=1, min_count=1)
+    )
+
+
+def _quantities(histories: pd.DataFrame, training: dict[str, Any]) -> pd.DataFrame:
     """Return the quantities at each step of runs, with the middle of the window of steps that it is in."""
-    terms = [name for name in histories if name == "dice" or str(name).startswith("supervised")]
+    window, chosen_by = -(-training["iterations"] // POINTS), f"{training['selection']}_dice"
     found = pd.DataFrame({"step": (histories["step"] - 1) // window * window + (window + 1) // 2})
-    found["loss"] = histories["loss"]
-    if terms:
-        found["labelled"] = histories[terms].mean(axis=1)
-    for name in histories.columns.intersection(list(CHOSEN_BY)):
-        found["dice"] = 100 * histories[name]
+    found["loss"], found["labelled"] = histories["loss"], supervised_loss(histories)
+    if chosen_by in histories:
+        found["dice"] = 100 * histories[chosen_by]
     return found.reset_index()
 
 

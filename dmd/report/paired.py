@@ -30,15 +30,15 @@ class Comparison:
     difference : float
         Hodges-Lehmann estimate, in the unit of the score; NaN without a pair.
     error, degrees : float
-        Its standard error over patients and, where both methods have several runs, over runs; the degrees of freedom of
+        Its standard error over patients and over the runs of each method that has several; the degrees of freedom of
         that. As all that follow, NaN with fewer than `MINIMUM` pairs.
     low, high : float
         Its 95 % interval by both.
     p : float
         Of the two-sided Wilcoxon signed-rank test over patients, runs averaged; 1 if no pair differs.
     p_runs : float
-        Of the two-sided t test by ``error`` and ``degrees``; NaN where a method has one run, which says
-        nothing of what another would change.
+        Of the two-sided t test by ``error`` and ``degrees``; NaN where both methods have one run, which says
+        nothing of what another would change. Of a method with one run ``error`` has no part: p is then too small.
     """
 
     patients: int
@@ -100,7 +100,7 @@ def compare(method: pd.DataFrame, other: pd.DataFrame) -> Comparison:
     error, down, up = (float(np.sqrt(of + sum(part for part, _ in runs))) for of in (patients, *sides))
     t = float(stats.t.ppf(1 - LEVEL / 2, degrees))
     p = float(stats.wilcoxon(found).pvalue) if found.any() else 1.0
-    has_runs = min(map(len, effects)) > 1
+    has_runs = max(map(len, effects)) > 1
     p_runs = _two_sided(estimate, down if estimate > 0 else up, degrees) if has_runs else np.nan
     low, high = estimate - t * down, estimate + t * up
     return Comparison(len(found), left_out, estimate, error, degrees, low, high, p, p_runs)

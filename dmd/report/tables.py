@@ -16,7 +16,7 @@ from dmd.planning.guests import MARK
 from dmd.planning.plan import Row
 from dmd.report.comparison import compare_rows
 from dmd.report.cost import devices
-from dmd.report.naming import COUNTED, HEADINGS, caption, row_name, selections
+from dmd.report.naming import COUNTED, HEADINGS, caption, row_name, selections, setting_name
 from dmd.report.published import elsewhere
 from dmd.report.ranking import claims, rank_rows
 from dmd.report.scores import Scores, column, read
@@ -120,8 +120,8 @@ def notes(scores: Scores, summary: pd.DataFrame) -> list[str]:
 
 def _mixed(scores: Scores) -> str:
     """Name the rows whose runs are not all of one machine, with the machines."""
-    found = {row.label: devices([scores.facts[run] for run in row.runs]) for row in scores.artefact.rows}
-    return ", ".join(f"{label} ({'; '.join(names)})" for label, names in found.items() if len(names) > 1)
+    found = [(row, devices([scores.facts[run] for run in row.runs])) for row in scores.artefact.rows]
+    return ", ".join(f"{setting_name(row)} ({'; '.join(names)})" for row, names in found if len(names) > 1)
 
 
 def _axes(summary: pd.DataFrame) -> str:

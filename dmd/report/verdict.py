@@ -43,12 +43,12 @@ def say_verdict(scores: Scores, comparison: pd.DataFrame) -> list[str]:
     is_plain = len(groups) == 1 and all(rows[number].method != REFERENCE for number in verdicts)
     said = say_counts(list(verdicts.values()), HEADINGS[score].split()[0], "method" if is_plain else "row")
     same = [orders[number] == word for number, word in decided.items() if number in orders]
-    several = asked[["runs", "reference_runs"]].min(axis=1) > 1
-    runs = RUNS[
-        "several" if several.all() else "some" if (asked[["runs", "reference_runs"]] > 1).any(axis=None) else "one"
-    ]
-    noise = [say_detectable(asked["detectable"], score), say_floor(floors["high"], score)]
-    return [said + say_agreement(sum(same), len(same)), TESTED, runs, *filter(None, noise)]
+    counts = asked[["runs", "reference_runs"]]
+    known = ["one"] if counts.max(axis=None) < 2 else ["several"] if counts.min(axis=None) > 1 else ["several", "some"]
+    has_one = bool((asked["reference_runs"] == 1).any())
+    noise = [say_detectable(asked["detectable"], score), say_floor(floors["high"], has_one, score)]
+    said += say_agreement(sum(same), len(same))
+    return [said, TESTED, *(RUNS[name] for name in known), *filter(None, noise)]
 
 
 def say_counts(verdicts: list[str], score: str, noun: str) -> str:
@@ -97,17 +97,27 @@ def say_detectable(differences: pd.Series, score: str) -> str:
     return f"Smallest true difference in {HEADINGS[score]} that these tests would find with power {POWER}: {amount}."
 
 
-def say_floor(reaches: pd.Series, score: str) -> str:
-    """Say how far DMD is from itself over its runs: 95 % of the differences, of each DMD that has several.
+def say_floor(reaches: pd.Series, has_one: bool, score: str) -> str:
+    """Say how far DMD is from itself over its runs, in 95 % of the differences; nothing where no patient has the score.
 
-    >>> say_floor(pd.Series([1.31, 2.6]), "dice"), say_floor(pd.Series([]), "dice")
-    ('Noise floor: DMD against itself, other runs, differs by up to 1.31 and 2.60 in Dice (%) (95 %).', \
-'Noise floor: unknown, as DMD has one run.')
+    Parameters
+    ----------
+    reaches : Series
+        Of each DMD that has several runs: one for every data set and budget.
+    has_one : bool
+        Whether one has a single run.
+
+    >>> say_floor(pd.Series([1.31]), True, "dice"), say_floor(pd.Series([]), True, "dice")
+    ('Noise floor: DMD against itself, other runs, differs by up to 1.31 in Dice (%) (95 %); unknown where it has one \
+run.', 'Noise floor: unknown, as DMD has one run.')
     """
     amount = " and ".join(f"{reach:.2f}" for reach in reaches.dropna())
     if not amount:
-        return FLOOR_UNKNOWN
-    return f"Noise floor: DMD against itself, other runs, differs by up to {amount} in {HEADINGS[score]} (95 %)."
+        return FLOOR_UNKNOWN if reaches.empty else ""
+    unknown = "; unknown where it has one run" if has_one else ""
+    return (
+        f"Noise floor: DMD against itself, other runs, differs by up to {amount} in {HEADINGS[score]} (95 %){unknown}."
+    )
 
 
 def _orders(rows: tuple[Row, ...], score: str) -> dict[int, str]:

@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 
 from dmd.report.beside import write_table_and_pictures
 from dmd.report.comparison import FLOOR, compare_rows
-from dmd.report.intervals import EMPTY, LOOKS, forest_plot, rank_plot
+from dmd.report.intervals import EMPTY, LOOKS, OVER_PATIENTS, OVER_RUNS, RANKED, forest_plot, rank_plot
 from dmd.report.ranking import rank_rows
 from dmd.report.scores import Scores, read
 from dmd.report.tested import ReadOnce
@@ -81,6 +81,18 @@ def test_the_plot_of_ranks_has_every_rank_its_interval_and_tau(scores):
     assert dice.get_title(loc="right") == f"tau {lines['tau'].iloc[0]:.2f}"
     assert dice.get_xlabel() == "rank in Dice"
     assert figure.axes[2].get_title(loc="right") == ""  # one run each
+
+
+def test_the_caption_of_ranks_says_what_is_in_their_intervals(tmp_path):
+    runs = [add_run(tmp_path, shifted(seed % 3), seed=seed) for seed in range(4)]
+
+    def said(*rows):
+        scores = read(table(*rows, columns=["dice"]), ReadOnce(tmp_path))
+        return rank_plot(scores, rank_rows(scores))[1]
+
+    a, dmd = row("A", 8, runs[:2], {}), row("DMD", 8, runs[2:], {})
+    assert said(a, dmd) == RANKED + OVER_RUNS
+    assert said(a, dataclasses.replace(dmd, runs=dmd.runs[:1])) == RANKED + OVER_PATIENTS
 
 
 def test_too_few_patients_leave_points_without_intervals(tmp_path):

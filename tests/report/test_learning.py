@@ -7,7 +7,7 @@ import pytest
 from records import vouch_for
 
 from dmd.report.beside import write_table_and_pictures
-from dmd.report.learning import about, draw, learning_curves
+from dmd.report.learning import about, draw, learning_curves, supervised_loss
 from dmd.runs.folder import RunFolder
 
 from .made import add_run, describe, read_csv, row, shifted, table
@@ -15,7 +15,8 @@ from .made import add_run, describe, read_csv, row, shifted, table
 
 def learnt(runs, seed: int, losses: list[float], **columns: list) -> RunFolder:
     """Return a trained run of 120 iterations: windows of 2 steps."""
-    run = add_run(runs, shifted(0), seed=seed, iterations=120)
+    selection = "validation" if "validation_dice" in columns else "last"
+    run = add_run(runs, shifted(0), seed=seed, iterations=120, selection=selection)
     history = pd.DataFrame({"step": range(1, len(losses) + 1), "loss": losses} | columns | {"learning_rate": 0.01})
     history.to_csv(run.history_table, index=False)
     vouch_for(run)
@@ -41,6 +42,22 @@ def test_windows_and_runs_by_hand(tmp_path, artefact):
     # Dice in percent, where one was due.
     assert found.loc[(1, "dice", 1)].tolist() == [1, 50, 50, 50]
     assert found.loc[(1, "labelled", 3)].tolist() == [1, 0.25, 0.25, 0.25]
+
+
+def test_the_supervised_part_is_a_sum_of_terms_or_a_mean_of_networks():
+    """Half the cross-entropy and half the Dice are one loss; the Dice of two networks are two."""
+    apart = pd.DataFrame({"cross_entropy": [0.5, 0.2], "dice": [0.25, 0.1], "consistency": [9.0, 9.0]})
+    assert supervised_loss(apart).tolist() == pytest.approx([0.75, 0.3])
+    peers = pd.DataFrame({"supervised_1": [1.0], "supervised_2": [0.5], "distillation": [9.0]})
+    assert supervised_loss(peers).tolist() == [0.75]
+    assert supervised_loss(pd.DataFrame({"unheard_of": [1.0]})).isna().all()
+
+
+def test_only_the_dice_that_weights_are_chosen_by_is_drawn(tmp_path):
+    """Looks at the test patients that decide nothing are an oracle's gap, no curve."""
+    looked_at = learnt(tmp_path, 4, [1.0, 1], validation_dice=[0.5, 0.5], oracle_dice=[0.9, 0.9])
+    found = learning_curves(table(row("Mine", 8, [looked_at], {})), tmp_path).set_index("quantity")
+    assert found.loc["dice", "mean"] == 50
 
 
 def test_each_row_has_a_plot_with_its_mean_and_its_spread(tmp_path, artefact):

@@ -276,8 +276,8 @@ def test_runs_are_listed_once_with_state_cost_and_commands(results, planned):
     assert [entry["state"] for entry in entries].count("started") == 1
     assert len(entries) + len(missing) == len({run for artefact in artefacts for run in artefact.runs})
     cost = cost_table(entries).frame[""].set_index("Run")
-    assert cost.loc[vnet["id"]].tolist()[3:] == ["cpu", ABSENT, "1.5", "1.500", "700", "1"]
-    assert cost[cost["State"] == "started"].iloc[0, 3:].tolist() == [ABSENT] * 6
+    assert cost.loc[vnet["id"]].tolist()[3:] == ["cpu", ABSENT, "1.5", ABSENT, "1.500", "700", "1"]
+    assert cost[cost["State"] == "started"].iloc[0, 3:].tolist() == [ABSENT] * 7
 
 
 def test_a_training_curve_says_where_it_starts_and_ends(results, table3):
@@ -374,11 +374,11 @@ def test_what_is_complete_comes_first_and_what_is_missing_is_one_line_with_its_c
     assert list(sections) == ["fig2", "table1", "table3", "worst", "cost", "runs", "readings", "missing"]
     assert "Made by <code>snakemake --cores 2 -- results/smoke/fig2.png</code>" in sections["fig2"]
     assert (
-        "<summary>2 of 5 rows are missing: <code>snakemake --cores 2 -- results/smoke/table3.csv</code></summary>"
+        "<summary>2 of 5 rows are incomplete: <code>snakemake --cores 2 -- results/smoke/table3.csv</code></summary>"
         in sections["table3"]
     )
     assert "<li>DMD, la with 8 labelled: <a " in sections["table3"]
-    assert "18 of 20 rows are missing" in sections["table1"]
+    assert "18 of 20 rows are incomplete" in sections["table1"]
     assert '<a href="#artefact-table3">Table 3</a> (3 of 5)</li>' in (tmp_path / "report.html").read_text()
     assert "Table 3: <code>snakemake --cores 2 -- results/smoke/table3.csv</code>" in sections["missing"]
     assert "Fig. 2:" not in sections["missing"]
@@ -391,6 +391,19 @@ def test_a_table_whose_runs_are_there_and_whose_files_are_not_says_so(tmp_path, 
         "Not made yet; what follows is of the runs that are evaluated"
         in sections_of(tmp_path / "report.html")["table3"]
     )
+
+
+def test_a_table_that_was_made_before_another_seed_was_asked_for_is_not_complete(tmp_path, planned, table3):
+    evaluated_table(tmp_path, planned)
+    *others, dmd = table3.rows
+    another = "la-8-dmd-0123456789"
+    more = replace(table3, rows=(*others, replace(dmd, runs=(*dmd.runs, another))))
+    write_page([more], tmp_path, tmp_path / "report.html")
+    said = sections_of(tmp_path / "report.html")["table3"]
+    assert "1 of 5 rows is incomplete" in said
+    (listed,) = re.findall(r"<li>DMD, la with 8 labelled:.*?</li>", said, re.DOTALL)
+    assert another in listed
+    assert dmd.runs[0] not in listed
 
 
 @pytest.mark.parametrize("scale", ["paper", "smoke"])

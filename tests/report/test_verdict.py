@@ -107,8 +107,8 @@ def test_where_one_of_two_has_one_run_that_is_said(tmp_path):
     scores = read(table(row("A", 8, [theirs], {}), row("DMD", 8, ours, {})), ReadOnce(tmp_path))
     compared = compare_rows(scores)
     found = say_verdict(scores, compared)
-    assert found[2] == RUNS["some"]
-    assert found[3] == say_detectable(compared["detectable"].iloc[:1], "dice")
+    assert found[2:4] == [RUNS["several"], RUNS["some"]]
+    assert found[4] == say_detectable(compared["detectable"].iloc[:1], "dice")
 
 
 verdicts = st.lists(st.sampled_from(["better", "worse", "undecided", "too few"]), min_size=1, max_size=40)
@@ -131,7 +131,7 @@ def test_a_verdict_has_at_most_25_words_and_counts_every_row(found, score, noun,
 def test_the_notes_are_short_too():
     amounts = pd.Series([1.31, 2.62])
     notes = [TESTED, *RUNS.values(), NOTHING, FLOOR_UNKNOWN]
-    notes += [say(amounts, score) for say in (say_detectable, say_floor) for score in HEADINGS]
+    notes += [said for score in HEADINGS for said in (say_detectable(amounts, score), say_floor(amounts, True, score))]
     assert all(len(note.split()) <= 25 for note in notes)
 
 

@@ -30,7 +30,7 @@ class Adversarial(Method):
     params: AdversarialParams
     segmenter: nn.Module
     discriminator: nn.Module
-    BETAS = (0.9, 0.99)  # ibid. and hfslyc/AdvSemiSeg:train.py
+    BETAS = (0.9, 0.99)  # hfslyc/AdvSemiSeg:train.py
 
     @abstractmethod
     def shown(self, images: Tensor) -> Tensor:

@@ -58,8 +58,9 @@ def list_runs(artefacts: Iterable[Artefact[Any]], results: Path, most: int) -> t
 def cost_table(entries: Iterable[Entry]) -> Grid:
     """Return what every run cost, as far as its training has ended."""
     note = (
-        "Passes: of an image through a network, 1 forward and 2 for its gradient. Memory: of the process, on a GPU of "
-        "the device. Attempts: 1 for a training that was never interrupted."
+        "Passes: of an image through a network, 1 forward and 2 for its gradient. Wall time and s per step count "
+        "what else the machine did and that a training was stopped, processor time of all threads does not. Memory: of "
+        "the process, on a GPU of the device. Attempts: 1 for a training that was never interrupted."
     )
     cells = pd.DataFrame(map(_cost, entries)).to_dict("list")
     return Grid("cost-table", "Every run that has started.", {("", str(name)): of for name, of in cells.items()}, note)

@@ -17,10 +17,10 @@ from dmd.runs.outcomes import EMPTY
 DIFFERENCE = "Diff.: ours minus the paper's; ▲ better, ▼ worse than the paper."
 COMPARED = "Method minus DMD on the same test patients; post-processing: {}."
 COMPARED_NOTE = (
-    "Diff.: Hodges-Lehmann estimate and its 95 % interval over patients and, where both have several, runs. Verdict: "
-    "of the method against DMD. p: the larger of the signed-rank test's over patients and the t test's over runs and "
-    "patients, each Holm-corrected. Against itself: the typical difference of two runs of DMD, and the noise floor in "
-    "brackets. Left out: patients without a distance. See docs/statistics.md."
+    "Diff.: Hodges-Lehmann estimate and its 95 % interval over patients and, of a method that has several, runs. "
+    "Verdict: of the method against DMD. p: the larger of the signed-rank test's over patients and the t test's over "
+    "runs and patients, each Holm-corrected. Against itself: the typical difference of two runs of DMD, and the noise "
+    "floor in brackets. Left out: patients without a distance. See docs/statistics.md."
 )
 
 

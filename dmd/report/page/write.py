@@ -52,8 +52,8 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path) 
     load = ReadOnce(results / "runs")
     done = [evaluated(artefact, results) for artefact in artefacts]
     scores = [read(of, load) if isinstance(of.form, Scored) and _is_begun(of) else None for of in done]
-    work = track("report", list(zip(artefacts, scores, strict=True)))
-    sections = sorted((_section(artefact, found, results) for artefact, found in work), key=_is_incomplete)
+    work = track("report", list(zip(artefacts, done, scores, strict=True)))
+    sections = sorted((_section(*each, results) for each in work), key=_is_incomplete)
     entries, missing = runs.list_runs(artefacts, results, MOST_CURVES)
     if not entries and not any(section["figure"] for section in sections):
         raise InputError(
@@ -92,18 +92,20 @@ def _is_begun(artefact: Artefact[Any]) -> bool:
     return any(row.results for row in artefact.rows)
 
 
-def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> dict[str, Any]:
-    """Return what there is of an artefact, whether it is made, by which command, and which of its rows are missing."""
+def _section(artefact: Artefact[Any], done: Artefact[Any], scores: Scores | None, results: Path) -> dict[str, Any]:
+    """Return what there is of an artefact, whether it is made, by which command, and which rows lack which runs."""
     is_table, name = isinstance(artefact.form, Table), title(artefact)
     file = f"{artefact.name}.{'csv' if is_table else 'png'}"
     picture = None if is_table else from_files(results / file, f"{name}: {artefact.form.caption}")
-    rows = zip(artefact.rows, evaluated(artefact, results).rows, strict=True)
+    rows = [
+        pair for pair in zip(artefact.rows, done.rows, strict=True) if scores and pair[0].results != pair[1].results
+    ]
     section: dict[str, Any] = {
         "id": f"artefact-{anchor(artefact)}",
         "title": name,
         "command": f"snakemake --cores 2 -- results/{file}",
         "rows": len(artefact.rows),
-        "missing": [(setting_name(row), row.runs) for row, done in rows if scores and not done.results],
+        "incomplete": [(setting_name(row), [run for run in row.runs if run not in of.runs]) for row, of in rows],
     }
     section |= {"made": (results / file).exists(), "figure": picture, "scores": None, "of": scores, "parts": None}
     if scores:
@@ -124,7 +126,7 @@ def _is_long(tables: Sequence[Scores]) -> bool:
 
 
 def _is_incomplete(section: dict[str, Any]) -> bool:
-    return not section["made"] or bool(section["missing"])
+    return not section["made"] or bool(section["incomplete"])
 
 
 def _template() -> jinja2.Template:
