@@ -14,12 +14,13 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from dmd.errors import DivergedError, InputError, require_known
-from dmd.files import DISK
+from dmd.files import ALLOW, DISK, is_unreadable
 from dmd.terminal import bundle, data_set, doctor, guest, init, method, steps
 from dmd.terminal.export import export
 from dmd.terminal.options import PROJECT, RESULTS, RUNS, Configuration, Results, RunName, Runs, Uri
 from dmd.terminal.plan import KEYS
 from dmd.terminal.predict import predict
+from dmd.terminal.track import track
 
 app = App(
     name="dmd",
@@ -54,12 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in DISK:
             raise
-        _say(
-            f"{name}: {error.strerror}: {error.filename or 'a file of the run'}. What was written before "
-            "is whole. Make room, or the folder writable, and repeat the command: it goes on from there"
-        )
-        return 4
+        return _refused(name, error)
     return 0
+
+
+def _refused(name: str, error: OSError) -> int:
+    """Say what a disk refuses and return the status: 2 for what one may not read, 4 for what cannot be written."""
+    forbidden = isinstance(error, PermissionError)
+    if forbidden and is_unreadable(error.filename):
+        print(f"{name}: expected what you may read at {error.filename}; {ALLOW}, and repeat", file=sys.stderr)
+        return 2
+    cure = f"You may not read or write it; {ALLOW}," if forbidden else "Make room, or the folder writable,"
+    _say(
+        f"{name}: {error.strerror}: {error.filename or 'a file of the run'}. What was written before "
+        f"is whole. {cure} and repeat the command: it goes on from there"
+    )
+    return 4
 
 
 def _say(message: str) -> None:
@@ -102,6 +113,8 @@ def plan(
     from dmd.terminal.find import find
     from dmd.terminal.plan import show, show_json
 
+    if slurm and json:
+        raise InputError("expected --slurm, which prints text, or --json, found both; leave one out")
     checked, made = configuration.plan()
     for said in undecided(made.runs, RUNS, checked.keep):
         print(said, file=sys.stderr)
@@ -118,10 +131,10 @@ def show(run: RunName, /, *, runs: Runs = RUNS, configuration: Configuration = P
     """Print settings, loss, test scores and cost of a run, also while it trains."""
     from dmd.runs.folder import find_run
     from dmd.terminal import cost
-    from dmd.terminal.show import show
+    from dmd.terminal.show import class_names, show
 
-    classes = {name: dataset.classes for name, dataset in configuration.check().datasets.items()}
-    show(find_run(run, runs), cost.step_times(runs, cost.MEASURED), classes)
+    found, datasets = find_run(run, runs), configuration.check().datasets
+    show(found, cost.step_times(runs, cost.MEASURED), class_names(found.read_spec(), datasets))
 
 
 @verb("dmd compare la-8-cps-10038f1b64 la-8-dmd-b8031fc709")
@@ -160,6 +173,8 @@ def report(
     from dmd.planning.identity import artefact_name
     from dmd.report.page.write import write_page
 
+    if descriptions and scale:
+        raise InputError("expected descriptions, or --scale for all artefacts of one, found both; leave one out")
     if descriptions:
         artefacts = [read_any(path) for path in descriptions]
     else:
@@ -176,8 +191,8 @@ def ui(
     /,
     *,
     uri: Uri = None,
-    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="Port to listen on.")] = 5000,
+    host: Annotated[str, Parameter(help="Where a SQLite file is served.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="Port of that address.")] = 5000,
     no_browser: bool = False,
     configuration: Configuration = PROJECT,
 ) -> None:
@@ -197,40 +212,7 @@ def ui(
     view(uri or configuration.check().tracking.store, artefact, host, port, browser=not no_browser)
 
 
-@verb("dmd track")
-def track(
-    *runs: Path,
-    weights: bool = False,
-    pictures: bool = False,
-    uri: Uri = None,
-    results: Results = RESULTS,
-    configuration: Configuration = PROJECT,
-) -> None:
-    """Send the runs that are tested to MLflow, as far as it lacks them.
-
-    Parameters
-    ----------
-    runs : Path
-        Folders of runs; left out, all in results/runs and results/guests.
-    weights : bool
-        Their weights too, which otherwise stay in their folders.
-    pictures : bool
-        The pictures too that a sweep of more than 100 runs leaves out.
-    """
-    from dmd.tracking.sweep import folders, send_pictures, send_weights, sweep
-
-    checked, made = configuration.plan()
-    found, store = runs or tuple(folders(results)), uri or checked.tracking.store
-    sent, pending = sweep(found, store, made)
-    print(f"{sent} runs sent to MLflow" + (f", {pending} not: see above" if pending else ""))
-    for what, send in [("weights", send_weights)] * weights + [("pictures", send_pictures)] * pictures:
-        there, lacking = send(found, store)
-        print(f"{what} of {there} runs in MLflow" + (f", of {lacking} not" if lacking else ""))
-        pending += lacking
-    if pending:
-        raise SystemExit(1)
-
-
+verb("dmd track")(track)
 verb('dmd evaluate --predictions masks --name "nnU-Net" --dataset la --labelled 8 --scale half')(guest.evaluate)
 verb("dmd bundle b8031fc709 --out runs.zip")(bundle.bundle)
 verb("dmd merge runs.zip")(bundle.merge)

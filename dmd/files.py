@@ -15,6 +15,8 @@ from dmd.errors import InputError
 # A disk that is full, over quota or not to be written to.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
+ALLOW = "have whoever owns it allow that, as with `chmod`"  # what to do where one may not
+
 
 def read_text(path: Path, what: str) -> str:
     """Return the text of a file that people may have edited; ``what`` says in messages which file is meant.
@@ -22,7 +24,7 @@ def read_text(path: Path, what: str) -> str:
     Raises
     ------
     InputError
-        There is none, a folder stands in its place, or it is no UTF-8.
+        There is none, a folder stands in its place, one may not read it, or it is no UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -30,6 +32,8 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(f"expected {what} at {path}, found no file") from None
     except IsADirectoryError:
         raise InputError(f"expected {what} at {path}, found a folder") from None
+    except PermissionError:
+        raise InputError(f"expected {what} at {path}, found a file that you may not read; {ALLOW}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"expected {what} in UTF-8 at {path}: {error}; save it as UTF-8") from None
 
@@ -38,6 +42,11 @@ def checksum(path: Path) -> str:
     """Return the SHA-256 of a file, as ``sha256sum`` prints it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_unreadable(path: str | None) -> bool:
+    """Say whether something is there that this user may not read."""
+    return path is not None and os.access(path, os.F_OK) and not os.access(path, os.R_OK)
 
 
 @contextmanager

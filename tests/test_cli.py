@@ -94,6 +94,11 @@ def test_a_shell_can_complete_verbs_and_options(shell):
         ("shwo x", "dmd: Unknown command"),
         ("show", "dmd show: "),
         ("plan --scal half", "dmd plan: Unknown option: --scal. Did you mean --scale?"),
+        ("plan --slurm --json", "dmd plan: expected --slurm, which prints text, or --json, found both; leave one out"),
+        ("report a.json --scale half", "dmd report: expected descriptions, or --scale for all artefacts of one"),
+        ("track mistyped", "dmd track: expected the id of one of the "),
+        ("track results/runs/none", "dmd track: expected the id of one of the "),
+        ("track guest-la-8-0123456789", "dmd track: expected masks made elsewhere at results/guests/guest-la-8-01"),
         ("plan --config scale", "dmd plan: --config: expected KEY=VALUE, found 'scale'"),
         ("ui smoke/tabel3", "dmd ui: the configuration: unknown artefact 'smoke/tabel3'; did you mean 'smoke/table3'?"),
     ],
@@ -107,8 +112,17 @@ def test_bad_input_is_a_message_and_status_2(call, said, tmp_path, root, monkeyp
     assert printed.out == ""
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
-def test_a_disk_that_refuses_is_a_message_and_status_4(number, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.ENOSPC, "Make room"),
+        (errno.EDQUOT, "Make room"),
+        (errno.EROFS, "Make room, or the folder writable"),
+        (errno.EACCES, "You may not read or write it; have whoever owns it allow that"),
+        (errno.EPERM, "You may not read or write it; have whoever owns it allow that"),
+    ],
+)
+def test_a_disk_that_refuses_is_a_message_and_status_4(number, cure, tmp_path, monkeypatch, capsys):
     def refuse(*_):
         raise OSError(number, os.strerror(number), "results/runs/x/state.pt")
 
@@ -117,8 +131,21 @@ def test_a_disk_that_refuses_is_a_message_and_status_4(number, tmp_path, monkeyp
     assert cli.main(["step", "train", str(tmp_path), "--store", "none.h5"]) == 4
     said = capsys.readouterr().err
     assert said.startswith(
-        f"dmd step train: {os.strerror(number)}: results/runs/x/state.pt. What was written before is whole."
+        f"dmd step train: {os.strerror(number)}: results/runs/x/state.pt. What was written before is whole. {cure}"
     )
+
+
+def test_what_one_may_not_read_is_bad_input_and_no_full_disk(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path / "spec.json"))
+
+    (tmp_path / "spec.json").touch()
+    monkeypatch.setattr(RunFolder, "read_spec", refuse)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.F_OK)  # root may read everything
+    assert cli.main(["step", "train", str(tmp_path), "--store", "none.h5"]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"dmd step train: expected what you may read at {tmp_path / 'spec.json'}; have whoever")
+    assert said.out == ""
 
 
 def test_a_reader_that_leaves_early_is_no_fault(root):

@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from dmd.files import locked, replacing, write_json, write_text
+from dmd.errors import InputError
+from dmd.files import locked, read_text, replacing, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_previous_file_and_nothing_beside_it(tmp_path):
@@ -122,3 +124,12 @@ def test_what_a_killed_process_had_half_written_is_cleared_by_the_next_write(tmp
     assert not dead.exists()
     assert alive.exists()
     assert elsewhere.exists()
+
+
+def test_a_file_that_one_may_not_read_is_bad_input(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "read_text", refuse)  # root may read everything
+    with pytest.raises(InputError, match=r"expected a list at .*mine\.txt, found a file that you may not read; have"):
+        read_text(tmp_path / "mine.txt", "a list")

@@ -84,9 +84,10 @@ def _require_few_runs(config: Config) -> None:
     }
     if sum(runs.values()) > MOST_RUNS:
         largest = max(runs, key=lambda name: runs[name])
+        scales = len(scales_of(config.artefacts[largest], config.scales))
         raise InputError(
             f"config: artefacts: expected at most {MOST_RUNS} runs over all artefacts and scales, found "
-            f"{sum(runs.values())}, {runs[largest]} of them for '{largest}' at {len(config.scales)} scales; "
+            f"{sum(runs.values())}, {runs[largest]} of them for '{largest}' at {scales} scale(s); "
             "shorten its lists, or plan parts of it in files of their own"
         )
 

@@ -4,7 +4,8 @@ import ast
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -51,11 +52,12 @@ def declaration(method: str) -> Declaration:
     Raises
     ------
     InputError
-        There is no such file, it is no Python or has no class ``Params``, or that uses types unknown to planning.
+        There is no such file, it is no Python, has no dataclass ``Params`` or one that uses types unknown to planning,
+        or its ``dimensions`` are none.
     """
     path = source_file(method)
     tree, families = _parse(path), [FOLDER / f"{name}.py" for name in _families(_parse(path))]
-    return Declaration(_params(path, tree), _dimensions(tree), _fingerprint(tree, *map(_parse, families)))
+    return Declaration(_params(path, tree), _dimensions(path, tree), _fingerprint(tree, *map(_parse, families)))
 
 
 def require_params(method: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def require_params(method: str, given: Mapping[str, Any], where: str) -> dict[st
     try:
         return asdict(_adapter(declared.params).validate_python({name: given.get(name) for name in declared.names}))
     except ValidationError as error:
-        faults = {str(fault["loc"][0]): fault for fault in error.errors()}
+        faults = {str(next(iter(fault["loc"]), "Params")): fault for fault in error.errors()}  # of all, without a place
         said = "; ".join(_say(name, fault, given.get(name)) for name, fault in faults.items())
         raise InputError(f"{where}: {said}") from None
 
@@ -124,21 +126,30 @@ def _params(path: Path, tree: ast.Module) -> type:
     known |= vars(bounds)
     try:
         exec(compile(ast.Module([found[0]], []), where, "exec"), known)
+        made: type = known["Params"]
+        if is_dataclass(made):
+            _adapter(made)
+            return made
     except NameError as error:
         raise InputError(f"{where}: Params may use Literal and the types of dmd/planning/bounds.py: {error}") from None
-    made: type = known["Params"]
-    return made
+    except Exception as error:  # whatever Python and pydantic do not take
+        raise InputError(f"{where}: expected a frozen dataclass Params, found one that fails: {error!r}") from None
+    raise InputError(f"{where}: expected `@dataclass(frozen=True)` above the class Params, found it without")
 
 
-def _dimensions(tree: ast.Module) -> tuple[int, ...]:
-    """Return the literal ``dimensions`` of the method's class, else that of the base class."""
-    values = [
-        ast.literal_eval(statement.value)
-        for node in [*_classes(tree), *_classes(_parse(FOLDER / "base.py"))]
-        for statement in node.body
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value and _name(statement) == "dimensions"
-    ]
-    return tuple(values[0])
+def _dimensions(path: Path, tree: ast.Module) -> tuple[int, ...]:
+    """Return the literal ``dimensions`` of the method's class, which has ``losses``, else those of the base class."""
+    methods = [node for node in _classes(tree) if any(_is_losses(statement) for statement in node.body)]
+    classes = [*(methods or _classes(tree)), *_classes(_parse(FOLDER / "base.py"))]
+    value = next(found for node in classes for found in _assigned(node, "dimensions"))
+    with suppress(ValueError, TypeError):
+        found = tuple(ast.literal_eval(value))
+        if found and set(found) <= {2, 3}:
+            return found
+    raise InputError(
+        f"{path}, line {value.lineno}: expected `dimensions` as (2, 3), (2,) or (3,), literal as planning runs nothing "
+        f"of it, found `{ast.unparse(value)}`"
+    )
 
 
 def _families(tree: ast.Module) -> list[str]:
@@ -164,6 +175,16 @@ def _parse(path: Path) -> ast.Module:
 
 def _classes(tree: ast.Module) -> list[ast.ClassDef]:
     return [node for node in tree.body if isinstance(node, ast.ClassDef)]
+
+
+def _is_losses(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.FunctionDef) and statement.name == "losses"
+
+
+def _assigned(node: ast.ClassDef, name: str) -> list[ast.expr]:
+    """Return the values that a class gives a name."""
+    given = [statement for statement in node.body if isinstance(statement, ast.Assign | ast.AnnAssign)]
+    return [statement.value for statement in given if statement.value and _name(statement) == name]
 
 
 def _name(statement: ast.Assign | ast.AnnAssign) -> str | None:

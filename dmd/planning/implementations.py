@@ -11,7 +11,7 @@ from dmd.errors import InputError, lookup, nearest
 
 FOLDER = Path(__file__).parents[1] / "methods"
 NO_METHODS = ("__init__", "base", "contract")
-PATTERN = r"^([a-z0-9_-]+|[A-Za-z_]\w*(\.[A-Za-z_]\w*)+|[\w./~-]+\.py)$"
+PATTERN = r"^([a-z0-9_-]+|[A-Za-z_]\w*(\.[A-Za-z_]\w*)+|[^\x00-\x1f\x7f]+\.py)$"
 
 
 @cache

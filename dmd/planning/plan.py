@@ -4,7 +4,6 @@ A run is its resolved settings: two artefacts that ask for the same settings sha
 """
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,9 +139,10 @@ class _Planner:
         where, wanted_by = f"artefact '{name}' at scale '{scale}'", artefact_name(name, scale)
         cells = [Cell(where, scale, *point) for block in form.runs for point in _points(block)]
         rows: dict[str, Row] = {}
-        for cell in cells:  # a row that two blocks ask for is there once
-            key = canonical([cell.dataset, cell.labelled, cell.method, cell.params])
-            rows.setdefault(key, self._row(name, form, cell, wanted_by))
+        for cell in cells:
+            row = self._row(name, form, cell, wanted_by)
+            # A row that two blocks ask for is there once. A null counts where it changes the runs, and there alone.
+            rows.setdefault(canonical([row.dataset, row.labelled, row.method, row.params, row.runs]), row)
         guests = [self._guest(guest, where, scale) for guest in form.guests] if isinstance(form, Table) else []
         made = Artefact(wanted_by, scale, form, (*rows.values(), *guests))
         if isinstance(form, Curve):
@@ -217,8 +217,8 @@ class _Planner:
         (dimensions,) = {self.runs[row.runs[0]].spec.training["dimensions"] for row in artefact.rows}
         if dimensions != 3:
             raise InputError(f"artefact '{name}': panels are drawn of 3-D data, found {dimensions}-D data")
-        called = Counter(canonical([row.label, row.params]) for row in artefact.rows)
-        twice = [row.method for row in artefact.rows if called[canonical([row.label, row.params])] > 1]
+        called = [(row.label, sorted(row.params.items())) for row in artefact.rows]
+        twice = [row.method for row, name in zip(artefact.rows, called, strict=True) if called.count(name) > 1]
         if twice:
             raise InputError(f"artefact '{name}': expected a label of its own for each of {', '.join(twice)}")
 

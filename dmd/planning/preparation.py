@@ -1,7 +1,7 @@
-"""What is made of the scans of a folder: whether the configuration says it whole, and its digest in a run's name."""
+"""What a data set is prepared into: whether the configuration says it whole, and the identity of the store."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from dmd.planning.identity import digest
 
@@ -10,6 +10,10 @@ READER = "folder"  # dmd/data/sources/folder.py
 
 class Facts(Protocol):
     """What the configuration says of a data set, as far as it matters here."""
+
+    @property
+    def revision(self) -> int:
+        """Raised when what comes out changes."""
 
     @property
     def reader(self) -> str:
@@ -60,6 +64,12 @@ def faults(facts: Facts) -> Iterator[str]:
             "expected `spacing_mm` for volumes, which are brought to it, and null for slices, which are not, found "
             f"{facts.spacing_mm} with dimensions {facts.dimensions}"
         )
+
+
+def identity(name: str, facts: Facts, downsample: Sequence[int], split: str) -> dict[str, Any]:
+    """Return what tells a store from any other; ``split`` is the checksum of its data set's."""
+    own = {"name": name, "revision": facts.revision, "downsample": downsample, "split": split}
+    return own | preparation(facts)
 
 
 def preparation(facts: Facts) -> dict[str, str]:

@@ -27,7 +27,8 @@ class Wish:
     dimensions : int
         3, or 2 to segment slice by slice across the coarsest voxels.
     spacing : tuple of float, optional
-        Edges of a voxel in mm towards left, back and head, to which volumes are brought; left out, their median.
+        Edges of a voxel in mm towards left, back and head, to which volumes are brought; left out, the
+        median of those of the scans that are learnt from.
     intensities : str
         z_score: mean 0 and standard deviation 1 of the whole scan; z_score_box: of the box around what is not 0;
         ct: the window as 0 to 1; unchanged: scaled before.
@@ -142,13 +143,15 @@ def choose(config: Config, train: Sequence[Seen], test: Sequence[Seen], wish: Wi
     scaled = lookup(lookup(scales, wish.scale, "scale", "--scale").datasets, name, "data set", f"scale '{wish.scale}'")
     protocol, parts = config.protocols[name], parts_of(train, test, wish.seed)
     selection: Selection | None = "last" if protocol.selection == "validation" else None  # nobody is set aside for it
-    learnt = {scan.case: scan for scan in train}
-    least = _least([1 if wish.dimensions == 3 else learnt[case].size[2] for case in parts["train"]], protocol.batch)
+    scans = {scan.case: scan for scan in train}
+    least = _least([1 if wish.dimensions == 3 else scans[case].size[2] for case in parts["train"]], protocol.batch)
     annotated = len(parts["train"])
     labelled = annotated if UNLABELLED in parts else max(least, annotated // SPARSE)
     if wish.dimensions == 2:
         return Choice(name, selection, None, scaled.patch, None, scaled.iterations, parts, least, labelled)
-    spacing = list(wish.spacing or median_spacing([scan.spacing_mm for scan in train]))
+    # Of those that are learnt from; where all are set aside, which is a fault, of all.
+    learnt = [scans[case] for case in (*parts["train"], *parts.get(UNLABELLED, ()))] or train
+    spacing = list(wish.spacing or median_spacing([scan.spacing_mm for scan in learnt]))
     sizes = [size_at(scan.size, scan.spacing_mm, spacing) for scan in train]
     patch = list(wish.patch or patch_for(sizes, math.prod(scaled.patch)))
     stride = [edge // OVERLAP for edge in patch]

@@ -1,5 +1,7 @@
 """YAML files into one dictionary: strictly read, those of a folder and of a user laid over the project's."""
 
+import hashlib
+import json
 import shlex
 from collections import Counter
 from collections.abc import Hashable
@@ -9,9 +11,9 @@ from typing import Any
 import yaml
 
 from dmd.errors import InputError
-from dmd.files import read_text, write_json
+from dmd.files import read_text, write_text
 from dmd.planning import project
-from dmd.planning.identity import digest
+from dmd.planning.identity import DIGITS
 
 FILES = ("config.yaml", "datasets.yaml", "scales.yaml", "methods.yaml", "artefacts.yaml")
 
@@ -75,20 +77,31 @@ def parse(text: str) -> Any:
 def keep(laid_over: dict[str, Any], folder: Path) -> str:
     """Write down what is laid over the project's files and return the option by which a step of `dmd` reads it.
 
-    Nothing is written, and no option is needed, where nothing is laid over.
+    Nothing is written, and no option is needed, where nothing is laid over. The file is named by its content, null and
+    order included: it is never another than what its name was given for.
     """
     if not laid_over:
         return ""
-    path = folder / f"{digest(laid_over)}.json"
+    text = json.dumps(merge({}, laid_over), indent=2, ensure_ascii=False) + "\n"
+    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:DIGITS]}.json"
     if not path.exists():
-        write_json(path, laid_over)
+        write_text(path, text)
     return f"--configfile {shlex.quote(str(path))}"
 
 
 def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``change`` laid over it, dictionary by dictionary (as Snakemake does)."""
-    merged = dict(base)
-    for key, value in change.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = merge(merged[key], value) if both else value
+    """Return ``base`` with ``change`` laid over it, dictionary by dictionary (as Snakemake does).
+
+    Keys are words, as JSON and the command line have them, so that the budget 16 of a YAML file is theirs.
+
+    >>> merge({16: {"weight": 4, "rampup": 40}}, {"16": {"weight": 3}})
+    {'16': {'weight': 3, 'rampup': 40}}
+    """
+    merged: dict[str, Any] = {}
+    for key, value in [*base.items(), *change.items()]:
+        name, before = str(key), merged.get(str(key))
+        if isinstance(value, dict):
+            merged[name] = merge(before if isinstance(before, dict) else {}, value)
+        else:
+            merged[name] = value
     return merged

@@ -9,7 +9,7 @@ from dmd.planning.config import Config, Method, Protocol, ScaledDataset, Trainin
 from dmd.planning.declarations import declaration, require_dimensions, require_params
 from dmd.planning.identity import CODE, Spec, plain, store_name
 from dmd.planning.implementations import implemented
-from dmd.planning.preparation import preparation
+from dmd.planning.preparation import identity
 from dmd.planning.splits import Split
 from dmd.planning.strict import Value
 from dmd.planning.trainable import require_trainable
@@ -65,15 +65,9 @@ class Resolver:
     def store(self, cell: Cell) -> Store:
         """Return the prepared data that the run is trained on."""
         scaled = self.data(cell)
-        facts = self.config.datasets[scaled.data]
-        identity = {
-            "name": scaled.data,
-            "revision": facts.revision,
-            "downsample": scaled.downsample,
-            "split": self.splits[scaled.data].sha256,
-            **preparation(facts),
-        }
-        return Store(store_name(identity), scaled.data, identity)
+        facts, split = self.config.datasets[scaled.data], self.splits[scaled.data]
+        made = identity(scaled.data, facts, scaled.downsample, split.sha256)
+        return Store(store_name(made), scaled.data, made)
 
     def unlabelled(self, cell: Cell) -> int:
         """Return how many patients the run learns from without their labels."""

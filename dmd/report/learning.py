@@ -55,9 +55,9 @@ def supervised_loss(terms: pd.DataFrame) -> pd.Series:
     NaN where a method of somebody's own calls its terms otherwise.
     """
     peers = [name for name in terms if str(name).startswith("supervised")]
-    return (
-        terms[peers].mean(axis=1) if peers else terms[terms.columns.intersection(SUPERVISED)].sum(axis=1, min_count=1)
-    )
+    if peers:
+        return terms[peers].mean(axis=1)
+    return terms[terms.columns.intersection(list(SUPERVISED))].sum(axis=1, min_count=1)
 
 
 def _quantities(histories: pd.DataFrame, training: dict[str, Any]) -> pd.DataFrame:

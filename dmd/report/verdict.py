@@ -43,12 +43,12 @@ def say_verdict(scores: Scores, comparison: pd.DataFrame) -> list[str]:
     is_plain = len(groups) == 1 and all(rows[number].method != REFERENCE for number in verdicts)
     said = say_counts(list(verdicts.values()), HEADINGS[score].split()[0], "method" if is_plain else "row")
     same = [orders[number] == word for number, word in decided.items() if number in orders]
-    counts = asked[["runs", "reference_runs"]]
-    known = ["one"] if counts.max(axis=None) < 2 else ["several"] if counts.min(axis=None) > 1 else ["several", "some"]
+    several = asked[["runs", "reference_runs"]] > 1
+    runs = ["one"] if not several.any(axis=None) else ["several"] if several.all(axis=None) else ["several", "some"]
     has_one = bool((asked["reference_runs"] == 1).any())
     noise = [say_detectable(asked["detectable"], score), say_floor(floors["high"], has_one, score)]
     said += say_agreement(sum(same), len(same))
-    return [said, TESTED, *(RUNS[name] for name in known), *filter(None, noise)]
+    return [said, TESTED, *(RUNS[name] for name in runs), *filter(None, noise)]
 
 
 def say_counts(verdicts: list[str], score: str, noun: str) -> str:

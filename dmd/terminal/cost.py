@@ -26,10 +26,11 @@ from dmd.terminal.settings import iterations, text
 
 
 class Key(NamedTuple):
-    """What the duration of a step depends on besides the device; hyper-parameters and seeds take no time.
+    """What tells the durations of steps apart besides the device.
 
-    The names are columns of the table of facts. Other kernels than the usual stand behind the precision:
-    ``bf16 compile=true``.
+    The batch and hyper-parameters are not in it, although a larger batch takes longer, and so do more ``forwards`` or
+    ``copies`` of a teacher (UA-MT, DUWM): what differs in these alone is taken to last as long. The names are columns
+    of the table of facts. Other kernels than the usual stand behind the precision: ``bf16 compile=true``.
     """
 
     implementation: str
@@ -102,7 +103,7 @@ def step_times(folder: Path, facts: Path) -> StepTimes:
 
 
 def key(spec: Spec) -> Key:
-    """Return what the duration of a step of a run depends on."""
+    """Return what tells the duration of a step of a run from others."""
     settings = spec.training
     method, data, width = settings["method"]["implementation"], settings["dataset"], settings["network"]["width"]
     found = [*map(text, (method, data["name"], data["downsample"], settings["patch"], width, settings["precision"]))]

@@ -1,7 +1,7 @@
 """`dmd data`: look at a folder of scans of your own, and write the stanza that makes a data set of it."""
 
 import json
-import re
+import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from cyclopts import App, Parameter
 from dmd.errors import InputError
 from dmd.files import write_json, write_text
 from dmd.planning.config import check as checked
-from dmd.planning.identity import NAME, artefact_name
+from dmd.planning.identity import artefact_name
 from dmd.planning.plan import Plan, make
 from dmd.planning.proposal import Choice, Wish, choose, faults, require_wish, split_of
 from dmd.planning.reading import merge, parse
 from dmd.terminal.findings import say_choice, say_found
+from dmd.terminal.names import require_free, require_name, require_no_file
 from dmd.terminal.options import PROJECT, Configuration
 
 if TYPE_CHECKING:
@@ -66,19 +67,16 @@ def init(
     into : Path
         Where the two files are put.
     """
-    if not re.fullmatch(NAME, name) or parse(name) != name:  # YAML reads `on` and `42` as something else
-        raise InputError(f"expected a name of small letters, digits, _ and -, and no word of YAML, found '{name}'")
     stanza, split = into / f"{name}.yaml", into / f"{name}.split.json"
-    for path in (stanza, split):
-        if path.exists():
-            raise InputError(f"expected no file at {path} yet; take another name, or go on with what is there")
+    require_name(name)
+    require_no_file(stanza, split)
     proposed = look(folder, name, wish, configuration)
     write_json(split, proposed.split)
     write_text(stanza, stanza_of(folder, name, proposed, wish, stanza, split))
-    artefact = artefact_name(name, wish.scale)
+    artefact, quoted = artefact_name(name, wish.scale), shlex.quote(str(stanza))
     print(
-        f"\n{stanza} and {split} are yours. Then:\n  dmd plan --configfile {stanza} {artefact}\n"
-        f"  snakemake --cores 2 --configfile {stanza} -- results/{artefact}.csv"
+        f"\n{stanza} and {split} are yours. Then:\n  dmd plan --configfile {quoted} {artefact}\n"
+        f"  snakemake --cores 2 --configfile {quoted} -- results/{artefact}.csv"
     )
 
 
@@ -96,9 +94,7 @@ def look(folder: Path, name: str, wish: Wish, configuration: Configuration) -> P
     require_wish(wish)
     content = configuration.read()
     config = checked(content)
-    for what in (config.datasets, config.protocols, config.artefacts):
-        if name in what:
-            raise InputError(f"expected a name that the configuration does not have yet, found '{name}'")
+    require_free(name, config.datasets, config.protocols, config.artefacts)
     found = survey(folder, wish.dimensions, rule(wish.intensities, wish.window))
     say_found(folder, found)
     if not any(scan.is_annotated for scan in found.train):
@@ -123,7 +119,7 @@ def stanza_of(folder: Path, name: str, proposed: Proposed, wish: Wish, stanza: P
     slices = choice.stride is None
     words = {
         "name": name,
-        "yaml": stanza,
+        "yaml": shlex.quote(str(stanza)),
         "artefact": artefact_name(name, wish.scale),
         "folder": _said(str(folder.absolute())),
         "dimensions": wish.dimensions,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dmd.errors import InputError
 from dmd.runs.folder import RunFolder, find_run
 from dmd.terminal.options import RESULTS, RUNS, Results, RunName, Runs
 
@@ -14,11 +15,15 @@ def doctor(*runs: RunName, clean: bool = False, results: Results = RESULTS) -> N
     runs : str
         Left out, all.
     clean : bool
-        Delete what killed jobs left half written; never a result, nor what a living process writes.
+        Delete what killed jobs left half written in all of results; never a result, nor what a living process writes.
     """
     from dmd.runs.doctor import GOOD, examine
 
+    if runs and clean:
+        raise InputError("expected --clean, which goes over all of results, or runs by name, found both; leave one out")
     folders = [find_run(run, results / "runs") for run in runs] or _all(results / "runs")
+    if not folders:
+        print(f"no runs in {results / 'runs'}")
     bad = 0
     for finding in examine(folders):
         bad += finding.state not in GOOD

@@ -40,7 +40,7 @@ def say_choice(choice: Choice, specs: Mapping[str, Spec] | None = None) -> None:
     print("Would be used:")
     parts = {part: len(patients) for part, patients in choice.parts.items() if patients}
     _say("scans", ", ".join(f"{count} {part}" for part, count in parts.items() if part != UNLABELLED))
-    _say("learnt from", f"{choice.labelled} with their labels, {_without(choice)} without")
+    _say("learnt from", "{} with their labels, {} without".format(*_learnt(choice)))
     _say("voxels, mm", by(choice.spacing_mm) if choice.spacing_mm else "each scan's own, slice by slice")
     _say("patch", by(choice.patch) + (f", windows every {by(choice.stride)}" if choice.stride else ""))
     _say("iterations", f"{choice.iterations}, as '{choice.protocol}'")
@@ -50,8 +50,11 @@ def say_choice(choice: Choice, specs: Mapping[str, Spec] | None = None) -> None:
         _say(f"a run of {label}", f"{memory:.2g} GB of memory at least, {_hours(spec, times)}")
 
 
-def _without(choice: Choice) -> int:
-    return len(choice.parts["train"]) - choice.labelled + len(choice.parts.get(UNLABELLED, ()))
+def _learnt(choice: Choice) -> tuple[int, int]:
+    """Return how many scans are learnt from with and without their labels, of which there may be less than wanted."""
+    annotated, others = len(choice.parts["train"]), len(choice.parts.get(UNLABELLED, ()))
+    labelled = min(choice.labelled, annotated)
+    return labelled, annotated - labelled + others
 
 
 def _hours(spec: Spec, times: cost.StepTimes) -> str:

@@ -1,6 +1,7 @@
 """`dmd method`: write a method of your own, and check that it keeps the contract."""
 
-import re
+import json
+import shlex
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 
 from cyclopts import App
 
-from dmd.errors import InputError
 from dmd.files import write_text
 from dmd.planning.config import Method
+from dmd.planning.config import check as checked
 from dmd.planning.declarations import declaration
-from dmd.planning.identity import NAME
 from dmd.planning.implementations import implemented, source_file
+from dmd.planning.reading import merge, parse
+from dmd.terminal.names import require_free, require_name, require_no_file
 from dmd.terminal.options import PROJECT, Configuration
 
 app = App(name="method", help="Write a method of your own, and check that it keeps the contract.", sort_key=90)
@@ -22,7 +24,7 @@ HERE = Path(__file__).parent
 
 
 @app.command(help_epilogue="Example: dmd method new mine")
-def new(name: str, /, *, folder: Path = Path()) -> None:
+def new(name: str, /, *, folder: Path = Path(), configuration: Configuration = PROJECT) -> None:
     """Write NAME.py, a small method to be changed, and NAME.yaml, its stanza and a table of it beside DMD.
 
     Parameters
@@ -32,18 +34,19 @@ def new(name: str, /, *, folder: Path = Path()) -> None:
     folder : Path
         Where the two files are put.
     """
-    if not re.fullmatch(NAME, name):
-        raise InputError(f"expected a name of small letters, digits, _ and -, found '{name}'")
-    label = name.replace("_", " ").replace("-", " ").title()
-    files = {ending: folder / f"{name}.{ending}" for ending in ("py", "yaml")}
-    for path in files.values():
-        if path.exists():
-            raise InputError(f"expected no file at {path} yet; take another name, or go on with what is there")
+    python, stanza = folder / f"{name}.py", folder / f"{name}.yaml"
+    require_name(name)
+    require_no_file(python, stanza)
+    content = configuration.read()
+    require_free(name, content["methods"], content["artefacts"])
+    label, quoted = name.replace("_", " ").replace("-", " ").title(), shlex.quote(str(stanza))
     words = {"name": name, "label": label, "type": f"My{label.replace(' ', '')}"}
-    for ending, path in files.items():
-        template = Template((HERE / f"new_method.{ending}.txt").read_text(encoding="utf-8"))
-        write_text(path, template.substitute(words, python=files["py"], yaml=files["yaml"]))
-    print(f"{files['py']} and {files['yaml']} are yours. Then:\n  dmd method check {name} --configfile {files['yaml']}")
+    words |= {"python": json.dumps(str(python), ensure_ascii=False), "yaml": quoted}
+    texts = {path: Template(_template(path)).substitute(words) for path in (python, stanza)}
+    checked(merge(content, parse(texts[stanza])))  # before anything is written
+    for path, text in texts.items():
+        write_text(path, text)
+    print(f"{python} and {stanza} are yours. Then:\n  dmd method check {name} --configfile {quoted}")
 
 
 @app.command(help_epilogue="Example: dmd method check mine --configfile mine.yaml")
@@ -71,6 +74,10 @@ def check(name: str, /, *, configuration: Configuration = PROJECT) -> None:
             broken += _say(file, contract.other_dimensions_are_refused, implementation, params, count)
     if broken:
         raise SystemExit(1)
+
+
+def _template(path: Path) -> str:
+    return (HERE / f"new_method{path.suffix}.txt").read_text(encoding="utf-8")
 
 
 def _params(stanzas: list[Method], dimensions: int) -> dict[str, Any]:

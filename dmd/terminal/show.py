@@ -7,9 +7,14 @@ import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from dmd.errors import InputError
+from dmd.planning.config import Dataset
+from dmd.planning.identity import Spec
+from dmd.planning.preparation import identity
+from dmd.planning.splits import load_split
 from dmd.runs.bare import STATE, is_bare
 from dmd.runs.folder import RunFolder
 from dmd.runs.history import CHOSEN_BY, loss_terms, read_steps
@@ -17,7 +22,7 @@ from dmd.runs.outcomes import EMPTY, outcome
 from dmd.runs.vouching import read_record, require_own
 from dmd.terminal.cost import StepTimes
 from dmd.terminal.plan import Standing, clock, standing
-from dmd.terminal.settings import flat, text
+from dmd.terminal.settings import text
 
 LINES = 8  # of a chart
 MARGIN = 25  # columns that a chart needs beside its own
@@ -25,7 +30,7 @@ SCORES = ("dice", "jaccard", "hd95", "asd")  # how their columns in cases.csv be
 PERCENT = ("dice", "jaccard")  # fractions in cases.csv
 
 
-def show(run: RunFolder, times: StepTimes, classes: Mapping[str, Sequence[str]]) -> None:
+def show(run: RunFolder, times: StepTimes, classes: Sequence[str] | None) -> None:
     """Print all that is known of a run.
 
     Parameters
@@ -34,8 +39,8 @@ def show(run: RunFolder, times: StepTimes, classes: Mapping[str, Sequence[str]])
         Folder of the run.
     times : StepTimes
         Measured step times, for the time left.
-    classes : mapping
-        Names of the classes by data set, background first; numbers stand for them where they are unknown.
+    classes : sequence of str, optional
+        Names of the classes, background first, as `class_names`; numbers stand for them where they are unknown.
 
     Raises
     ------
@@ -46,17 +51,32 @@ def show(run: RunFolder, times: StepTimes, classes: Mapping[str, Sequence[str]])
     for file in (run.history_table, run.cases):
         require_own(run, file)
     history, now = _history(run), standing(run, spec, times)
-    named = classes.get(flat(spec)["dataset.name"])
     print(f"{run.id}  {_state(now)}" + (f", {STATE}" if is_bare(run) else ""))
     sections = {
         "settings": _settings(spec.training | spec.testing),
         **_charts(history),
-        "test": _scores(run, named),
+        "test": _scores(run, classes),
         "cost": _cost(run),
     }
     for title, lines in sections.items():
         if lines:
             print(f"\n{title}", *lines, sep="\n  ")
+
+
+def class_names(spec: Spec, datasets: Mapping[str, Dataset]) -> Sequence[str] | None:
+    """Return what the configuration calls the classes of a run; nothing where its data set of that name is another.
+
+    Raises
+    ------
+    InputError
+        That data set has no split that can be read.
+    """
+    data = spec.training["dataset"]
+    facts = datasets.get(data["name"])
+    if facts is None or len(facts.classes) != spec.training["classes"]:
+        return None
+    split = load_split(Path(facts.split)).sha256
+    return facts.classes if identity(data["name"], facts, data["downsample"], split) == data else None
 
 
 def _state(now: Standing) -> str:

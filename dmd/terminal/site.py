@@ -43,12 +43,11 @@ def fill_in(folder: Path, known: list[Partition]) -> None:
     """Write the profile of a cluster with these partitions, made of the folder's general one, and say what there is."""
     cpu, gpu = _best(known), _best(partition for partition in known if partition.gpus)
     text = (folder / PROFILE).read_text(encoding="utf-8")
-    if cpu:
-        text = _filled(text, "slurm_partition: cpu", cpu)
-    text = _filled(text, "slurm_partition: gpu", gpu) if gpu else text.replace("gpu: 1 ", "gpu: 0 ")
+    text, trains = _filled(text, "gpu", gpu) if gpu else re.subn(r"\bgpu: 1 ", "gpu: 0 ", text)
+    text, others = _filled(text, "cpu", cpu) if cpu else (text, 0)
     write_text(folder / SITE, HEAD + text)
     print("The cluster has", *map(_say, known), f"Your accounts: {_accounts()}", sep="\n")
-    print(f"{folder / SITE}: {_chosen(cpu, gpu)}")
+    print(f"{folder / SITE}: {_chosen(gpu, trains > 0)}, {_rest(cpu, others > 0)}. Edit it as you like")
 
 
 def _best(among: Iterable[Partition]) -> Partition | None:
@@ -56,9 +55,9 @@ def _best(among: Iterable[Partition]) -> Partition | None:
     return max(among, key=lambda partition: (partition.is_up, partition.is_default, partition.minutes), default=None)
 
 
-def _filled(text: str, line: str, value: Partition) -> str:
-    """Return a profile with a line that was a comment, its example replaced by the name of a partition."""
-    return re.sub(rf"# {line}\b", lambda _: f"{line.split(':')[0]}: {json.dumps(value.name)}", text)
+def _filled(text: str, example: str, value: Partition) -> tuple[str, int]:
+    """Return a profile with the name of a partition for the example in a comment, and how often that was there."""
+    return re.subn(rf"# slurm_partition: {example}\b", lambda _: f"slurm_partition: {json.dumps(value.name)}", text)
 
 
 def _say(partition: Partition) -> str:
@@ -67,9 +66,14 @@ def _say(partition: Partition) -> str:
     return f"  {partition.name}: {limit}, {gpus}{'' if partition.is_up else ', not up'}"
 
 
-def _chosen(cpu: Partition | None, gpu: Partition | None) -> str:
-    trains = f"trainings and tests go to {gpu.name}" if gpu else "trainings and tests use no GPU"
-    return f"{trains}, the rest to {cpu.name if cpu else 'the default partition'}. Edit it as you like"
+def _chosen(gpu: Partition | None, is_filled: bool) -> str:
+    if not is_filled:
+        return f"trainings and tests go where {PROFILE} says"
+    return f"trainings and tests go to {gpu.name}" if gpu else "trainings and tests use no GPU"
+
+
+def _rest(cpu: Partition | None, is_filled: bool) -> str:
+    return f"the rest to {cpu.name}" if cpu and is_filled else f"the rest where {PROFILE} says"
 
 
 def _accounts() -> str:

@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from dmd.errors import InputError
+from dmd.tracking.record import TOTALS
 
 TAG = "mlflow.sharedViewState."
 SCORES, LOSS = ("dice", "hd95_voxel"), "train/loss"
@@ -30,6 +31,7 @@ WIDTHS = {
 }
 PAIR = ("temperature", "weight")  # what Figs. 3(b) and 4 vary, one at a time
 FOLLOWING = ("seed", "draw", "batch_labelled", "batch_size")  # they differ, but are no setting that is tried out
+SINGLE = {f"system/{name}" for name in TOTALS}
 TOP, MODEL, SYSTEM = "Dice, HD95 and loss", "Model metrics", "System metrics"  # the last two are MLflow's names
 
 
@@ -91,7 +93,7 @@ def _top(params: Sequence[Mapping[str, str]], count: int) -> list[dict[str, Any]
 
 def _chart(metric: str, section: str, count: int) -> dict[str, Any]:
     """Return a curve or bars, as what has one value per run has no step of its own."""
-    if metric.startswith("train/") or (metric.startswith("system/") and metric.endswith(("_percent", "_mb"))):
+    if metric.startswith(("train/", "system/")) and metric not in SINGLE:
         about = {"lineSmoothness": 0, "xAxisKey": "step", "selectedMetricKeys": [metric], "scaleType": "linear"}
         return _card("LINE", metric, section, count) | about | {"metricKey": metric}
     return _card("BAR", metric, section, count) | {"metricKey": metric}

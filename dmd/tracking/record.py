@@ -22,6 +22,7 @@ Point = tuple[str, int]  # name and step
 USED_BY = "artefact."
 OUR_TAGS = {"method", "scale", "dataset", "labelled", "seed", "draw", "device", "commit", "slurm_job", "trained"}
 ONCE = 0  # step of what has one value per run, which MLflow then draws as bars
+TOTALS = ("wall_seconds", "processor_seconds", "seconds_per_step", "peak_memory_mb", "attempts")  # such numbers
 
 
 @dataclass(frozen=True)
@@ -214,8 +215,5 @@ def _usage(run: RunFolder) -> dict[Point, tuple[float, int]]:
 
 
 def _totals(facts: dict[str, Any], curves: dict[Point, tuple[float, int]]) -> dict[Point, tuple[float, int]]:
-    end = _end(curves)
-    names = ("wall_seconds", "processor_seconds", "seconds_per_step", "peak_memory_mb")
-    totals = {name: float(facts[name]) for name in names if name in facts}
-    totals |= {"attempts": float(len(facts["attempts"]))} if "attempts" in facts else {}
-    return {(f"system/{name}", ONCE): (value, end) for name, value in totals.items()}
+    found = facts | ({"attempts": len(facts["attempts"])} if "attempts" in facts else {})
+    return {(f"system/{name}", ONCE): (float(found[name]), _end(curves)) for name in TOTALS if name in found}

@@ -10,7 +10,7 @@ from dmd.errors import InputError
 from dmd.planning.address import public
 from dmd.planning.guests import is_guest
 from dmd.planning.plan import Plan
-from dmd.runs.folder import RunFolder, read_json
+from dmd.runs.folder import RunFolder, find_run, read_json
 from dmd.runs.guests import FOLDER, GuestFolder
 from dmd.tracking.guests import read_record
 from dmd.tracking.mirror import track, track_run
@@ -34,6 +34,23 @@ def folders(results: Path) -> list[Path]:
     return [path for kind in ("runs", FOLDER) for path in results.glob(f"{kind}/*/")]
 
 
+def find_folder(name: str, results: Path) -> Path:
+    """Return the folder of the run that a person means, as `find_run`, or of the guest whose id or path it is.
+
+    Raises
+    ------
+    InputError
+        There is neither.
+    """
+    path = Path(name).absolute()
+    if not is_guest(path.name):
+        return find_run(name, results / "runs").path
+    guest = GuestFolder(path if path.is_dir() else results / FOLDER / path.name)
+    if not guest.record.exists():
+        raise InputError(f"expected masks made elsewhere at {guest.path}, found none; `dmd evaluate` measures them")
+    return guest.path
+
+
 def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
     """Mirror the tested runs, and the guests, among ``folders`` that MLflow lacks, as far as their files know.
 
@@ -42,12 +59,12 @@ def sweep(folders: Iterable[Path], uri: str, plan: Plan) -> tuple[int, int]:
     Returns
     -------
     tuple of int
-        How many were sent, and how many could not be and stay pending.
+        How many were sent, and how many could not be, the damaged ones among them, and stay pending.
 
     Raises
     ------
     InputError
-        A file of a run is not what it should be.
+        There is no such store.
     """
     make_server(uri)
     found = [GuestFolder(path) if is_guest(path.name) else RunFolder(path) for path in sorted(folders)]
@@ -87,12 +104,23 @@ def _add(
                 there += 1
             else:
                 say(run.id, f"MLflow does not have it; delete {run.tracked}, then `dmd track --{what}`")
+        except InputError as error:
+            say(run.id, f"no {what} of it in MLflow: {error}")
         except FAULTS as error:
             say(run.id, f"no {what} of it in MLflow ({public(uri)}): {brief(error)}")
     return there, len(tracked) - there
 
 
 def _send(folder: RunFolder | GuestFolder, uri: str, plan: Plan, is_pictured: bool) -> bool:
+    """Mirror a folder and say whether MLflow has all of it now; one that is damaged keeps no other one out."""
+    try:
+        return _mirror(folder, uri, plan, is_pictured)
+    except InputError as error:
+        say(folder.id, f"not sent to MLflow: {error}")
+        return False
+
+
+def _mirror(folder: RunFolder | GuestFolder, uri: str, plan: Plan, is_pictured: bool) -> bool:
     if isinstance(folder, GuestFolder):
         shown = [name for name, of in plan.artefacts.items() if any(row.guest == folder.id for row in of.rows)]
         return track(folder, read_record(folder), uri, shown)

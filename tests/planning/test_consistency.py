@@ -86,4 +86,15 @@ def test_a_grid_that_takes_minutes_to_plan_is_refused_at_once(content, root):
         plan.make(config.check(content), root)
     assert time.process_time() - before < 3
     assert "expected at most 20000 runs over all artefacts and scales, found 4" in str(caught.value)
-    assert "for 'fig4' at 4 scales" in str(caught.value)
+    assert "for 'fig4' at 4 scale(s)" in str(caught.value)
+
+
+def test_the_scales_that_are_named_are_those_in_which_the_artefact_stands(content, root):
+    """Every other scale without a data set of its own."""
+    half = content["scales"]["half"]
+    half["datasets"]["mine"] = half["datasets"]["la"]
+    content["protocols"]["mine"] = content["protocols"]["la"]
+    block = {"dataset": "mine", "labelled": 8, "method": "dmd", "params": {"weight": [*range(1, 22_000)]}}
+    content["artefacts"]["grid"] = {"kind": "table", "caption": "", "columns": ["dice"], "runs": [block]}
+    with pytest.raises(InputError, match=r"21999 of them for 'grid' at 1 scale\(s\)"):
+        plan.make(config.check(content), root)

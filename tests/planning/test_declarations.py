@@ -136,3 +136,42 @@ def test_the_source_changes_with_a_family_that_the_method_imports(mine, tmp_path
 def test_a_type_that_planning_does_not_know_is_named(mine):
     with pytest.raises(InputError, match=r"mine\.py: Params may use .* name 'Warm' is not defined"):
         mine(type="Warm")
+
+
+def write(folder, text: str) -> str:
+    (folder / "mine.py").write_text(text)
+    return str(folder / "mine.py")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("@dataclass(frozen=True)\n", "", r"mine\.py: expected `@dataclass\(frozen=True\)` above the class Params"),
+        ("weight: {type}", "weight: list = []", r"mine\.py: expected a frozen dataclass Params, found one .*mutable"),
+        ("weight: {type}", "weight: 3", r"mine\.py: expected a frozen dataclass Params, found one that fails: "),
+        ("(3,)", "3", r"mine\.py, line 20: expected `dimensions` as \(2, 3\), .* found `3`"),
+        ("(3,)", "DIMS", r"mine\.py, line 20: expected `dimensions` .* found `DIMS`"),
+        ("(3,)", "()", r"found `\(\)`"),
+        ("(3,)", "(3, 4)", r"found `\(3, 4\)`"),
+    ],
+)
+def test_a_fault_in_a_file_of_ones_own_is_said_with_its_place(tmp_path, before, after, message):
+    assert before in MINE
+    text = MINE.replace(before, after).format(type="Positive", what="much", value=1)
+    with pytest.raises(InputError, match=message):
+        declaration(write(tmp_path, text))
+
+
+def test_a_helper_class_says_nothing_of_the_dimensions(tmp_path):
+    text = MINE.format(type="Positive", what="much", value=1)
+    helper = "class Decoders(torch.nn.Module):\n    dimensions = 7\n\n\n"
+    assert declaration(write(tmp_path, text.replace("class Mine", helper + "class Mine"))).dimensions == (3,)
+
+
+def test_what_a_person_requires_of_all_hyper_parameters_together_is_said(tmp_path):
+    rule = "    def __post_init__(self):\n        raise ValueError('too much')\n"
+    text = MINE.format(type="Positive", what="much", value=1).replace(
+        "weight: Positive\n", f"weight: Positive\n\n{rule}"
+    )
+    with pytest.raises(InputError, match="here: hyper-parameter 'Params': too much"):
+        require_params(write(tmp_path, text), {"weight": 1}, "here")

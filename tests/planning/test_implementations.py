@@ -1,10 +1,11 @@
+import re
 import sys
 
 import pytest
 
 from dmd.errors import InputError
 from dmd.methods import base
-from dmd.planning.implementations import methods, short_name, source_file
+from dmd.planning.implementations import PATTERN, methods, short_name, source_file
 
 
 @pytest.fixture
@@ -54,3 +55,13 @@ def test_a_file_that_is_no_python_is_refused(tmp_path):
     (tmp_path / "mine.py").write_text("class Params\n")
     with pytest.raises(InputError, match=r"expected a method's Python in .*mine\.py: expected ':'"):
         base.load(str(tmp_path / "mine.py"))
+
+
+@pytest.mark.parametrize("path", ["mine.py", "~/my code/mine.py", "/data/Müller & Söhne (2)/mean-teacher.py"])
+def test_a_file_of_ones_own_may_lie_in_any_folder(path):
+    assert re.fullmatch(PATTERN, path)
+
+
+@pytest.mark.parametrize("path", ["my code", "my code/mine", "a\nb.py", "\tmine.py", ".py"])
+def test_what_is_no_path_of_a_python_file_is_no_implementation(path):
+    assert not re.fullmatch(PATTERN, path)

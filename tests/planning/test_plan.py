@@ -535,3 +535,30 @@ def test_planning_imports_neither_torch_nor_numpy(root):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.strip() == "[]"
+
+
+def with_and_without(content: dict, params: dict, **form) -> dict:
+    """Return the configuration with an artefact of a row of CPS as it is and another that sets hyper-parameters."""
+    block = {"dataset": "la", "labelled": 8, "method": "cps"}
+    content["artefacts"]["both"] = {"caption": "", "runs": [block, block | {"params": params}]} | form
+    return content
+
+
+TABLE = {"kind": "table", "columns": ["dice"]}
+
+
+def test_a_row_that_differs_in_a_null_is_swallowed_only_where_its_runs_are_the_same(content, root):
+    """A null takes back what a layer below it says; where none says anything it changes nothing."""
+    rows = planned(with_and_without(content, {"rampup": None}, **TABLE), root).artefacts["both"].rows
+    assert len(rows) == 1
+    content["methods"]["cps"]["params"]["rampup"] = 40
+    rows = planned(content, root).artefacts["both"].rows
+    assert [row.params for row in rows] == [{}, {"rampup": None}]
+    assert not set(rows[0].runs) & set(rows[1].runs)
+
+
+def test_pictures_tell_a_row_with_a_null_from_one_without(content, root):
+    content["methods"]["cps"]["params"]["rampup"] = 40
+    panel = {"kind": "panel", "picture": "entropy"}
+    made = planned(with_and_without(content, {"rampup": None}, **panel), root)
+    assert len(made.artefacts["both"].rows) == 2

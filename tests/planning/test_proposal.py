@@ -36,7 +36,7 @@ def test_who_is_not_annotated_is_learnt_from_and_counted_by_no_budget(content):
 
 def test_the_spacing_is_the_median_and_the_patch_as_large_as_the_scales_in_the_shape_of_the_scans(content):
     scans = [seen("a", size=(300, 200, 100)), seen("b", spacing=(0.5, 0.5, 2)), seen("c", spacing=(2, 2, 4))]
-    choice = choose(config.check(content), scans, [], Wish(scale="half"))
+    choice = choose(config.check(content), scans, [seen("t")], Wish(scale="half"))
     assert choice.spacing_mm == [1, 1, 3]
     # Half of 100 x 80 in the plane and two thirds of 20 is the smallest: 50 x 40 x 13, of which 16 is too large.
     assert choice.patch == [32, 32, 16]
@@ -46,6 +46,17 @@ def test_the_spacing_is_the_median_and_the_patch_as_large_as_the_scales_in_the_s
     given = choose(config.check(content), scans, [], Wish(spacing=(1.0, 1.0, 1.0), patch=(16, 16, 32)))
     assert (given.spacing_mm, given.patch, given.stride) == ([1, 1, 1], [16, 16, 32], [8, 8, 16])
     assert not any("patch" in fault for fault in faults(given, scans, {"background": 0}))
+
+
+def test_what_is_set_aside_for_tests_has_no_part_in_the_spacing(content):
+    """One of three is, and the others' median is its own: that of two."""
+    scans = [seen(case, spacing=(edge, edge, edge)) for case, edge in (("a", 1.0), ("b", 2.0), ("c", 4.0))]
+    choice = choose(config.check(content), [*scans, seen("u", spacing=(8.0, 8.0, 8.0), annotated=False)], [], Wish())
+    (aside,) = choice.parts["test"]
+    learnt = {"a": 4.0, "b": 4.0, "c": 2.0}[aside]  # the median of the other two and of 8
+    assert choice.spacing_mm == [learnt] * 3
+    # Where all are set aside, which is refused, there still is something to say.
+    assert choose(config.check(content), scans[:1], [], Wish()).spacing_mm == [1, 1, 1]
 
 
 def test_slices_fill_a_batch_together(content):

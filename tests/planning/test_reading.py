@@ -1,4 +1,6 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,3 +74,49 @@ def test_a_home_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine.yaml").write_text("scale: half\n")
     assert reading.read_file(Path("~/mine.yaml")) == {"scale": "half"}
+
+
+def test_a_budget_that_is_a_number_in_one_place_and_a_word_in_another_is_merged_key_by_key(tmp_path):
+    """JSON and the words of --config have no key that is a number, and the last of two was taken whole."""
+
+    def write(name: str, budget: str, params: str) -> Path:
+        path = tmp_path / name
+        path.write_text(f'{{"methods": {{"dmd": {{"tuned": {{"la": {{{budget}: {params}}}}}}}}}}}')
+        return path
+
+    number = write("number.yaml", "16", '{"temperature": 1, "weight": 2}')
+    again, word = write("again.yaml", "16", '{"weight": 3}'), write("word.json", '"16"', '{"weight": 3}')
+
+    def tuned(*files: Path, words: dict[str, Any] | None = None) -> dict[str, Any]:
+        return reading.merge(reading.read(tmp_path, *files), words or {})["methods"]["dmd"]["tuned"]["la"]
+
+    assert tuned(again) == tuned(word) == {"16": {"temperature": 1.93, "weight": 3}}  # the project's own below
+    merged = {"16": {"temperature": 1, "weight": 3}}
+    assert tuned(number, again) == tuned(number, word) == tuned(number, words=reading.read_file(word)) == merged
+    assert tuned(word, number) == {"16": {"temperature": 1, "weight": 2}}
+
+
+def test_both_spellings_of_a_budget_in_what_snakemake_merged_are_one(tmp_path):
+    """It lays the words of its command line beside the numbers of a file; the later wins key by key."""
+    both = {"tuned": {"la": {16: {"temperature": 1, "weight": 2}, "16": {"weight": "3"}}}}
+    option = reading.keep(both, tmp_path)
+    kept = reading.read_file(Path(option.removeprefix("--configfile ")))
+    assert kept == {"tuned": {"la": {"16": {"temperature": 1, "weight": "3"}}}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"datasets": {"la": {"revision": 1}}}, {"datasets": {"la": {"revision": 1, "checksums": None}}}),
+        ({"build": ["a", "b"]}, {"build": ["b", "a"]}),
+        ({"artefacts": {"a": {}, "b": {}}}, {"artefacts": {"b": {}, "a": {}}}),
+    ],
+    ids=["null", "list", "order"],
+)
+def test_what_is_kept_for_the_steps_is_never_that_of_another_content(tmp_path, first, second):
+    """A file was left where the content differed in a null alone, and the steps read the old one."""
+    for content in (first, second, first):
+        path = Path(reading.keep(content, tmp_path).removeprefix("--configfile "))
+        assert json.dumps(reading.read_file(path)) == json.dumps(content)
+    assert len([*tmp_path.iterdir()]) == 2
+    assert reading.keep({}, tmp_path) == ""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 
 import nibabel
@@ -325,3 +326,20 @@ def test_wishes_that_cannot_be_met_are_refused(words, message, folder, capsys):
     assert cli.main(["data", "init", "mine", "--name", "liver", *words]) == 2
     assert message in capsys.readouterr().err
     assert not list(folder.parent.glob("liver*"))
+
+
+def test_the_next_commands_can_be_pasted_whatever_the_folder_is_called(folder, capsys):
+    words = ["--name", "liver", "--scale", "smoke", "--into", "my sets"]
+    assert cli.main(["data", "init", "mine", *words]) == 0
+    plan, snakemake = map(shlex.split, capsys.readouterr().out.splitlines()[-2:])
+    assert plan == ["dmd", "plan", "--configfile", "my sets/liver.yaml", "smoke/liver"]
+    assert snakemake[3:5] == ["--configfile", "my sets/liver.yaml"]
+
+
+def test_of_too_few_scans_no_less_than_none_is_learnt_from(folder, capsys):
+    """A batch wants two labels; one of the two that there are is set aside, and nobody is left without."""
+    keep_labels(2)(folder)
+    for number in range(2, 6):
+        (folder / image(number)).unlink()
+    assert cli.main(["data", "check", "mine"]) == 2
+    assert "learnt from    1 with their labels, 0 without\n" in capsys.readouterr().out

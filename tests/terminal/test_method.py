@@ -1,3 +1,4 @@
+import shlex
 import subprocess
 import sys
 
@@ -44,10 +45,34 @@ def test_what_is_there_is_never_written_over(project, capsys):
     assert not (project / "mine.py").exists()
 
 
-@pytest.mark.parametrize("name", ["Mine", "my method", "../mine", "x;y"])
-def test_a_name_that_is_none_is_refused(project, capsys, name):
+@pytest.mark.parametrize("name", ["Mine", "my method", "../mine", "x;y", "on", "null", "42", "1_000", "2024-01-01"])
+def test_a_name_that_is_none_or_another_value_for_yaml_is_refused(project, capsys, name):
     assert cli.main(["method", "new", name]) == 2
     assert "expected a name of small letters" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("dmd", "does not have yet, found 'dmd'"),
+        ("table3", "does not have yet, found 'table3'"),
+        ("report", "another name than that of the page, found 'report'"),
+    ],
+)
+def test_a_name_that_something_has_is_refused_and_nothing_is_written(project, capsys, name, said):
+    """Its table would be laid over Table 3."""
+    assert cli.main(["method", "new", name]) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in project.iterdir()] == ["config"]
+
+
+def test_a_folder_with_a_blank_is_planned_and_the_next_command_can_be_pasted(project, capsys):
+    assert cli.main(["method", "new", "mine", "--folder", "my code"]) == 0
+    following = capsys.readouterr().out.splitlines()[-1]
+    assert shlex.split(following)[1:] == ["method", "check", "mine", "--configfile", "my code/mine.yaml"]
+    assert "--configfile 'my code/mine.yaml' --" in (project / "my code/mine.yaml").read_text().splitlines()[0]
+    assert cli.main(["plan", "--configfile", "my code/mine.yaml", "smoke/mine"]) == 0
+    assert "synthetic3d-8-mine-" in capsys.readouterr().out
 
 
 def test_planning_a_method_of_ones_own_imports_no_torch(project):

@@ -142,3 +142,18 @@ def test_the_message_ends_with_the_file_to_edit_or_how_it_is_made(slurm, tmp_pat
     site.SITE.touch()
     with pytest.raises(InputError, match=r"Edit profiles/slurm/config\.v9\+\.yaml$"):
         preflight.check([Request.of("train", TRAIN | {"gpu_model": "h100"}, None)])
+
+
+def test_the_documented_example_is_what_is_said(slurm, commands, root, tmp_path, monkeypatch):
+    """In its order; the end of a long line is left out there."""
+    commands("sinfo", "echo 'gpu*|up|12:00:00|16|128000|gpu:a100:4'")
+    (tmp_path / site.SITE).parent.mkdir(parents=True)
+    (tmp_path / site.SITE).touch()
+    monkeypatch.chdir(tmp_path)
+    asked = {"train": 1290, "test": 150}
+    with pytest.raises(InputError) as raised:
+        check([Request.of(rule, TRAIN | {"gpu_model": "h100", "runtime": of}, None) for rule, of in asked.items()])
+    example = (root / "docs/slurm.md").read_text().split("```\n")[1].splitlines()
+    said = str(raised.value).splitlines()
+    assert len(said) == len(example)
+    assert all(line.startswith(documented.removesuffix("...")) for line, documented in zip(said, example, strict=True))

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from records import vouch_for
 
 from dmd.errors import InputError
+from dmd.planning import config, plan
+from dmd.planning.identity import Spec
 from dmd.runs.folder import RunFolder
 from dmd.terminal import cost
-from dmd.terminal.show import LINES, means, show
+from dmd.terminal.show import LINES, class_names, means, show
 
 CASES = """\
 case,patient,class,post_processing,dice,jaccard,hd95_voxel,asd_voxel,hd95_mm,asd_mm,predicted_voxels,reference_voxels,empty_prediction
@@ -50,7 +52,9 @@ def write_history(run: RunFolder, losses: list[float], **others: float) -> None:
     run.history.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def said(run: RunFolder, capsys, times: cost.StepTimes | None = None, **classes: list[str]) -> dict[str, list[str]]:
+def said(
+    run: RunFolder, capsys, times: cost.StepTimes | None = None, classes: list[str] | None = None
+) -> dict[str, list[str]]:
     """Return the sections of what is printed, without indentation, by their title."""
     show(run, times or {}, classes)
     sections = capsys.readouterr().out.rstrip("\n").split("\n\n")
@@ -84,7 +88,7 @@ def test_scores_are_means_over_cases_with_the_spread_and_empty_predictions_count
     run.cases.write_text(CASES)
     vouch_for(run)
     header, first, second = (
-        line.split("  ") for line in said(run, capsys, tiny2d=["background", "wall", "ring"])["test"]
+        line.split("  ") for line in said(run, capsys, classes=["background", "wall", "ring"])["test"]
     )
     names = [name.strip() for name in header if name]
     one, other = ([entry.strip() for entry in line if entry.strip()] for line in (first, second))
@@ -109,7 +113,7 @@ def test_test_scores_that_are_none_are_refused(run, text):
     run.cases.write_text(text, encoding="latin-1")
     vouch_for(run)
     with pytest.raises(InputError, match=f"expected the test scores of a run at {run.cases}, found none"):
-        show(run, {}, {})
+        show(run, {}, None)
 
 
 def test_a_finished_run_shows_its_table_validations_and_cost(run, capsys):
@@ -166,7 +170,7 @@ def test_a_torn_file_is_named(run, name, content):
     if name == "history.csv":
         vouch_for(run)
     with pytest.raises(InputError, match=name):
-        show(run, {}, {})
+        show(run, {}, None)
 
 
 def test_an_owner_and_a_history_that_are_torn_say_nothing(run, capsys):
@@ -180,4 +184,26 @@ def test_scores_of_another_run_are_not_shown(run, capsys):
     vouch_for(run)
     run.test.write_text(json.dumps({"run": "la-8-cps-2"}))
     with pytest.raises(InputError, match="found that of 'la-8-cps-2'"):
-        show(run, {}, {})
+        show(run, {}, None)
+
+
+def acdc_run(content, root) -> Spec:
+    made = plan.make(config.check(content), root)
+    return made.runs[made.artefacts["half/table2"].runs[0]].spec
+
+
+def test_classes_are_called_as_the_configuration_calls_those_of_the_runs_own_data(content, root, monkeypatch):
+    monkeypatch.chdir(root)
+    names = content["datasets"]["acdc"]["classes"]
+    assert class_names(acdc_run(content, root), config.check(content).datasets) == names
+
+
+@pytest.mark.parametrize(
+    "changes", [{"classes": ["background", "heart"]}, {"revision": 7}, {"split": "config/splits/la.json"}, None]
+)
+def test_classes_of_another_data_set_of_that_name_have_numbers(content, root, changes, monkeypatch):
+    """With fewer names the scores were called damaged, with as many they had wrong names."""
+    monkeypatch.chdir(root)
+    spec, known = acdc_run(content, root), config.check(content).datasets
+    other = known | {"acdc": known["acdc"].model_copy(update=changes)} if changes else {}
+    assert class_names(spec, other) is None

@@ -37,11 +37,28 @@ def test_the_profile_is_the_projects_with_the_partitions_that_there_are(here, sl
     assert said[-1] == f"{SITE}: trainings and tests go to mixed, the rest to cpu. Edit it as you like"
 
 
-def test_a_cluster_without_gpus_is_asked_for_none(here, slurm, commands):
+def test_a_profile_that_somebody_filled_in_keeps_its_own_partitions_and_is_said_to(here, slurm, capsys):
+    """Nothing stands in the place of an example that is gone."""
+    text = PROFILE.read_text().replace("# slurm_partition: gpu", "slurm_partition: mine")
+    PROFILE.write_text(text)
+    assert cli.main(["init", "--slurm"]) == 0
+    assert made()["set-resources"]["train"]["slurm_partition"] == "mine"
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == f"{SITE}: trainings and tests go where {PROFILE} says, the rest to cpu. Edit it as you like"
+    SITE.unlink()
+    PROFILE.write_text(text.replace("# slurm_partition: cpu", "slurm_partition: serial"))
+    assert cli.main(["init", "--slurm"]) == 0
+    assert (
+        f"trainings and tests go where {PROFILE} says, the rest where {PROFILE} says. Edit" in capsys.readouterr().out
+    )
+
+
+def test_a_cluster_without_gpus_is_asked_for_none(here, slurm, commands, capsys):
     without = "\n".join(line for line in SINFO.splitlines() if "gpu" not in line)
     commands("sinfo", f"echo '{without}'")
     assert cli.main(["init", "--slurm"]) == 0
     assert made()["set-resources"]["train"] == {"gpu": 0}
+    assert "trainings and tests use no GPU, the rest to cpu." in capsys.readouterr().out
     assert made()["default-resources"]["slurm_partition"] == "cpu"
 
 

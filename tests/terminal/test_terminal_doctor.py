@@ -34,3 +34,14 @@ def test_litter_is_shown_and_deleted_when_asked(tmp_path, tiny_run, capsys):
     assert doctor(run, "--clean") == 0
     assert not part.exists()
     assert run.spec.exists()
+
+
+def test_a_folder_without_runs_is_said_to_have_none(tmp_path, capsys):
+    assert cli.main(["doctor", "--results", str(tmp_path / "typo")]) == 0
+    assert capsys.readouterr().out == f"no runs in {tmp_path / 'typo/runs'}\n"
+
+
+def test_cleaning_is_of_a_whole_folder_and_refused_beside_the_name_of_a_run(tiny_run, capsys):
+    run = tiny_run(tiny_training(3, "dmd", DMD))
+    assert doctor(run, run.id, "--clean") == 2
+    assert "expected --clean, which goes over all of results, or runs by name" in capsys.readouterr().err

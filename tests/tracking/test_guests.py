@@ -7,7 +7,7 @@ from dmd.planning import config, plan
 from dmd.planning.guests import find_guest
 from dmd.runs.guests import GuestFolder
 from dmd.testing.evaluation import COLUMNS, POST_PROCESSING
-from dmd.tracking.sweep import folders, sweep
+from dmd.tracking.sweep import find_folder, folders, sweep
 from tracking.mirrored import MEANS, mirrors
 
 SCORES = {"a": "0.875,0.75,6,1.5,,,9,9,0,16,", "b": "0.75,0.625,9,2.5,,,9,9,0,16,"}
@@ -31,6 +31,7 @@ def guest(content, root, tmp_path) -> GuestFolder:
 def test_it_is_sent_once_with_its_scores_and_its_mark(guest, planned, tmp_path, store):
     assert guest.is_untracked
     assert folders(tmp_path) == [guest.path]
+    assert find_folder(guest.id, tmp_path) == find_folder(str(guest.path), tmp_path / "elsewhere") == guest.path
     assert sweep(folders(tmp_path), store, planned) == (1, 0)
     assert not guest.is_untracked
     assert sweep(folders(tmp_path), store, planned) == (0, 0)

@@ -137,5 +137,6 @@ def test_weights_that_are_not_the_runs_are_not_sent(store, run, root, capsys):
     with_weights(run)
     track_run(run, store, [])
     run.weights.write_bytes(b"others")
-    assert cli.main(["track", str(run.path), "--uri", store, "--weights"]) == 2
+    with pytest.raises(SystemExit, match="1"):
+        cli.main(["track", str(run.path), "--uri", store, "--weights"])
     assert "expected the file that run.json vouches for" in capsys.readouterr().err

@@ -1,12 +1,15 @@
 """Tested runs sent to MLflow: a test never fails for the view's sake, and the sweep makes up for what was not sent."""
 
+import pytest
 from mlflow import MlflowClient
+from records import vouch_for
 
 from dmd import cli
 from dmd.planning import config, plan, reading
 from dmd.runs.folder import read_json
 from dmd.tracking import sweep as sweeping
-from dmd.tracking.sweep import send, sweep
+from dmd.tracking.sweep import find_folder, send, send_weights, sweep
+from tracking.mirrored import evaluated
 
 
 def test_a_database_that_cannot_be_opened_fails_no_test(run, tmp_path, capsys):
@@ -47,3 +50,37 @@ def test_many_runs_go_without_a_picture_until_it_is_asked_for(run, store, root, 
         assert cli.main([*call, "--pictures"]) == 0
         assert "pictures of 1 runs in MLflow\n" in capsys.readouterr().out
     assert {file.path for file in client.list_artifacts(mirror)} == files | {"curves.png"}
+
+
+def test_a_damaged_run_keeps_no_other_one_out_and_is_said(run, tmp_path, root, store, capsys):
+    """The first of them in order is damaged, by a line that somebody added to its scores."""
+    first, second = sorted([run, evaluated(tmp_path, root, seed=2**40)], key=lambda each: each.id)
+    with first.cases.open("a") as file:
+        file.write("\n")
+    with pytest.raises(SystemExit, match="1"):
+        cli.main(["track", str(second.path), str(first.path), "--uri", store])
+    said = capsys.readouterr()
+    assert said.out == "1 runs sent to MLflow, 1 not: see above\n"
+    assert f"{first.id}: not sent to MLflow: {first.cases}: expected the file that test.json vouches for" in said.err
+    assert first.is_untracked
+    assert not second.is_untracked
+
+
+def test_damaged_weights_keep_no_others_out(run, tmp_path, root, store, capsys):
+    runs = [run, evaluated(tmp_path, root, seed=2**40 + 1)]
+    for each in runs:
+        each.weights.write_bytes(b"weights")
+        vouch_for(each, commit="0123abcd", device="cpu", data_sha256="5eed" * 16)
+    made = plan.make(config.check(reading.read(root / "config")), root)
+    paths = sorted(each.path for each in runs)
+    assert sweep(paths, store, made) == (2, 0)
+    (paths[0] / "weights.pt").write_bytes(b"others")
+    assert send_weights(paths, store) == (1, 1)
+    assert f"{paths[0].name}: no weights of it in MLflow" in capsys.readouterr().err
+
+
+def test_a_run_is_named_by_a_part_of_its_id_as_for_every_verb(run, tmp_path):
+    home = tmp_path / "results/runs"
+    home.mkdir(parents=True)
+    run.path.rename(home / run.id)
+    assert find_folder(run.id[-6:], tmp_path / "results") == home / run.id

@@ -16,7 +16,7 @@ from dmd.terminal.site import PROFILE, SITE
 from workflow.project import BIN, clone, jobs, snakemake
 
 RUN_FILES = ("weights.pt", "run.json")
-STAYS_HERE = {"download", "table", "curve", "report"}  # on the machine that submits
+STAYS_HERE = {"download", "mosaic", "table", "curve", "report"}  # on the machine that submits
 
 
 @pytest.fixture(scope="module")
