@@ -20,6 +20,7 @@ import numpy as np
 import yaml
 
 from dmd.data.store import Case, load_store
+from dmd.files import checksum
 from dmd.planning import config, plan, reading
 from dmd.planning.identity import artefact_name
 from dmd.runs.folder import RunFolder
@@ -132,7 +133,8 @@ def finish(folder: Path, made: plan.Plan, names: list[str]) -> None:
         }
         vouch(run, run.facts, facts | {"attempts": [{}]}, [run.weights, run.history_table])
         testing, way = made.runs[name].spec.testing, place % WAYS
-        write_predictions(run, testing, ((case.name, segmented(case, way)) for case in cases))
+        maps = ((case.name, segmented(case, way)) for case in cases)
+        write_predictions(run, testing, maps, checksum(run.weights))
         if place < WAYS:
             evaluate_run(run, path)
         else:  # as another was segmented

@@ -35,7 +35,7 @@ def choose_device(name: str) -> torch.device:
     Raises
     ------
     InputError
-        The name is unknown or CUDA is asked for where there is none.
+        The name is unknown, or a GPU is asked for that is not there.
     PassingError
         ``auto`` would be the CPU, but the process holds a GPU (``CUDA_VISIBLE_DEVICES``), which would be wasted.
     """
@@ -53,6 +53,8 @@ def choose_device(name: str) -> torch.device:
         raise InputError(
             f"device '{name}' asked for, but torch {torch.__version__} sees no CUDA device; use --device cpu"
         )
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        raise InputError(f"expected one of the {count} CUDA device(s) that torch sees, from cuda:0 on, found '{name}'")
     compute(tf32=False, deterministic=True)
     return device
 
@@ -97,7 +99,7 @@ def memory_lacks_are_told(what: str) -> Iterator[None]:
         is_lack = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
         if not is_lack:
             raise
-        said = str(error).strip().splitlines()[0]
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{what}: too little memory ({said}). Lower one of these, or use another device") from error
 
 

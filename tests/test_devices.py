@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from dmd import devices
-from dmd.devices import choose_device, say_slow
-from dmd.errors import PassingError
+from dmd.devices import choose_device, memory_lacks_are_told, say_slow
+from dmd.errors import InputError, PassingError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -99,6 +99,23 @@ def test_freed_memory_is_returned_though_something_lies_behind_it():
     devices.return_freed_memory()
     assert psutil.Process().memory_info().rss < before - 150e6
     del kept
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "is_there"), [(2, "cuda:1", True), (2, "cuda:2", False), (1, "cuda:7", False)]
+)
+def test_a_gpu_that_is_not_there_is_refused(gpus, count, name, is_there):
+    gpus(count)
+    if is_there:
+        assert choose_device(name) == torch.device(name)
+    else:
+        with pytest.raises(InputError, match=rf"expected one of the {count} CUDA device\(s\) .*, found '{name}'"):
+            choose_device(name)
+
+
+def test_a_lack_of_memory_without_a_word_is_told():
+    with pytest.raises(InputError, match=r"a scan: too little memory \(MemoryError\)"), memory_lacks_are_told("a scan"):
+        raise MemoryError
 
 
 def test_the_only_gpu_needs_no_choice(gpus, tmp_path):

@@ -1,6 +1,8 @@
 """What a scan must say of itself before its voxels are believed: numbers in voxels of one size that lie in one way."""
 
+import itertools
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +16,12 @@ from dmd.errors import InputError
 
 SMALLEST_MM, LARGEST_MM = 0.01, 100.0  # of a voxel's edge; whoever writes metres or micrometres lies outside
 LARGEST = 1e15  # of an intensity: its square is a number in float32
+# Of the formats whose header is text: the lines that give the edges of a voxel, and the last line.
+EDGES = {
+    ".nrrd": re.compile(r"(?:spacings|space directions): (.*)", re.IGNORECASE),
+    ".mha": re.compile(r"Element(?:Spacing|Size)\s*[=:]\s*(.*)"),
+}
+LAST = {".nrrd": re.compile(r"$"), ".mha": re.compile(r"ElementDataFile")}
 ALIKE = 1e-3  # relative difference of two spacings, or difference of two directions, that rounding explains
 
 
@@ -89,6 +97,28 @@ def require_scan(path: Path, scan: sitk.Image, values: np.ndarray) -> None:
         raise InputError(f"{path}: expected intensities of at most {LARGEST:g}, found {most:g}; scale them")
 
 
+def require_spacing(path: Path) -> None:
+    """Require of a NRRD or MetaImage file a number for each edge of a voxel; SimpleITK takes what is not there as 1.
+
+    Raises
+    ------
+    InputError
+        The header says nothing of an edge, or that it is none or NaN.
+    """
+    ending = path.suffix.lower()
+    if ending not in EDGES:
+        return
+    with path.open(encoding="latin-1", newline="\n") as file:
+        header = list(itertools.takewhile(lambda line: not LAST[ending].match(line.strip()), file))
+    said = " ".join(match[1] for match in map(EDGES[ending].match, header) if match)
+    known = [edge for edge in re.findall(r"\([^)]*\)|[^\s(]+", said) if not re.search("nan|none", edge, re.IGNORECASE)]
+    if len(known) < 3:
+        raise InputError(
+            f"{path}: expected a header with the edges of a voxel, found {said.strip() or 'nothing'} for them; write "
+            "what they are into it, with SimpleITK: `scan.SetSpacing(edges)`"
+        )
+
+
 def require_slices(path: Path, scan: sitk.Image) -> None:
     """Require of a scan that is segmented slice by slice that one axis goes from slice to slice: the coarsest.
 
@@ -134,7 +164,9 @@ def require_one_grid(path: Path, label: sitk.Image, scan: sitk.Image) -> None:
 def _read_header(path: Path) -> Any:
     """Return the header as it is in the file: nibabel mends what it loads."""
     with nibabel.openers.ImageOpener(str(path)) as file:
-        return type(cast(Any, nibabel.load(path)).header).from_fileobj(file, check=False)
+        header = type(cast(Any, nibabel.load(path)).header).from_fileobj(file, check=False)
+    header["pixdim"][0] = header["pixdim"][0] or 1  # the sign of an axis: all programs read 0 as 1
+    return header
 
 
 def _is_set(header: Any, name: str) -> bool:

@@ -4,6 +4,7 @@ What is written here begins with a seal, the SHA-256 of all that follows, in the
 It is compared before the HDF5 library sees the file, which may crash or never return where a byte is another.
 """
 
+import errno
 import hashlib
 import io
 from collections.abc import Iterator
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 # What the library and its readers meet in a file that is none of ours and not as it should be.
-UNREADABLE = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError, RuntimeError)
+UNREADABLE = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+# What says nothing of the content: one may not read it, or disk, server or machine do not give it now.
+ELSEWHERE = (
+    *(errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN),
+    *(errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+)
 ROOM = 512  # bytes, the least that HDF5 leaves
 
 
@@ -44,13 +50,19 @@ def reading(path: Path, what: str, remedy: str, *, sealed: bool) -> Iterator[h5p
     ------
     InputError
         The file is missing, truncated or corrupt, or what is read from it in the block is not there.
+    OSError, MemoryError
+        It may be whole, and cannot be read here or now.
     """
+    # A size that no seal vouches for may be wrong: then no memory holds the array.
+    unreadable = UNREADABLE if sealed else (*UNREADABLE, MemoryError)
     try:
         if sealed:
             _require_seal(path)
         with h5py.File(path, locking=False) as file:
             yield file
-    except UNREADABLE as error:
+    except unreadable as error:
+        if isinstance(error, OSError) and error.errno in ELSEWHERE:
+            raise
         reason = str(error) or repr(error)
         raise InputError(
             f"expected {what} in {path}, found a truncated or corrupt file ({reason}); {remedy}"

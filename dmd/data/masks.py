@@ -1,6 +1,5 @@
 """Masks of scans that were made elsewhere, by the names of their cases: a folder of files, or one HDF5 file."""
 
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -8,16 +7,15 @@ from typing import cast
 import nibabel
 import numpy as np
 import SimpleITK as sitk  # noqa: N813, the name its own documentation uses
-from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import SpatialImage
 
 from dmd.data.hdf5 import read_array, reading
 from dmd.data.scan import MASKS, NIFTI
+from dmd.data.unreadable import UNREADABLE, reason
 from dmd.errors import InputError
 
 PREDICTIONS = "predictions.h5"
 LISTED = 5  # names in a message
-UNREADABLE = (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError, zlib.error, ImageFileError)
 
 
 def find_masks(place: Path, names: Sequence[str], dimensions: int) -> Iterator[tuple[Path, np.ndarray]]:
@@ -82,7 +80,7 @@ def _read(path: Path) -> np.ndarray:
         else:
             found = sitk.GetArrayFromImage(sitk.ReadImage(path)).T
     except UNREADABLE as error:
-        raise InputError(f"{path} cannot be read as a mask: {str(error).strip().splitlines()[-1]}") from None
+        raise InputError(f"{path} cannot be read as a mask: {reason(error)}") from None
     if found.dtype.kind not in "biuf":
         raise InputError(f"{path}: expected a label map of whole numbers, found {found.dtype}")
     return found

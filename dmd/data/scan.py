@@ -9,7 +9,6 @@ import itertools
 import math
 import shutil
 import tempfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -17,12 +16,12 @@ from typing import cast
 import nibabel
 import numpy as np
 import SimpleITK as sitk  # noqa: N813, the name its own documentation uses
-from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import SpatialImage
 
-from dmd.data.geometry import require_header, require_scan
+from dmd.data.geometry import require_header, require_scan, require_spacing
 from dmd.data.hdf5 import read_array, reading
 from dmd.data.resample import at_origin, nearest, resampled
+from dmd.data.unreadable import UNREADABLE, reason
 from dmd.errors import InputError
 from dmd.files import replacing
 from dmd.planning.config import Dataset
@@ -74,10 +73,10 @@ def read_scan(path: Path, dataset: Dataset | None = None) -> sitk.Image:
         # SimpleITK reads a NaN of a NIfTI as 0.
         values = cast(SpatialImage, nibabel.load(path)).dataobj if nifti else sitk.GetArrayViewFromImage(scan).T
         numbers = np.asanyarray(values)
-    except (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError, zlib.error, ImageFileError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise InputError(f"{path} cannot be read as a scan: {reason}") from None
+    except UNREADABLE as error:
+        raise InputError(f"{path} cannot be read as a scan: {reason(error)}") from None
     require_scan(path, scan, numbers)
+    require_spacing(path)
     return sitk.Cast(scan, sitk.sitkFloat32)
 
 
@@ -85,16 +84,18 @@ def upright(scan: sitk.Image, dimensions: int) -> sitk.Image:
     """Return the scan with its axes in the order and directions nearest to left, back, head; no voxel changes.
 
     Slices that are segmented one by one (``dimensions`` 2) stay slices, however they lie in the patient: the axis with
-    the largest spacing, of equal ones the later, becomes the last.
+    the largest spacing, of equal ones the later, becomes the last. An axis then may stand in the place of another, as
+    in sagittal slices that of the head in the left's: it still runs towards the head.
     """
-    towards, spacing = np.abs(_directions(scan)), np.round(scan.GetSpacing(), 3)
+    directions, spacing = _directions(scan), np.round(scan.GetSpacing(), 3)
     orders = list(itertools.permutations(range(3)))
+    runs = _nearest(directions, orders)  # which axis runs left or right, back or front, up or down
     if dimensions == 2:
         across = max(range(3), key=lambda axis: (spacing[axis], axis))
         orders = [order for order in orders if order[2] == across]
-    nearest = max(orders, key=lambda order: sum(towards[place, axis] for place, axis in enumerate(order)))
-    turned = sitk.PermuteAxes(scan, nearest)
-    return sitk.Flip(turned, [bool(along < 0) for along in np.diag(_directions(turned))])
+    order = _nearest(directions, orders)
+    backwards = [bool(directions[runs.index(axis), axis] < 0) for axis in order]
+    return sitk.Flip(sitk.PermuteAxes(scan, order), backwards)
 
 
 def to_training_grid(scan: sitk.Image, dataset: Dataset, downsample: Sequence[int]) -> sitk.Image:
@@ -207,6 +208,12 @@ def _read_array(path: Path, dataset: Dataset) -> sitk.Image:
 
 def _from_array(array: np.ndarray, dimensions: int) -> sitk.Image:
     return sitk.GetImageFromArray(array if dimensions == 2 else np.ascontiguousarray(array.T), isVector=False)
+
+
+def _nearest(directions: np.ndarray, orders: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the order in which axes lie nearest to left, back and head, in whichever direction they run."""
+    towards = np.abs(directions)
+    return max(orders, key=lambda order: sum(towards[place, axis] for place, axis in enumerate(order)))
 
 
 def _directions(scan: sitk.Image) -> np.ndarray:

@@ -15,6 +15,7 @@ from dmd.errors import InputError
 from dmd.methods.base import Method, make
 from dmd.networks.build import Build
 from dmd.planning.trainable import DIMENSIONS
+from dmd.runs.history import require_names
 
 PATIENTS = {"train": [f"p{index}" for index in range(6)], "validation": ["v0", "v1"], "test": ["t0", "t1"]}
 CLASSES = {2: ("background", "ring", "core"), 3: ("background", "ring")}
@@ -108,11 +109,15 @@ class Trial:
 
 
 def steps_are_finite(trial: Trial) -> None:
-    """Require three steps with finite terms, the same ones each time."""
+    """Require three steps with finite terms, the same ones each time, under names that the history has free."""
     history = trial.steps(trial.method(), 0, 3)
     _require(all(history), "expected `losses` to return at least one term, found none")
     names = [list(terms) for terms in history]
     _require(names[0] == names[1] == names[2], f"expected the same terms in every step, found {names}")
+    try:
+        require_names(names[0])
+    except InputError as error:
+        raise BrokenError(str(error)) from None
     values = torch.tensor([list(terms.values()) for terms in history])
     _require(bool(values.isfinite().all()), f"expected finite terms, found {history}")
 

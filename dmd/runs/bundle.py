@@ -4,6 +4,7 @@
 names, sizes and checksums are looked at before anything is used, and nothing in it is executed.
 """
 
+import errno
 import hashlib
 import re
 import shutil
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dmd.errors import InputError
-from dmd.files import DISK, checksum, replacing
+from dmd.files import checksum, replacing
 from dmd.planning.identity import RUN
 from dmd.runs.columns import pack, unpack
 from dmd.runs.folder import RunFolder
@@ -122,8 +123,8 @@ def unpack_bundle(bundle: Path, folder: Path) -> list[RunFolder]:
                 if entry.filename != SUMS:
                     _write(archive, entry, folder, sums)
     except BROKEN as error:
-        if isinstance(error, OSError) and error.errno in DISK:
-            raise
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # of the machine: the bundle may be whole
         raise InputError(
             f"{bundle}: expected a bundle as `dmd bundle` writes it, found another file, or one that was damaged or "
             f"edited ({error}); have it sent again"

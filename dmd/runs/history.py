@@ -16,9 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from dmd.errors import InputError
 from dmd.files import replacing, write_text
 
 CHOSEN_BY = ("validation_dice", "oracle_dice")  # what weights are chosen by, where a run looks
+BESIDE = ("step", "loss", "learning_rate", *CHOSEN_BY)  # columns beside the loss terms, which have other names
 
 
 def loss_terms(columns: Iterable[str]) -> list[str]:
@@ -28,6 +30,15 @@ def loss_terms(columns: Iterable[str]) -> list[str]:
     ['loss', 'dice']
     """
     return [name for name in columns if name not in ("step", "learning_rate", *CHOSEN_BY)]
+
+
+def require_names(names: Iterable[str]) -> None:
+    """Raise an `InputError` for a loss term that is called as a column beside the terms: it would take its place."""
+    if taken := [name for name in names if name in BESIDE]:
+        raise InputError(
+            f"expected loss terms with names of their own, found {', '.join(taken)}: the history has "
+            f"{', '.join(BESIDE)} beside them. Call it otherwise where `losses` returns it"
+        )
 
 
 def now() -> int:

@@ -121,6 +121,11 @@ def _conflicts(given: RunFolder, there: RunFolder) -> list[str]:
         return []
     if alive(there.owner):
         return [f"{there.id} is trained there now, as {there.owner} says"]
+    return _differences(given, there)
+
+
+def _differences(given: RunFolder, there: RunFolder) -> list[str]:
+    """Say what of a run that is there is another's, or was begun."""
     wanted = _sums(given) | {path.name: checksum(path) for path in given.path.iterdir()}
     found = {name: there.path / name for name in wanted if (there.path / name).exists()}
     others = [name for name, path in found.items() if checksum(path) != wanted[name]]
@@ -137,9 +142,19 @@ def _add(given: RunFolder, there: RunFolder) -> Merged:
     if not there.path.exists():
         given.path.rename(there.path)
         return Merged(there, tuple(names), is_new=True)
-    is_new, missing = not there.facts.exists(), [name for name in names if not (there.path / name).exists()]
-    if missing:
-        with owned(there.owner, there.id):
-            for name in missing:
-                (given.path / name).rename(there.path / name)
-    return Merged(there, tuple(missing), is_new)
+    if not _missing(names, there):
+        return Merged(there, (), is_new=False)
+    with owned(there.owner, there.id, waits=False):
+        if faults := _differences(given, there):  # looked at once more: until now anybody could train it
+            raise InputError(
+                f"{there.path}: expected it as it was when merging began, found otherwise: {faults[0]}. Runs before it "
+                "in the bundle are added; merge again to see what to do"
+            )
+        is_new, missing = not there.facts.exists(), _missing(names, there)
+        for name in missing:
+            (given.path / name).rename(there.path / name)
+    return Merged(there, missing, is_new)
+
+
+def _missing(names: list[str], there: RunFolder) -> tuple[str, ...]:
+    return tuple(name for name in names if not (there.path / name).exists())

@@ -25,7 +25,7 @@ MISSED = 3  # beats after which an owner counts as dead
 
 
 @contextmanager
-def owned(path: Path, name: str, beat: float = BEAT) -> Iterator["Owner"]:
+def owned(path: Path, name: str, beat: float = BEAT, *, waits: bool = True) -> Iterator["Owner"]:
     """Own ``name`` for the length of the block, waiting for an owner that lives.
 
     Parameters
@@ -36,8 +36,15 @@ def owned(path: Path, name: str, beat: float = BEAT) -> Iterator["Owner"]:
         What is owned, for messages on stderr.
     beat : float
         Seconds between two beats; the same for all who might own.
+    waits : bool
+        Whether an owner that lives is waited for, as by who goes on with its work; who would undo it must not.
+
+    Raises
+    ------
+    PassingError
+        An owner lives, and is not waited for.
     """
-    owner = Owner(path, name, beat)
+    owner = Owner(path, name, beat, waits=waits)
     try:
         yield owner
     finally:
@@ -47,12 +54,12 @@ def owned(path: Path, name: str, beat: float = BEAT) -> Iterator["Owner"]:
 class Owner:
     """The file in our hands, and the thread that beats. Made by `owned`."""
 
-    def __init__(self, path: Path, name: str, beat: float) -> None:
+    def __init__(self, path: Path, name: str, beat: float, *, waits: bool) -> None:
         self.path, self.name, self.beat = path, name, beat
         self.card = _card()
         self.lost = False
         # Written to in place and never opened by name again: once another has taken over, we beat into the old file.
-        self.file = _claim(path, name, beat)
+        self.file = _claim(path, name, beat, waits)
         self.released = threading.Event()
         self._beat(0)
         self.thread = threading.Thread(target=self._keep_beating, name="owner", daemon=True)
@@ -163,13 +170,19 @@ def _machine() -> str:
         return uuid.uuid4().hex
 
 
-def _claim(path: Path, name: str, beat: float) -> int:
-    """Make the file and return it open; wait while another's beats."""
+def _claim(path: Path, name: str, beat: float, waits: bool) -> int:
+    """Make the file and return it open; wait, or give up, while another's beats."""
     seen, since, told = None, time.monotonic(), None
     while True:
-        with suppress(FileExistsError):
-            return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        if waits or seen is None:
+            with suppress(FileExistsError):
+                return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         content = _read(path)
+        if not waits and seen not in (None, content):  # it beats, or has ended its work meanwhile
+            raise PassingError(
+                f"{name}: expected no job that works on this run, found {describe(content or seen)}; stop it or let it "
+                "end, and repeat"
+            )
         if content is None:
             continue
         if content != seen:
@@ -177,6 +190,7 @@ def _claim(path: Path, name: str, beat: float) -> int:
         if _process_ended(content) or time.monotonic() - since > MISSED * beat:
             print(f"{name}: {describe(content)} has ended without a word; going on in its place", file=sys.stderr)
             _bury(path, content)
+            seen = None
             continue
         if content and told != describe(content):
             told = describe(content)

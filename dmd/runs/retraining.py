@@ -18,7 +18,7 @@ def take_back(run: RunFolder) -> None:
     run.read_spec()
     if alive(run.owner):
         raise InputError(f"{run.id} trains now, as {run.owner} says; stop that job first")
-    with owned(run.owner, run.id):
+    with owned(run.owner, run.id, waits=False):
         first = [run.state, run.history, *run.path.glob("snapshots/*.pt"), *run.path.glob("changes-*.patch"), run.usage]
         tested = [run.test, run.cases, run.predictions, run.tracked]
         for path in (*first, *tested, run.history_table, run.facts, run.weights):

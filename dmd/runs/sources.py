@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from dmd.errors import InputError
 from dmd.planning.declarations import declaration
-from dmd.planning.implementations import is_elsewhere
+from dmd.planning.implementations import is_elsewhere, source_file
 from dmd.planning.plan import Run
 from dmd.runs.folder import RunFolder, read_json
 
@@ -17,10 +18,30 @@ def changed(runs: Iterable[Run], folder: Path) -> dict[str, list[Run]]:
     for run in runs:
         facts = read_json(RunFolder(folder / run.id).facts)
         implementation = run.spec.training["method"]["implementation"]
-        source = facts.get("method_source")
-        if source not in (None, declaration(implementation).source):
+        if _is_changed(implementation, [facts, *facts.get("attempts", [])]):
             found[implementation].append(run)
     return dict(found)
+
+
+def require_same_method(run: RunFolder, implementation: str, attempts: Iterable[dict[str, Any]]) -> None:
+    """Require that a training, of which ``attempts`` made the steps so far, goes on with the method as they had it.
+
+    Raises
+    ------
+    InputError
+        Says which ways out there are.
+    """
+    if _is_changed(implementation, attempts):
+        raise InputError(
+            f"{run.state}: expected to go on with the method that made its steps, found other statements in "
+            f"{source_file(implementation)} under the same revision. If its maths is another now, raise `revision` of "
+            "the method where it stands: a new run is trained. If it is the same, say so: name the method under "
+            f"`keep`. `dmd retrain {run.id}` has this run begin anew"
+        )
+
+
+def _is_changed(implementation: str, attempts: Iterable[dict[str, Any]]) -> bool:
+    return not {of.get("method_source") for of in attempts} <= {None, declaration(implementation).source}
 
 
 def undecided(runs: Mapping[str, Run], folder: Path, kept: Iterable[str]) -> list[str]:

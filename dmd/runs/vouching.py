@@ -35,7 +35,7 @@ def read_record(run: RunFolder, record: Path) -> dict[str, Any]:
     what = "the facts of a trained run" if record == run.facts else "how a run was tested"
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, ValueError) as error:
         raise InputError(f"expected {what} at {record}: {error}. {_cure(run)}") from None
     if not isinstance(content, dict):
         raise InputError(f"expected {what} at {record}, found {str(content)[:40]}. {_cure(run)}")
@@ -53,12 +53,14 @@ def differing(run: RunFolder, content: dict[str, Any]) -> list[str]:
 
 
 def is_whole(run: RunFolder, record: Path) -> bool:
-    """Say whether a record vouches for all files that it closes."""
+    """Say whether a record vouches for all files that it closes; snapshots may be away, and no bundle has them."""
     try:
         content = read_record(run, record)
     except InputError:
         return False
-    return not differing(run, content)
+    snapshots = run.snapshot(0).parent
+    differ = [run.path / name for name in differing(run, content)]
+    return not [file for file in differ if file.parent != snapshots or file.exists()]
 
 
 def require_own(run: RunFolder, file: Path) -> None:
@@ -85,8 +87,8 @@ def require_own(run: RunFolder, file: Path) -> None:
 
 def _same_weights(run: RunFolder, tested: dict[str, Any]) -> bool:
     name = _name(run, run.weights)
-    first, second = (content[SUMS].get(name) for content in (read_record(run, run.facts), tested))
-    return None in (first, second) or first == second
+    trained = read_record(run, run.facts)
+    return bool(trained[SUMS].get(name) == tested[SUMS].get(name))
 
 
 def _cure(run: RunFolder) -> str:

@@ -144,7 +144,7 @@ def train(
             who = provenance(choose_device(device), kind) | {"data_sha256": digest(work.store), "process": os.getpid()}
             follower = followed(work.folder.path, work.uri, *work.names, "--facts", json.dumps(who))
         with follower as saved:
-            train(work.folder, work.store, device, save_every, saved)
+            train(work.folder, work.store, device, save_every, saved, kept=work.kept)
 
 
 @step("test la-8-dmd-b8031fc709")

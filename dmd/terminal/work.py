@@ -12,13 +12,17 @@ from dmd.terminal.options import Configuration
 
 @dataclass(frozen=True)
 class Work:
-    """A run with its settings written down; ``artefacts`` use it and call its method ``methods``."""
+    """A run with its settings written down; ``artefacts`` use it and call its method ``methods``.
+
+    ``kept`` says whether the configuration has its method's runs stay although its file was changed.
+    """
 
     folder: RunFolder
     store: Path
     uri: str
     artefacts: tuple[str, ...]
     methods: tuple[str, ...]
+    kept: bool
 
     @property
     def names(self) -> list[str]:
@@ -50,4 +54,6 @@ def _work(folder: RunFolder, store: Path, configuration: Configuration) -> Work:
     config, plan = configuration.plan()
     run = plan.runs.get(folder.path.absolute().name)
     wanted_by, methods = (run.wanted_by, run.methods) if run else ((), ())
-    return Work(folder, store, config.tracking.store, wanted_by, methods)
+    implementation = folder.read_spec().training["method"]["implementation"]
+    kept = not {implementation, *methods}.isdisjoint(config.keep)
+    return Work(folder, store, config.tracking.store, wanted_by, methods, kept)

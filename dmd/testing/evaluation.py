@@ -14,7 +14,7 @@ from dmd.files import write_text
 from dmd.progress import track
 from dmd.runs.folder import RunFolder
 from dmd.runs.vouching import vouch
-from dmd.testing.label_maps import read_predictions
+from dmd.testing.label_maps import read_predictions, require_of_weights
 from dmd.testing.metrics import diagonal, evaluate, largest_component
 
 POST_PROCESSING = {"none": lambda mask: mask, "largest_component": largest_component}
@@ -34,13 +34,15 @@ def evaluate_run(run: RunFolder, store: Path) -> None:
     Raises
     ------
     InputError
-        A test case has no prediction, or none that can be trusted (`read_predictions`).
+        A test case has no prediction, or none that can be trusted (`read_predictions`), or the weights are others than
+        those that made them.
     """
     spec = run.read_spec()
     training = spec.training
     data = load_store(store, training["dataset"], parts=["test"])
     masks = read_predictions(run, spec, track(f"{run.id} evaluate", data.cases("test")))
     text = measure((_on_own_grid(*pair, training) for pair in masks), training["classes"])
+    require_of_weights(run)
     run.test.unlink(missing_ok=True)  # killed before the last line, the scores are nobody's: the test is made again
     write_text(run.cases, text)
     vouch(run, run.test, {"testing": spec.testing}, [run.weights, run.predictions, run.cases])

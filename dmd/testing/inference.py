@@ -117,7 +117,7 @@ def sliding_window(
     windows = [tuple(slice(a, a + length) for a, length in zip(start, patch, strict=True)) for start in starts]
     total, visits = None, torch.zeros_like(volume)
     for batch in watch([windows[first : first + batch_size] for first in range(0, len(windows), batch_size)]):
-        probabilities = _predict(predictor, torch.stack([volume[window] for window in batch]), precision)
+        probabilities = probabilities_of(predictor, torch.stack([volume[window] for window in batch]), precision)
         if total is None:
             total = volume.new_zeros((probabilities.shape[1], *volume.shape))
         for window, seen in zip(batch, probabilities, strict=True):
@@ -164,7 +164,7 @@ def slice_by_slice(
         )
     predictor.eval()
     planes = zoom_nearest(image.to(device, torch.float32), plane)
-    labels = [_predict(predictor, batch, precision).argmax(dim=1) for batch in watch(planes.split(batch_size))]
+    labels = [probabilities_of(predictor, batch, precision).argmax(dim=1) for batch in watch(planes.split(batch_size))]
     return zoom_nearest(torch.cat(labels).to(torch.uint8), image.shape[1:])
 
 
@@ -191,7 +191,7 @@ def window_starts(size: int, patch: int, stride: int) -> list[int]:
     return [min(step * stride, size - patch) for step in range(steps + 1)]
 
 
-def _predict(predictor: nn.Module, images: Tensor, precision: str) -> Tensor:
+def probabilities_of(predictor: nn.Module, images: Tensor, precision: str) -> Tensor:
     """Return the class probabilities ``(B, C, *S)`` of images ``(B, *S)`` in float32."""
     with Kernels(precision).autocast(images.device):
         return predictor(images[:, None]).float()

@@ -1,4 +1,4 @@
-"""The predictions of a run: one sealed file with a label map per test case, bound to the run and its settings."""
+"""The predictions of a run: one sealed file with a label map per test case, bound to run, settings and weights."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -8,14 +8,18 @@ import numpy as np
 from dmd.data.hdf5 import creating, read_array, reading
 from dmd.data.store import Case
 from dmd.errors import InputError
+from dmd.files import checksum
 from dmd.planning.identity import Spec, canonical
 from dmd.runs.folder import RunFolder
 from dmd.testing.metrics import require_labels
 
 AGAIN = "predict the run again"
+NONE = "none"  # in place of the checksum of weights
 
 
-def write_predictions(run: RunFolder, testing: dict[str, Any], maps: Iterable[tuple[str, np.ndarray]]) -> None:
+def write_predictions(
+    run: RunFolder, testing: dict[str, Any], maps: Iterable[tuple[str, np.ndarray]], weights: str | None = None
+) -> None:
     """Write ``predictions.h5``: one uint8 label map ``(*S)`` per test case, by name.
 
     Parameters
@@ -26,9 +30,12 @@ def write_predictions(run: RunFolder, testing: dict[str, Any], maps: Iterable[tu
         The settings that they were made with.
     maps : iterable of (str, ndarray)
         Names of cases with their label maps, held one at a time.
+    weights : str, optional
+        The SHA-256 that ``weights.pt`` had when they were loaded; left out where no weights made the maps.
     """
     with creating(run.predictions) as file:
         file.attrs["run"], file.attrs["testing"] = run.id, canonical(testing)
+        file.attrs["weights"] = weights or NONE
         for name, labels in maps:
             file.create_dataset(name, data=labels, compression="gzip", compression_opts=1)
 
@@ -54,6 +61,19 @@ def read_predictions(run: RunFolder, spec: Spec, cases: Iterable[Case]) -> Itera
             _require(run, f"for case '{case.name}' the shape", case.label.shape, labels.shape)
             require_labels(labels, spec.training["classes"], f"{run.predictions}, case '{case.name}'")
             yield case, labels
+
+
+def require_of_weights(run: RunFolder) -> None:
+    """Require predictions by the weights that are there now, which may be others than when they were begun.
+
+    Raises
+    ------
+    InputError
+        The run was taken back meanwhile, or trained anew.
+    """
+    there = checksum(run.weights) if run.weights.exists() else NONE
+    with reading(run.predictions, f"the predictions of run '{run.id}'", AGAIN, sealed=True) as file:
+        _require(run, "predictions by the weights that are there, sha256", there, file.attrs["weights"])
 
 
 def _require(run: RunFolder, what: str, expected: Any, found: Any) -> None:

@@ -43,9 +43,9 @@ class Ledger:
         Raises
         ------
         InputError
-            A file is there that is not the one that was made.
+            A file is there that is not the one that was made, or that was made of another folder's scan.
         """
-        entry = self._entry(scan)
+        entry = self._entry(scan, digest)
         there = [name for name in {*names, *entry["files"]} if (self.folder / name).exists()]
         for name in there:
             if checksum(self.folder / name) != entry["files"].get(name):
@@ -70,15 +70,25 @@ class Ledger:
         files
             The files that are about to be put into the folder, under the names that they have.
         """
-        self._take_away(file.name for file in files)
         with locked(self.path.with_name(f".{NAME}.lock")):
-            earlier, sums = self._entry(scan), {file.name: checksum(file) for file in files}
+            earlier, sums = self._entry(scan, digest), {file.name: checksum(file) for file in files}
             sums = (earlier["files"] if earlier["scan"] == digest else {}) | sums
-            entry = {"scan": digest, "found": found, "files": sums}
+            entry = {"scan": digest, "folder": _folder(scan), "found": found, "files": sums}
+            self._take_away(file.name for file in files)
             write_json(self.path, self.made_by | {"scans": self._read() | {scan.name: entry}})
 
-    def _entry(self, scan: Path) -> dict[str, Any]:
-        return self._read().get(scan.name, {"scan": None, "files": {}})
+    def _entry(self, scan: Path, digest: str) -> dict[str, Any]:
+        """Return what is known of a scan: nothing, or of the same one, or of what lay there before in its folder."""
+        entry = self._read().get(scan.name)
+        if entry is None:
+            return {"scan": None, "files": {}}
+        if entry["scan"] != digest and entry.get("folder") != _folder(scan):
+            raise InputError(
+                f"expected in {self.folder} masks of the scans of {_folder(scan)}, found that of another {scan.name}, "
+                f"from {entry.get('folder', 'a folder that nothing is known of')}. It is left as it is; name another "
+                "folder"
+            )
+        return entry
 
     def _take_away(self, names: Iterable[str]) -> None:
         for name in names:
@@ -100,3 +110,7 @@ class Ledger:
                 f"masks of {content.get('run')} with another {' and '.join(other)}; name another folder"
             )
         return scans
+
+
+def _folder(scan: Path) -> str:
+    return str(scan.parent.resolve())

@@ -63,7 +63,7 @@ def predict_folder(
                 _put(seen, scan, digest, mask, ledger)
             found[mask] = earlier or seen.amounts
         except (InputError, RuntimeError, MemoryError) as error:  # of a library, too: no scan stops the others
-            failed[scan] = str(error).strip().removeprefix(f"{scan}: ")
+            failed[scan] = (str(error).strip() or type(error).__name__).removeprefix(f"{scan}: ")
     return found, failed
 
 

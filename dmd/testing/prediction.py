@@ -53,11 +53,11 @@ def predict(run: RunFolder, store: Path, device: str = "auto") -> None:
     """
     spec = run.read_spec()
     training, chosen = spec.training, choose_device(device)
-    predictor = load_predictor(run, training, chosen)
+    predictor, weights = load_predictor(run, training, chosen), checksum(run.weights)
     data = load_store(store, training["dataset"], parts=["test"])
     cases = track(f"{run.id} predict", data.cases("test"))
     maps = ((case.name, predict_case(predictor, case.image, spec.inference, chosen)) for case in cases)
-    write_predictions(run, spec.testing, ahead(maps))
+    write_predictions(run, spec.testing, ahead(maps), weights)
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,8 @@ class Segmenter:
         Whose network it is, its settings, and the facts of the data that it was trained on.
     predictor, device
         The network, and where it computes.
+    weights : str
+        The SHA-256 that the file of the network had when it was loaded.
     prepared : bool
         The intensities of scans are those of the public copy already; always so in HDF5.
     """
@@ -101,6 +103,7 @@ class Segmenter:
     dataset: Dataset
     predictor: nn.Module
     device: torch.device
+    weights: str
     prepared: bool = False
 
     @classmethod
@@ -116,7 +119,8 @@ class Segmenter:
         """
         spec = run.read_spec()
         dataset, chosen = facts(run, spec.training, datasets), choose_device(device)
-        return cls(run, spec, dataset, load_predictor(run, spec.training, chosen), chosen, prepared)
+        predictor = load_predictor(run, spec.training, chosen)
+        return cls(run, spec, dataset, predictor, chosen, checksum(run.weights), prepared)
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -124,7 +128,7 @@ class Segmenter:
         elsewhere = {"split", "checksums", "repeated", "download", "terms"}
         return {
             "run": self.run.id,
-            "weights": checksum(self.run.weights),
+            "weights": self.weights,
             "settings": self.spec.inference,
             "dataset": self.dataset.model_dump(mode="json", exclude=elsewhere),
             "prepared": self.prepared,

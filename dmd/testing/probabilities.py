@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from dmd.data.resize import zoom_nearest
-from dmd.networks.kernels import Kernels
-from dmd.testing.inference import Watch, made_ready, sliding_window
+from dmd.testing.inference import Watch, made_ready, probabilities_of, sliding_window
 
 
 @torch.inference_mode()
@@ -26,9 +25,8 @@ def predict_probabilities(
         stride = settings["stride"]
         return sliding_window(predictor, volume, patch, stride, size, device, precision, watch).cpu().numpy()
     seen = []
-    with Kernels(precision).autocast(device):
-        for planes in watch(zoom_nearest(volume.to(device), patch).split(size)):
-            probabilities = zoom_nearest(predictor(planes[:, None]).float(), volume.shape[1:])
-            probabilities[:, 0][probabilities.sum(dim=1) == 0] = 1  # a last pixel that `zoom_nearest` has outside
-            seen.append(probabilities.cpu())
+    for planes in watch(zoom_nearest(volume.to(device), patch).split(size)):
+        probabilities = zoom_nearest(probabilities_of(predictor, planes, precision), volume.shape[1:])
+        probabilities[:, 0][probabilities.sum(dim=1) == 0] = 1  # a last pixel that `zoom_nearest` has outside
+        seen.append(probabilities.cpu())
     return torch.cat(seen).movedim(1, 0).numpy()

@@ -19,8 +19,9 @@ from dmd.files import write_text
 from dmd.methods.base import Method
 from dmd.progress import Progress
 from dmd.runs.folder import RunFolder
-from dmd.runs.history import History, now
+from dmd.runs.history import History, now, require_names
 from dmd.runs.ownership import owned
+from dmd.runs.sources import require_same_method
 from dmd.runs.state import State, load_state, save_state
 from dmd.training import ending, snapshots
 from dmd.training.checkout import changes
@@ -77,13 +78,21 @@ class Attempt:
     def __exit__(self, *error: object) -> None:
         self.held.close()
 
-    def resume(self, method: Method, device: torch.device, data: str) -> None:
+    def resume(self, method: Method, device: torch.device, data: str, *, kept: bool) -> None:
         """Take up the saved state, or begin one; from here on steps are noted and signals heeded.
 
-        ``data`` is the digest of the voxels that the steps to come are trained on.
+        ``data`` is the digest of the voxels that the steps to come are trained on; ``kept`` as in
+        `dmd.training.loop.train`.
+
+        Raises
+        ------
+        InputError
+            The method's file has other statements than when the steps of the state were made, and is not kept.
         """
         self.method, self.device = method, device
         found = load_state(self.run.state, self.run.id, device)
+        if found and not kept:
+            require_same_method(self.run, self.training["method"]["implementation"], found.attempts)
         self.state = found or State(
             self.run.id,
             step=0,
@@ -114,9 +123,12 @@ class Attempt:
 
         Raises
         ------
+        InputError
+            A term has the name of another column of the history.
         DivergedError
             A term of this step or of one noted before is infinite or NaN.
         """
+        require_names(terms)
         self.pending.append(Noted(step, now(), tuple(terms), torch.stack([*terms.values()]).float(), values))
         self.state.step, self.state.seconds = step, time.monotonic() - self.started
         self.state.processor_seconds = time.process_time() - self.processor_started
@@ -174,6 +186,10 @@ class Attempt:
             write_text(self.run.changes(number), patch)
         kept = self.run.changes(number).name if patch else None
         self.state.attempts.append({"first_step": self.state.step + 1, **made_by, "changes": kept})
+        known = [each["changes"] for each in self.state.attempts]
+        for path in self.run.path.glob("changes-*.patch"):
+            if path.name not in known:  # of an attempt that was killed before it saved a step
+                path.unlink()
 
     def _save(self, best: dict[str, Any] | None) -> None:
         size = self.history.commit()

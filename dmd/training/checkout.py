@@ -6,6 +6,11 @@ from pathlib import Path
 from dmd.planning import project
 
 PARTS = ("dmd", "config", "workflow", "Snakefile")  # of the repository: what a training reads
+# Whatever a user has git show: a patch that `git apply` takes, also of what is no text.
+PATCH = (
+    *("--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--unified=3"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
+)
 ROOT = project.ROOT
 NOTED = project.INSTALLED / "commit"
 
@@ -21,21 +26,22 @@ def commit() -> str | None:
     found = _git("rev-parse", "--short=12", "HEAD")
     if found is None:
         return None
-    return found.strip() + ("-dirty" if _git("status", "--porcelain", "--", *PARTS) else "")
+    return found.strip() + ("-dirty" if _git("status", "--porcelain", "--untracked-files", "--", *PARTS) else "")
 
 
 def changes() -> str:
     """Return what differs from the commit as a patch that ``git apply`` takes, files that were added included."""
     if project.IS_INSTALLED:
         return ""
-    changed = _git("diff", "HEAD", "--", *PARTS) or ""
-    added = (_git("ls-files", "--others", "--exclude-standard", "--", *PARTS) or "").splitlines()
-    return changed + "".join(_added(name) for name in added)
+    changed = _git("diff", *PATCH, "HEAD", "--", *PARTS) or ""
+    added = (_git("ls-files", "-z", "--others", "--exclude-standard", "--", *PARTS) or "").split("\0")
+    return changed + "".join(_added(name) for name in added if name)
 
 
 def _added(name: str) -> str:
     # git ends with status 1 where the two files differ, which they do.
-    done = subprocess.run(["git", "-C", str(ROOT), "diff", "--no-index", "--", "/dev/null", name], capture_output=True)
+    diff = ["git", "-C", str(ROOT), "diff", *PATCH, "--no-index", "--", "/dev/null", name]
+    done = subprocess.run(diff, capture_output=True)
     return done.stdout.decode(errors="replace")
 
 

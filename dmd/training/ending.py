@@ -31,8 +31,8 @@ def is_over(run: RunFolder) -> bool:
     require_weights(run)
     if run.weights.exists() and not run.state.exists():
         raise InputError(
-            f"{run.weights}: expected the file that {run.facts.name} vouches for, found one that it does not, and no "
-            f"state that it could be made from. `dmd doctor {run.path}` says what is wrong; `dmd retrain {run.path}` "
+            f"{run.path}: expected the files that {run.facts.name} vouches for, found others, and no state that they "
+            f"could be made from. `dmd doctor {run.path}` says what is wrong; `dmd retrain {run.path}` "
             "has the run trained again"
         )
     return False

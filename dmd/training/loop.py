@@ -32,6 +32,8 @@ def train(
     save_every: int = 100,
     saved: Callable[[int], None] = lambda size: None,
     note_every: int | None = None,
+    *,
+    kept: bool = False,
 ) -> None:
     """Train a run from its ``spec.json`` to its ``weights.pt``, going on from its state where there is one.
 
@@ -54,11 +56,15 @@ def train(
     note_every : int, optional
         Steps between two transfers of loss terms from the device; by default 1 on a CPU, where they cost nothing, else
         20.
+    kept : bool
+        Whether an interrupted training goes on although the method's file has other statements than when it was begun,
+        as the configuration says (`dmd.planning.config.Config.keep`).
 
     Raises
     ------
     InputError
-        The spec, the store or the state is not this run's, or the device computes otherwise than the settings say.
+        The spec, the store or the state is not this run's, the method was changed, or the device computes otherwise
+        than the settings say.
     DivergedError
         A loss term or a weight became infinite or NaN: says which and when.
     """
@@ -83,7 +89,7 @@ def train(
         data = load_store(store, training["dataset"], parts=["train", *parts(training)])
         labelled = data.labelled(training["labelled"], training.get("draw", 0))
         batches = Batches(data, training, method.extras(labelled))
-        attempt.resume(method, chosen, digest(store))
+        attempt.resume(method, chosen, digest(store), kept=kept)
         selection = Selection(training, data, chosen, attempt.state.best)
 
         passes = Passes(method, compiled=kernels.compile)

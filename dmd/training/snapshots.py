@@ -82,7 +82,7 @@ def _build(training: dict[str, Any], device: torch.device) -> Method:
 def _fill(path: Path, device: torch.device, take: Callable[[dict[str, Any]], Any]) -> None:
     try:
         take(load_tensors(path, device))
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (FileNotFoundError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"expected what a finished training keeps at {path}: {error}. Delete the folder of the run and have it "
             "made again; it ends in the same weights"

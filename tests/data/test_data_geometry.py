@@ -7,8 +7,10 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from nibabel.spatialimages import HeaderDataError
 
 from dmd.data.geometry import require_slices
+from dmd.data.masks import find_masks
 from dmd.data.scan import read_scan, to_training_grid
 from dmd.errors import InputError
 from dmd.planning.config import Dataset
@@ -80,6 +82,49 @@ def test_a_scan_in_another_unit_is_the_same_scan(written, factor, unit):
 @pytest.mark.parametrize(("qform", "sform"), [(1, 0), (0, 1), (1, 2)])
 def test_one_answer_to_where_voxels_lie_is_enough_and_two_that_agree_are_one(written, qform, sform):
     assert read_scan(written(lambda header: codes(header, qform, sform)), FACTS).GetSpacing() == pytest.approx(SPACING)
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+def test_a_sign_of_0_is_read_as_1(written, sign):
+    """As nibabel and ITK do, where some program has left `pixdim[0]` out."""
+
+    def change(header) -> None:
+        header["pixdim"][0] = sign
+        codes(header, 1, 2)
+
+    assert read_scan(written(change), FACTS).GetDirection() == pytest.approx((1, 0, 0, 0, 1, 0, 0, 0, 1))
+
+
+def of_no_type(header) -> None:
+    header["datatype"] = 4711
+
+
+def of_no_sign(header) -> None:
+    header["pixdim"][0] = 7
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [(of_no_type, "data code 4711"), (of_no_sign, r"qfac \(pixdim\[0\]\) should be 1 or -1")]
+)
+def test_what_nibabel_has_an_exception_of_its_own_for_is_told(written, change, message):
+    with pytest.raises(InputError, match=rf"scan\.nii cannot be read as a scan: .*{message}"):
+        read_scan(written(change), FACTS)
+
+
+def test_a_mask_that_nibabel_cannot_read_is_told(written, tmp_path):
+    written(of_no_type)
+    with pytest.raises(InputError, match=r"scan\.nii cannot be read as a mask: .*data code 4711"):
+        next(find_masks(tmp_path, ["scan"], 3))
+
+
+@pytest.mark.parametrize("error", [EOFError(), HeaderDataError("\n")])
+def test_an_error_without_a_word_is_told_by_its_kind(written, monkeypatch, error):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("dmd.data.scan.require_header", fail)
+    with pytest.raises(InputError, match=f"cannot be read as a scan: {type(error).__name__}"):
+        read_scan(written(), FACTS)
 
 
 FAULTS = {

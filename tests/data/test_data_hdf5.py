@@ -1,6 +1,7 @@
 """HDF5 files are opened in one place; what is no file or lacks what it should hold is told so."""
 
 import ast
+import errno
 import fcntl
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import dmd
+from dmd.data import hdf5
 from dmd.data.hdf5 import creating, read_array, reading
 from dmd.errors import InputError
 
@@ -58,6 +60,37 @@ def test_a_truncated_file_is_told(tmp_path, share):
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(InputError, match="its seal is not"), reading(path, "numbers", "make them again", sealed=True):
         pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError(errno.EACCES, ""), OSError(errno.EIO, ""), OSError(errno.ESTALE, ""), MemoryError()],
+    ids=["forbidden", "disk", "server", "memory"],
+)
+def test_what_says_nothing_of_the_content_is_not_told_as_a_fault_of_it(tmp_path, monkeypatch, error):
+    """Nobody is to delete a store for it, and another attempt may find it well."""
+
+    def fail(path) -> None:
+        raise error
+
+    monkeypatch.setattr(hdf5, "_require_seal", fail)
+    with (
+        pytest.raises(type(error)) as found,
+        reading(tmp_path / "some.h5", "numbers", "delete it", sealed=True),
+    ):
+        pass
+    assert found.value is error
+
+
+@pytest.mark.parametrize(("sealed", "kind"), [(True, MemoryError), (False, InputError)])
+def test_a_size_that_no_memory_holds_is_a_fault_of_a_file_that_nothing_vouches_for(tmp_path, sealed, kind):
+    with creating(tmp_path / "some.h5") as file:
+        file.create_dataset("image", (2**22, 2**24), "f8", chunks=(1, 1))
+    with (
+        pytest.raises(kind),
+        reading(tmp_path / "some.h5", "numbers", "make them again", sealed=sealed) as file,
+    ):
+        read_array(file, "image")
 
 
 NO_ARRAY = {"group": {}, "text": "text", "nothing": np.zeros((0, 3)), "null": h5py.Empty("f"), "complex": 1j}

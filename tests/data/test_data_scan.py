@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from dmd.data.downsample import downsample_image
 from dmd.data.intensity import z_score, zero_to_one
+from dmd.data.own import Own
+from dmd.data.own_grid import to_own
 from dmd.data.scan import (
     amounts,
     read_scan,
@@ -84,6 +86,41 @@ def test_slices_stay_slices_however_they_lie(pose):
     found = upright(posed(image, *pose), 2)
     assert found.GetSpacing() == SPACING
     assert np.array_equal(to_array(found, 2), to_array(upright(image, 2), 2))
+
+
+# Slices whose rows or columns run towards the head: the way of each axis (column) in left, back and head (rows).
+SAGITTAL, CORONAL = [[0, 0, 1], [1, 0, 0], [0, 1, 0]], [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+FLIPS = list(itertools.product((0, 1), repeat=3))
+
+
+def sliced(directions: list, axis: int = 0, angle: float = 0.0) -> tuple[sitk.Image, np.ndarray]:
+    """A scan with such axes, tilted about left, back or head; and its slices, all of whose axes run forwards."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    tilt = np.roll([[1, 0, 0], [0, cos, -sin], [0, sin, cos]], (axis, axis), (0, 1))
+    image = scan()
+    image.SetDirection((tilt @ directions).ravel().tolist())
+    slices = to_array(image, 2)
+    return image, slices.transpose(0, 2, 1) if directions is SAGITTAL else slices
+
+
+@pytest.mark.parametrize("flips", FLIPS)
+@pytest.mark.parametrize("directions", [SAGITTAL, CORONAL], ids=["sagittal", "coronal"])
+def test_slices_towards_the_head_are_never_upside_down_and_masks_come_back(directions, flips):
+    """The place of an axis is another's there, along which it does not run at all."""
+    image, expected = sliced(directions)
+    image = posed(image, (0, 1, 2), flips)
+    assert np.array_equal(to_array(upright(image, 2), 2), expected)
+    values = sitk.GetArrayFromImage(image).T.astype(np.uint8)
+    own = Own(values, image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+    assert np.array_equal(to_own(expected.astype(np.uint8), own, None, [1, 1, 1], 2), values)
+
+
+@pytest.mark.parametrize("angle", [-0.2, -1e-9, 1e-9, 0.2])
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("directions", [SAGITTAL, CORONAL], ids=["sagittal", "coronal"])
+def test_a_tilt_turns_no_slice(directions, axis, angle):
+    image, expected = sliced(directions, axis, angle)
+    assert np.array_equal(to_array(upright(image, 2), 2), expected)
 
 
 def test_arrays_have_the_axes_of_the_stores():
@@ -217,6 +254,32 @@ def write_hdf5(path, **arrays) -> None:
             file[name] = array
 
 
+NRRD = "NRRD0004\ntype: float\ndimension: 3\nsizes: 4 3 2\nencoding: raw\nendian: little\n"
+MHA = "ObjectType = Image\nNDims = 3\nBinaryData = True\nDimSize = 4 3 2\nElementType = MET_FLOAT\n"
+LOCAL = "ElementDataFile = LOCAL"
+
+
+def write_text_header(path, header: str, *fields: str, end: str = "\n") -> None:
+    """Write a scan whose header no library would write, its voxels behind it."""
+    text = header + "".join(f"{field}\n" for field in fields) + end
+    path.write_bytes(text.encode() + np.arange(24, dtype="<f4").tobytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "fields"),
+    [
+        ("a.nrrd", NRRD, ["spacings: 2 2 3"]),
+        ("a.nrrd", NRRD, ["SPACE DIMENSION: 3", "space directions: (2, 0, 0) (0, 2, 0) (0, 0, 3)"]),
+        ("a.NRRD", NRRD, ["# spacings: none", "spacings: 2 2 3", "thicknesses: nan nan 1"]),
+        ("a.mha", MHA, ["ElementSpacing = 2 2 3", LOCAL]),
+        ("a.mha", MHA, ["ElementSize=2 2 3", LOCAL]),
+    ],
+)
+def test_edges_of_a_voxel_are_read_in_every_way_that_a_header_gives_them(name, header, fields, tmp_path):
+    write_text_header(tmp_path / name, header, *fields, end="" if header == MHA else "\n")
+    assert read_scan(tmp_path / name).GetSpacing() == (2, 2, 3)
+
+
 def with_nan() -> sitk.Image:
     image = scan()
     image[3, 2, 1] = math.nan
@@ -254,6 +317,24 @@ BAD = {
     "colour.nrrd": (
         lambda path: sitk.WriteImage(sitk.Compose(scan(), scan()), path),
         r"found size 7x6x5 with 2 value\(s\) per voxel",
+    ),
+    "silent.nrrd": (
+        lambda path: write_text_header(path, NRRD),
+        r"silent\.nrrd: expected a header with the edges of a voxel, found nothing for them",
+    ),
+    "none.nrrd": (
+        lambda path: write_text_header(
+            path, NRRD, "space: left-posterior-superior", "space directions: none none none"
+        ),
+        "found none none none for them",
+    ),
+    "nan.nrrd": (
+        lambda path: write_text_header(path, NRRD, "spacings: 2 nan 3"),
+        "found 2 nan 3 for them",
+    ),
+    "silent.mha": (
+        lambda path: write_text_header(path, MHA, LOCAL, end=""),
+        r"silent\.mha: expected a header with the edges of a voxel, found nothing for them",
     ),
     "nan.nii.gz": (
         lambda path: sitk.WriteImage(with_nan(), path),

@@ -120,6 +120,13 @@ BREAKERS = {
 }
 
 
+@pytest.mark.parametrize("name", ["step", "loss", "learning_rate", "validation_dice", "oracle_dice"])
+def test_a_term_with_the_name_of_another_column_of_the_history_is_found(name, tmp_path):
+    (tmp_path / "plain.py").write_text(PLAIN.replace('"dice"', f'"{name}"'))
+    with pytest.raises(BrokenError, match=f"names of their own, found {name}: the history has step, loss"):
+        contract.steps_are_finite(Trial.of(str(tmp_path / "plain.py"), {}, 3))
+
+
 @pytest.mark.parametrize("broken", [None, *BREAKERS])
 def test_a_check_finds_the_method_that_breaks_it(broken, tmp_path):
     text = PLAIN.replace(*BREAKERS[broken]) if broken else PLAIN

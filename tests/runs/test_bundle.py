@@ -7,22 +7,25 @@ import json
 import os
 import shutil
 import zipfile
+from contextlib import contextmanager
 
 import pytest
 from conftest import tiny_training
 from runs.bundled import make_whole
 
 from dmd import cli
-from dmd.errors import InputError
+from dmd.errors import InputError, PassingError
 from dmd.files import checksum
 from dmd.report.tested import read_run
 from dmd.runs import bundle as bundling
+from dmd.runs import merging
 from dmd.runs.bare import is_bare
 from dmd.runs.bundle import write_bundle
 from dmd.runs.columns import unpack
 from dmd.runs.doctor import examine
 from dmd.runs.folder import RunFolder
 from dmd.runs.merging import merge
+from dmd.runs.ownership import owned
 from dmd.runs.vouching import seal, vouch
 
 SENT = ["cases.csv", "changes-1.patch", "history.csv", "run.json", "spec.json", "test.json"]
@@ -136,6 +139,43 @@ def test_another_run_of_the_id_is_refused_and_nothing_is_added_or_overwritten(ru
     with pytest.raises(InputError, match=rf"nothing was added\n  {runs[1].id} {said}"):
         merge(bundle, there, read_run)
     assert contents(there) == before
+
+
+@pytest.mark.parametrize("change", [trained_again, begun])
+def test_a_run_that_is_trained_while_the_bundle_is_looked_at_is_not_overwritten(
+    runs, there, tmp_path, monkeypatch, change
+):
+    write_bundle(runs, tmp_path / "heavy.zip", weights=True)
+    write_bundle(runs, tmp_path / "light.zip", weights=False)
+    merge(tmp_path / "light.zip", there, read_run)
+    own, after = merging.owned, {}
+
+    @contextmanager
+    def others_first(path, name, **options):
+        change(shutil.copytree(runs[0].path, there / name, dirs_exist_ok=True) and RunFolder(there / name))
+        after.update(contents(there / name))
+        with own(path, name, **options):
+            yield
+
+    monkeypatch.setattr(merging, "owned", others_first)
+    with pytest.raises(InputError, match="expected it as it was when merging began, found otherwise"):
+        merge(tmp_path / "heavy.zip", there, read_run)
+    first = min(run.id for run in runs)
+    assert contents(there / first) == after
+
+
+def test_merging_waits_for_no_training(runs, there, tmp_path, monkeypatch):
+    """One that began after the look at the folder, or on a node whose clock is another."""
+    write_bundle(runs[:1], tmp_path / "light.zip", weights=False)
+    write_bundle(runs[:1], tmp_path / "heavy.zip", weights=True)
+    merge(tmp_path / "light.zip", there, read_run)
+    monkeypatch.setattr(merging, "alive", lambda owner: False)
+    with (
+        owned(there / runs[0].id / "owner.json", "run", 0.1),
+        pytest.raises(PassingError, match="expected no job that works on this run"),
+    ):
+        merge(tmp_path / "heavy.zip", there, read_run)
+    assert not (there / runs[0].id / "weights.pt").exists()
 
 
 @pytest.mark.parametrize(
@@ -290,11 +330,12 @@ def test_the_commands_say_what_they_did(runs, there, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"{runs[0].id}  evaluated, without weights\n")
 
 
-def test_a_full_disk_is_no_fault_of_the_bundle_and_nothing_is_added(bundle, there, monkeypatch):
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.ESTALE])
+def test_a_disk_that_fails_is_no_fault_of_the_bundle_and_nothing_is_added(bundle, there, monkeypatch, number):
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(bundling.shutil, "copyfileobj", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(bundling.shutil, "copyfileobj", fail)
+    with pytest.raises(OSError, match=os.strerror(number)):
         merge(bundle, there, read_run)
     assert contents(there) == {}

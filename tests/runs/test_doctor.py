@@ -7,9 +7,11 @@ import pytest
 import torch
 from conftest import tiny_training
 
-from dmd.errors import InputError
+from dmd.errors import InputError, PassingError
+from dmd.runs import retraining
 from dmd.runs.doctor import GOOD, examine
 from dmd.runs.folder import RunFolder
+from dmd.runs.ownership import owned
 from dmd.runs.retraining import take_back
 from dmd.runs.tensors import save_tensors
 from dmd.runs.vouching import vouch
@@ -80,5 +82,13 @@ def test_a_run_that_trains_is_not_taken_back(runs):
     run = runs[0]
     run.owner.write_text(json.dumps({"host": "n7"}))  # beats, as far as its time says
     with pytest.raises(InputError, match="trains now"):
+        take_back(run)
+    assert run.weights.exists()
+
+
+def test_a_run_whose_training_begins_meanwhile_is_not_taken_back_when_that_ends(runs, monkeypatch):
+    run = runs[0]
+    monkeypatch.setattr(retraining, "alive", lambda owner: False)
+    with owned(run.owner, run.id, 0.1), pytest.raises(PassingError, match="expected no job that works on this run"):
         take_back(run)
     assert run.weights.exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dmd.errors import InputError
+from dmd.errors import InputError, PassingError
 from dmd.runs import ownership
 from dmd.runs.ownership import alive, describe, owned
 
@@ -70,6 +70,29 @@ def test_a_live_owner_is_waited_for_and_named_once(path, capsys):
     assert len(said) == 1
     assert said[0].startswith("run: waiting for a process of ")
     assert said[0].endswith(f"(process {os.getpid()}), which works on the same run")
+
+
+def test_who_does_not_wait_gives_up_as_soon_as_the_owner_beats_and_takes_the_place_of_a_silent_one(path):
+    with (
+        owned(path, "run", BEAT),
+        pytest.raises(PassingError, match=r"run: expected no job that works on this run, found a process of .*; stop"),
+        owned(path, "run", 5 * STEADY, waits=False),
+    ):
+        pass
+    foreign(path)
+    with owned(path, "run", BEAT, waits=False) as owner:
+        owner.require()
+
+
+def test_who_does_not_wait_takes_nothing_over_from_an_owner_that_ended_its_work_meanwhile(path, monkeypatch):
+    foreign(path)
+    monkeypatch.setattr(ownership.time, "sleep", lambda seconds: path.unlink(missing_ok=True))
+    with (
+        pytest.raises(PassingError, match="found job 17 of alice on n7"),
+        owned(path, "run", STEADY, waits=False),
+    ):
+        pass
+    assert not path.exists()
 
 
 def test_a_silent_owner_is_replaced_after_three_beats_whatever_its_clock_says(path, capsys):

@@ -33,6 +33,16 @@ def test_a_run_of_another_text_of_its_method_is_said_so_with_both_ways_out(made,
         require_decided(made.runs, tmp_path, [])
 
 
+def test_every_attempt_at_a_run_counts_not_only_the_last(made, tmp_path):
+    ours = declaration("dmd").source
+    name = trained(made, tmp_path, "dmd", ours)
+    facts = RunFolder(tmp_path / name).facts
+    for first, is_changed in ((ours, False), (None, False), ("0" * 64, True)):
+        attempts = [{"method_source": first}, {"method_source": ours}]
+        facts.write_text(json.dumps({"method_source": ours, "attempts": attempts}))
+        assert list(changed(made.runs.values(), tmp_path)) == ["dmd"] * is_changed
+
+
 def test_runs_that_are_kept_by_name_stay(made, tmp_path):
     trained(made, tmp_path, "cps", "0" * 64)
     require_decided(made.runs, tmp_path, ["cps"])

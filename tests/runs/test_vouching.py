@@ -1,8 +1,10 @@
 """Two runs made by hand, and each file of one in the folder of the other."""
 
+import errno
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from conftest import tiny_training
@@ -79,6 +81,34 @@ def test_scores_of_other_weights_are_refused(run):
     vouch(run, run.facts, {"steps": 10}, [run.weights, run.history_table])
     with pytest.raises(InputError, match="expected a test of the weights that are there"):
         require_own(run, run.cases)
+
+
+@pytest.mark.parametrize("record", ["run", "test"])
+def test_scores_of_weights_that_one_record_does_not_know_are_refused(run, record):
+    """Those were taken back while their predictions were measured, and the run was trained again."""
+    without = run.facts if record == "run" else run.test
+    vouch(run, without, {"testing": {}}, [run.history_table, run.cases])
+    with pytest.raises(InputError, match="expected a test of the weights that are there"):
+        require_own(run, run.cases)
+
+
+def test_scores_of_a_run_whose_weights_nobody_has_are_its_own(run):
+    run.weights.unlink()
+    require_own(run, run.cases)
+    for record in (run.facts, run.test):
+        vouch(run, record, {"testing": {}}, [run.history_table, run.cases])
+    require_own(run, run.cases)
+
+
+def test_a_record_that_cannot_be_read_is_not_one_that_is_away(run, monkeypatch):
+    """Else a run that is whole would be trained again, or its user told to delete its scores."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    with pytest.raises(OSError, match="Stale"):
+        is_whole(run, run.facts)
 
 
 @pytest.mark.parametrize("name", ["weights.pt", "history.csv", "cases.csv", "predictions.h5"])

@@ -9,6 +9,8 @@ from conftest import tiny_training
 from dmd import cli
 from dmd.planning import config, describe, plan, reading
 from dmd.runs.folder import RunFolder
+from dmd.terminal.options import Configuration
+from dmd.terminal.work import find_work
 from dmd.training.loop import train
 
 
@@ -44,6 +46,16 @@ def test_a_description_is_of_the_configuration_that_is_given(here, tmp_path):
     ):
         assert step_describe("table3", tmp_path, *options) == 0
         assert json.loads((tmp_path / "table3.json").read_text())["form"]["caption"] == caption
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "kept"), [("dml", "dml", True), ("dml", "dmd", True), ("dml", "cps", False)]
+)
+def test_a_run_is_kept_by_the_name_of_its_method_or_of_its_implementation(here, root, tmp_path, method, name, kept):
+    made = plan.make(config.check(reading.read(root / "config")), root)
+    (run,) = next(row.runs for row in made.artefacts["half/table3"].rows if row.method == method)
+    configuration = Configuration(config=(f"keep=[{name}]",))
+    assert find_work(run, None, tmp_path, configuration).kept == kept
 
 
 def test_an_artefact_of_any_length_is_described(here, tmp_path):

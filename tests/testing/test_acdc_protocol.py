@@ -56,6 +56,7 @@ def test_scans_are_resized_segmented_resized_back_and_scored_class_by_class(real
     write_store(tmp_path / "acdc.h5", identity, ["background", "right", "wall", "left"], parts, cases)
     run = tiny_run(tiny_training(2, "dmd", {}) | {"dataset": identity, "classes": 4, "patch": [256, 256]})
 
+    run.weights.touch()
     monkeypatch.setattr(prediction, "load_predictor", lambda *_: Thresholds())
     prediction.predict(run, tmp_path / "acdc.h5", "cpu")
     evaluate_run(run, tmp_path / "acdc.h5")

@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import math
 
 import h5py
@@ -9,9 +10,11 @@ from records import vouch_for
 
 from dmd.data.store import load_store
 from dmd.errors import InputError
+from dmd.files import checksum
 from dmd.runs.folder import RunFolder
+from dmd.runs.retraining import take_back
 from dmd.runs.tensors import save_tensors
-from dmd.testing import evaluation
+from dmd.testing import evaluation, prediction
 from dmd.testing.evaluation import COLUMNS, evaluate_run
 from dmd.testing.label_maps import write_predictions
 from dmd.testing.prediction import load_predictor, predict
@@ -31,7 +34,7 @@ def predicted(request, tiny_store, tiny_run) -> tuple[RunFolder, object]:
 def write_prediction(run: RunFolder, case: str, labels) -> None:
     with h5py.File(run.predictions) as file:
         maps = {name: entry[()] for name, entry in file.items()} | {case: np.asarray(labels, np.uint8)}
-    write_predictions(run, run.read_spec().testing, maps.items())
+    write_predictions(run, run.read_spec().testing, maps.items(), checksum(run.weights))
 
 
 def lines(run: RunFolder) -> list[dict[str, str]]:
@@ -114,6 +117,45 @@ def test_a_missing_prediction_or_one_of_another_shape_is_named(predicted):
     run.predictions.unlink()
     with pytest.raises(InputError, match="expected the predictions of run"):
         evaluate_run(run, store)
+
+
+def test_predictions_of_weights_that_were_taken_back_are_not_measured(predicted):
+    """As where `dmd retrain` came between: the scores would outlive the weights, and nothing would say whose."""
+    run, store = predicted
+    evaluate_run(run, store)
+    before = run.cases.read_bytes(), run.test.read_bytes()
+    whole = run.weights.read_bytes()
+    run.weights.write_bytes(whole + b"another")
+    with pytest.raises(InputError, match=r"by the weights that are there, sha256 .*; predict the run again"):
+        evaluate_run(run, store)
+    assert (run.cases.read_bytes(), run.test.read_bytes()) == before
+    take_back(run)
+    predictions(run, store, whole)
+    with pytest.raises(InputError, match="weights that are there, sha256 none, found"):
+        evaluate_run(run, store)
+    assert not run.cases.exists()
+    assert not run.test.exists()
+
+
+def predictions(run: RunFolder, store, weights: bytes) -> None:
+    """Write the truth as what weights made that are not there."""
+    maps = ((case.name, case.label) for case in load_store(store, parts=["test"]).cases("test"))
+    write_predictions(run, run.read_spec().testing, maps, hashlib.sha256(weights).hexdigest())
+
+
+def test_the_weights_of_predictions_are_those_that_were_loaded(predicted, monkeypatch):
+    """Whatever lies there when the last case is segmented."""
+    run, store = predicted
+    expected, segment = checksum(run.weights), prediction.predict_case
+
+    def segment_and_lose(*given):
+        run.weights.unlink(missing_ok=True)
+        return segment(*given)
+
+    monkeypatch.setattr(prediction, "predict_case", segment_and_lose)
+    predict(run, store, "cpu")
+    with h5py.File(run.predictions) as file:
+        assert file.attrs["weights"] == expected
 
 
 def test_predicting_twice_gives_the_same_label_maps(predicted):

@@ -106,6 +106,16 @@ def test_bad_files_are_told_at_the_end_and_stop_nothing(call, run, scans, tmp_pa
     assert "1 left aside, no scans by their names: notes.txt" in said.err
 
 
+def test_a_scan_that_fails_without_a_word_has_a_reason(run, scans, tmp_path, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Segmenter, "segment", fail)
+    segmenter = Segmenter.load(run, {"synthetic3d": DATASETS["tiny3d"]}, "cpu")
+    _, failed = predict_folder(segmenter, scans, tmp_path / "masks")
+    assert list(failed.values()) == ["MemoryError"] * len(NAMES)
+
+
 KILLED = """
 import os, signal, sys
 from dmd import cli
@@ -187,6 +197,22 @@ def test_an_edited_mask_is_left_and_a_mask_of_a_changed_scan_is_not(call, run, s
     assert not (tmp_path / "masks/c.nii").exists()
     assert cli.main(f"predict {scans / 'b.nrrd'} --run {run.path} --out {tmp_path / 'b.nrrd'}".split()) == 0
     assert (tmp_path / "masks/b.nrrd").read_bytes() == (tmp_path / "b.nrrd").read_bytes()
+
+
+def test_scans_of_another_folder_take_no_masks_away(call, run, scans, tmp_path, capsys):
+    """Two hospitals number their patients from 1."""
+    assert call() == 0
+    before = masks(tmp_path / "masks")
+    site = tmp_path / "site"
+    site.mkdir()
+    sitk.WriteImage(as_image(run, -case_t0(run)), site / "a.nii.gz")
+    (site / "b.nrrd").write_bytes((scans / "b.nrrd").read_bytes())
+    capsys.readouterr()
+    assert cli.main(f"predict {site} --run {run.path} --out {tmp_path / 'masks'} --device cpu".split()) == 2
+    said = capsys.readouterr()
+    assert f"masks of the scans of {site}, found that of another a.nii.gz, from {scans}." in said.err
+    assert [line.split(":")[0] for line in said.out.splitlines()] == [str(tmp_path / "masks/b.nrrd")]  # the same scan
+    assert masks(tmp_path / "masks") == before
 
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])

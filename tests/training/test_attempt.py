@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from dmd.data.batches import Batch
 from dmd.errors import DivergedError, InputError
 from dmd.methods.base import Method, Predictor
 from dmd.planning.identity import plain
+from dmd.runs import sources
 from dmd.training import attempt, checkout, provenance
 from dmd.training.loop import train
 
@@ -69,6 +71,47 @@ def test_every_attempt_says_what_it_was_made_by(tiny_store, tiny_run, monkeypatc
     assert (first["changes"], second["changes"]) == ("changes-1.patch", None)
     assert run.changes(1).read_text().startswith("diff --git a/dmd/methods/mine.py")
     assert second["commit"] == "abc"
+
+
+def edited(monkeypatch) -> None:
+    """Let the method's file have other statements from here on."""
+    of = SimpleNamespace(source="0" * 64)
+    for module in (sources, provenance):
+        monkeypatch.setattr(module, "declaration", lambda implementation: of)
+
+
+def test_an_interrupted_training_does_not_go_on_with_another_method_unless_that_is_kept(
+    tiny_store, tiny_run, monkeypatch
+):
+    run = tiny_run(tiny_training(3, "dmd", DMD))
+    stop_after(run, tiny_store[3], 4, monkeypatch)
+    before = run.state.read_bytes()
+    edited(monkeypatch)
+    said = rf"state\.pt: .* other statements in .*dmd\.py .* `revision` .* `keep`\. `dmd retrain {run.id}`"
+    with pytest.raises(InputError, match=said):
+        train(run, tiny_store[3], "cpu")
+    assert run.state.read_bytes() == before
+    train(run, tiny_store[3], "cpu", kept=True)
+    first, second = json.loads(run.facts.read_text())["attempts"]
+    assert first["method_source"] != second["method_source"] == "0" * 64
+
+
+def test_a_patch_of_an_attempt_that_saved_nothing_goes(tiny_store, tiny_run, monkeypatch, as_if_dirty):
+    run = tiny_run(tiny_training(3, "dmd", DMD))
+    stop_after(run, tiny_store[3], 4, monkeypatch)
+    run.changes(2).write_text("of an attempt that was killed before its first state")
+    run.changes(3).write_text("of one before the run started over")
+    monkeypatch.setattr(attempt, "changes", lambda: "")
+    train(run, tiny_store[3], "cpu")
+    assert [path.name for path in run.path.glob("*.patch")] == ["changes-1.patch"]
+
+
+@pytest.mark.parametrize("name", ["step", "loss", "learning_rate", "validation_dice", "oracle_dice"])
+def test_a_loss_term_takes_no_other_columns_place(tiny_store, tiny_run, monkeypatch, name):
+    step = Method.train_step
+    monkeypatch.setattr(Method, "train_step", lambda *given: {name: next(iter(step(*given).values()))})
+    with pytest.raises(InputError, match=f"expected loss terms with names of their own, found {name}: the history has"):
+        train(tiny_run(tiny_training(3, "dmd", DMD)), tiny_store[3], "cpu")
 
 
 def test_a_finished_training_is_no_further_attempt(tiny_store, tiny_run):

@@ -90,7 +90,7 @@ def test_what_a_finished_training_lost_is_made_again_with_what_it_says_of_itself
 def test_weights_that_nothing_vouches_for_are_no_finished_training(trained, tiny_store):
     trained.state.unlink()
     trained.weights.write_bytes(b"of another run")
-    with pytest.raises(InputError, match=r"weights\.pt: expected the file that run\.json vouches for.*dmd retrain"):
+    with pytest.raises(InputError, match=r"expected the files that run\.json vouches for.*dmd retrain"):
         train(trained, tiny_store[3], "cpu")
     assert trained.weights.read_bytes() == b"of another run"
 

@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 import torch
 from conftest import tiny_training
@@ -69,6 +71,29 @@ def test_the_trained_method_has_both_networks(trained):
     first, second = method.peers(torch.zeros(1, 1, 16, 16, 16))
     assert not method.training
     assert not torch.equal(first, second)
+
+
+def test_a_trained_run_without_its_snapshots_is_trained(trained, tiny_store, capsys):
+    """They may be deleted to save room, and a bundle has none."""
+    trained.state.unlink()
+    for step in snapshots.steps(10):
+        trained.snapshot(step).unlink()
+    before = {path: path.stat().st_mtime_ns for path in trained.path.iterdir()}
+    train(trained, tiny_store[3], "cpu")
+    assert f"{trained.id}: is trained" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in trained.path.iterdir()} == before
+    trained.snapshot(5).write_bytes(b"another")
+    with pytest.raises(InputError, match=r"expected the files that run\.json vouches for, found others"):
+        train(trained, tiny_store[3], "cpu")
+
+
+def test_what_one_may_not_read_is_no_reason_to_delete_a_run(trained, monkeypatch):
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(snapshots, "load_tensors", forbidden)
+    with pytest.raises(PermissionError):
+        snapshots.load_trained(trained, trained.read_spec().training, CPU)
 
 
 def test_a_run_without_snapshots_or_of_an_earlier_step_says_what_to_do(trained):
