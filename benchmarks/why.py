@@ -5,7 +5,8 @@
 Writes two tables as CSV, from the states and snapshots that runs keep. `terms.csv`: the gradient of each loss term at
 the end of the training, over fresh batches; its norm in units of the supervised one and its cosine to it.
 `statistics.csv`: Dice of the predictor with the running averages of batch normalisation, with the statistics of each
-batch of windows, and with averages estimated anew from training batches while the weights stand still.
+batch of windows, and with averages estimated anew from training batches while the weights stand still; of the labelled
+scans at every snapshot, of the others at the end. Windows overlap by half, in the precision of the run.
 """
 
 import argparse
@@ -103,18 +104,18 @@ def dice(predictor: nn.Module, cases: list[Case], settings: dict[str, Any], clas
 
 
 def statistics(run: RunFolder, store: Store, count: int, parts: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield a line per snapshot and set of cases."""
+    """Yield a line per snapshot for the labelled cases, and one for each other part at the end."""
     spec = run.read_spec()
     training, last = spec.training, spec.training["iterations"]
     cases = {"labelled": store.labelled(training["labelled"], training.get("draw", 0))}
     cases |= {part: store.cases(part) for part in parts}
-    settings = spec.inference | {"stride": [edge // 2 for edge in training["patch"]], "precision": "fp32"}
+    settings = spec.inference | {"stride": [edge // 2 for edge in training["patch"]]}
     batches = batches_of(training, store, snapshots.load_trained(run, training, CPU))
     for step in [*snapshots.steps(last), last]:
         running = snapshots.load_snapshot(run, training, step, CPU)
         forms = {"running": running, "batch": with_batch_statistics(running)}
         forms |= {"re_estimated": re_estimated(running, batches, step, count)}
-        for name, of in cases.items():
+        for name, of in cases.items() if step == last else [("labelled", cases["labelled"])]:
             scores = {form: dice(predictor, of, settings, training["classes"]) for form, predictor in forms.items()}
             yield {"run": run.id, "step": step, "cases": name} | scores
 
@@ -125,7 +126,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("results/runs"))
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--batches", type=int, default=20, help="batches per gradient and estimate")
-    parser.add_argument("--parts", nargs="*", default=["test"], help="parts of the split beside the labelled scans")
+    parser.add_argument("--parts", nargs="*", default=["test"], help="parts of the split that are looked at in the end")
     parser.add_argument(
         "--output", type=Path, default=Path("why"), help="terms.csv and statistics.csv are written here"
     )

@@ -101,8 +101,8 @@ rule mosaic:
         ),
     log:
         "results/logs/mosaic/{store}.log",
-    localrule: True  # seconds
     retries: 0  # the same store makes the same picture, or the same error
+    localrule: True  # seconds
     params:
         laid_over=laid_over,
     shell:
