@@ -393,17 +393,16 @@ def test_a_table_whose_runs_are_there_and_whose_files_are_not_says_so(tmp_path, 
     )
 
 
-def test_a_table_that_was_made_before_another_seed_was_asked_for_is_not_complete(tmp_path, planned, table3):
-    evaluated_table(tmp_path, planned)
-    *others, dmd = table3.rows
-    another = "la-8-dmd-0123456789"
-    more = replace(table3, rows=(*others, replace(dmd, runs=(*dmd.runs, another))))
-    write_page([more], tmp_path, tmp_path / "report.html")
+def test_a_row_that_lacks_one_of_its_runs_is_not_complete(results, tmp_path, table3):
+    """As where a table was made before another seed was asked for."""
+    vnet, *others = table3.rows
+    more = replace(table3, rows=(replace(vnet, runs=(*vnet.runs, "la-8-supervised-0123456789")), *others))
+    write_page([more], results, tmp_path / "report.html")
     said = sections_of(tmp_path / "report.html")["table3"]
-    assert "1 of 5 rows is incomplete" in said
-    (listed,) = re.findall(r"<li>DMD, la with 8 labelled:.*?</li>", said, re.DOTALL)
-    assert another in listed
-    assert dmd.runs[0] not in listed
+    assert "3 of 5 rows are incomplete" in said  # two have no run at all
+    (listed,) = re.findall(r"<li>V-Net, la with 8 labelled:.*?</li>", said, re.DOTALL)
+    assert "la-8-supervised-0123456789" in listed
+    assert vnet.runs[0] not in listed
 
 
 @pytest.mark.parametrize("scale", ["paper", "smoke"])
