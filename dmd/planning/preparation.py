@@ -66,7 +66,7 @@ def faults(facts: Facts) -> Iterator[str]:
         )
 
 
-def identity(name: str, facts: Facts, downsample: Sequence[int], split: str) -> dict[str, Any]:
+def store_identity(name: str, facts: Facts, downsample: Sequence[int], split: str) -> dict[str, Any]:
     """Return what tells a store from any other; ``split`` is the checksum of its data set's."""
     own = {"name": name, "revision": facts.revision, "downsample": downsample, "split": split}
     return own | preparation(facts)

@@ -9,7 +9,7 @@ from dmd.planning.config import Config, Method, Protocol, ScaledDataset, Trainin
 from dmd.planning.declarations import declaration, require_dimensions, require_params
 from dmd.planning.identity import CODE, Spec, plain, store_name
 from dmd.planning.implementations import implemented
-from dmd.planning.preparation import identity
+from dmd.planning.preparation import store_identity
 from dmd.planning.splits import Split
 from dmd.planning.strict import Value
 from dmd.planning.trainable import require_trainable
@@ -66,7 +66,7 @@ class Resolver:
         """Return the prepared data that the run is trained on."""
         scaled = self.data(cell)
         facts, split = self.config.datasets[scaled.data], self.splits[scaled.data]
-        made = identity(scaled.data, facts, scaled.downsample, split.sha256)
+        made = store_identity(scaled.data, facts, scaled.downsample, split.sha256)
         return Store(store_name(made), scaled.data, made)
 
     def unlabelled(self, cell: Cell) -> int:

@@ -29,7 +29,7 @@ def loss_terms(columns: Iterable[str]) -> list[str]:
     >>> loss_terms(["step", "loss", "dice", "learning_rate", "validation_dice"])
     ['loss', 'dice']
     """
-    return [name for name in columns if name not in ("step", "learning_rate", *CHOSEN_BY)]
+    return [name for name in columns if name == "loss" or name not in BESIDE]
 
 
 def require_names(names: Iterable[str]) -> None:

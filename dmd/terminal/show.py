@@ -13,7 +13,7 @@ from typing import Any
 from dmd.errors import InputError
 from dmd.planning.config import Dataset
 from dmd.planning.identity import Spec
-from dmd.planning.preparation import identity
+from dmd.planning.preparation import store_identity
 from dmd.planning.splits import load_split
 from dmd.runs.bare import STATE, is_bare
 from dmd.runs.folder import RunFolder
@@ -76,7 +76,7 @@ def class_names(spec: Spec, datasets: Mapping[str, Dataset]) -> Sequence[str] | 
     if facts is None or len(facts.classes) != spec.training["classes"]:
         return None
     split = load_split(Path(facts.split)).sha256
-    return facts.classes if identity(data["name"], facts, data["downsample"], split) == data else None
+    return facts.classes if store_identity(data["name"], facts, data["downsample"], split) == data else None
 
 
 def _state(now: Standing) -> str:

@@ -14,11 +14,10 @@ from dmd.runs.folder import RunFolder
 from dmd.testing.metrics import require_labels
 
 AGAIN = "predict the run again"
-NONE = "none"  # in place of the checksum of weights
 
 
 def write_predictions(
-    run: RunFolder, testing: dict[str, Any], maps: Iterable[tuple[str, np.ndarray]], weights: str | None = None
+    run: RunFolder, testing: dict[str, Any], maps: Iterable[tuple[str, np.ndarray]], weights: str
 ) -> None:
     """Write ``predictions.h5``: one uint8 label map ``(*S)`` per test case, by name.
 
@@ -30,12 +29,11 @@ def write_predictions(
         The settings that they were made with.
     maps : iterable of (str, ndarray)
         Names of cases with their label maps, held one at a time.
-    weights : str, optional
-        The SHA-256 that ``weights.pt`` had when they were loaded; left out where no weights made the maps.
+    weights : str
+        The SHA-256 that ``weights.pt`` had when they were loaded.
     """
     with creating(run.predictions) as file:
-        file.attrs["run"], file.attrs["testing"] = run.id, canonical(testing)
-        file.attrs["weights"] = weights or NONE
+        file.attrs["run"], file.attrs["testing"], file.attrs["weights"] = run.id, canonical(testing), weights
         for name, labels in maps:
             file.create_dataset(name, data=labels, compression="gzip", compression_opts=1)
 
@@ -71,7 +69,7 @@ def require_of_weights(run: RunFolder) -> None:
     InputError
         The run was taken back meanwhile, or trained anew.
     """
-    there = checksum(run.weights) if run.weights.exists() else NONE
+    there = checksum(run.weights) if run.weights.exists() else "none"
     with reading(run.predictions, f"the predictions of run '{run.id}'", AGAIN, sealed=True) as file:
         _require(run, "predictions by the weights that are there, sha256", there, file.attrs["weights"])
 

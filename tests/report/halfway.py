@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from records import vouch_for
 
 from dmd.data.store import Case, write_store
+from dmd.files import checksum
 from dmd.planning import plan
 from dmd.planning.identity import store_name
 from dmd.report.style import our_style, publish
@@ -70,7 +71,7 @@ def _evaluate(run: RunFolder, dice: tuple[float, ...]) -> None:
     maps = {case: np.zeros(SHAPE, np.uint8) for case in "abc"}
     for place, labels in enumerate(maps.values()):
         labels[2 : 6 + place, 3:8, 1:3] = 1
-    write_predictions(run, run.read_spec().testing, maps.items())
+    write_predictions(run, run.read_spec().testing, maps.items(), checksum(run.weights))
     vouch_for(run)
 
 

@@ -244,7 +244,7 @@ def test_slices_are_shown_as_they_are_stored_with_a_legend_of_their_classes(plan
     names = ["background", "right", "wall", "left"]
     (tmp_path / "data").mkdir()
     write_store(tmp_path / f"data/{store_name(identity)}.h5", identity, names, {"test": ["a"]}, [case])
-    write_predictions(run, run.read_spec().testing, [("a", np.zeros_like(label))])
+    write_predictions(run, run.read_spec().testing, [("a", np.zeros_like(label))], "0" * 64)
     write_cases(run, [line("a", value, 0, 0, "", "") | NO_VOXEL for value in (1, 2, 3)])
     artefact = replace(planned.artefacts["smoke/table2"], rows=(row,))
     (found,) = worst_cases([scored(artefact, tmp_path)], tmp_path)

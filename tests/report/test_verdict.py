@@ -111,6 +111,16 @@ def test_where_one_of_two_has_one_run_that_is_said(tmp_path):
     assert found[4] == say_detectable(compared["detectable"].iloc[:1], "dice")
 
 
+def test_a_budget_whose_dmd_has_one_run_has_no_noise_floor_in_the_sentence(tmp_path):
+    eight = [add_run(tmp_path, shifted(seed), seed=seed) for seed in (1, 2, 3)]
+    sixteen = [add_run(tmp_path, shifted(seed), seed=seed, labelled=16) for seed in (4, 5)]
+    rows = [row("A", 8, eight[:1], {}), row("DMD", 8, eight[1:], {})]
+    rows += [row("A", 16, sixteen[:1], {}), row("DMD", 16, sixteen[1:], {})]
+    for used, said in ((rows, "unknown where it has one run."), (rows[:2], "(95 %).")):
+        scores = read(table(*used), ReadOnce(tmp_path))
+        assert say_verdict(scores, compare_rows(scores))[-1].endswith(said)
+
+
 verdicts = st.lists(st.sampled_from(["better", "worse", "undecided", "too few"]), min_size=1, max_size=40)
 
 

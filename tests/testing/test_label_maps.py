@@ -13,13 +13,14 @@ from dmd.runs.folder import RunFolder
 from dmd.testing.label_maps import read_predictions, write_predictions
 
 LABELS = np.random.default_rng(0).integers(0, 3, (3, 6, 5)).astype(np.uint8)
+WEIGHTS = "0" * 64
 CASE = Case("t0", "t0", LABELS.astype(np.float32), LABELS, None)
 
 
 @pytest.fixture
 def run(tiny_run):
     made = tiny_run(tiny_training(2, "dmd", {"temperature": 2, "weight": 4, "divergence": "dice"}))
-    write_predictions(made, made.read_spec().testing, [("t0", LABELS), ("t1", LABELS[::-1])])
+    write_predictions(made, made.read_spec().testing, [("t0", LABELS), ("t1", LABELS[::-1])], WEIGHTS)
     return made
 
 
@@ -43,7 +44,7 @@ def test_what_was_written_is_read(run):
     ids=["type", "shape", "class", "none"],
 )
 def test_what_cannot_be_measured_is_refused(run, name, labels, message):
-    write_predictions(run, run.read_spec().testing, [(name, labels)])
+    write_predictions(run, run.read_spec().testing, [(name, labels)], WEIGHTS)
     with pytest.raises(InputError, match=rf"predictions\.h5.*{message}"):
         read(run)
 
@@ -58,7 +59,7 @@ def test_a_group_is_no_label_map(run):
 
 def test_predictions_of_another_run_are_refused(run, tiny_run):
     other = tiny_run(run.read_spec().training | {"seed": 8})
-    write_predictions(other, {}, [("t0", LABELS)])
+    write_predictions(other, {}, [("t0", LABELS)], WEIGHTS)
     run.predictions.write_bytes(other.predictions.read_bytes())
     with pytest.raises(
         InputError, match=f"expected the predictions of run {run.id}, found {other.id}; predict the run"

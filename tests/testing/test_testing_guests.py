@@ -9,6 +9,7 @@ from conftest import tiny_training
 
 from dmd.data.store import load_store, sha256
 from dmd.errors import InputError
+from dmd.files import checksum
 from dmd.planning.guests import Guest
 from dmd.planning.resolve import Store
 from dmd.runs.guests import GuestFolder
@@ -30,7 +31,9 @@ class Setting:
         maps = {case.name: np.where(random.random(case.label.shape) < 0.9, case.label, 0) for case in self.cases}
         self.maps = {name: labels.astype(np.uint8) for name, labels in maps.items()}
         self.run = tiny_run(self.training)
-        write_predictions(self.run, self.run.read_spec().testing, self.maps.items())
+        self.run.weights.write_bytes(b"weights")
+        testing = self.run.read_spec().testing
+        write_predictions(self.run, testing, self.maps.items(), checksum(self.run.weights))
         identity = self.training["dataset"]
         self.guest = Guest("X", self.training["labelled"], Store("tiny", "tiny", identity))
         self.folder = GuestFolder(folder / "guests" / self.guest.id)

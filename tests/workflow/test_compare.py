@@ -12,6 +12,7 @@ import pytest
 from runs.bundled import make_whole
 
 from dmd.data.store import load_store
+from dmd.files import checksum
 from dmd.planning import config, plan, reading
 from dmd.runs.folder import RunFolder
 from dmd.runs.vouching import vouch
@@ -57,13 +58,13 @@ def call(folder: Path, command: str) -> str:
 def scored(run: RunFolder, store: Path, seed: int) -> None:
     """Make a whole run without weights by hand: the truth with some of its voxels lost."""
     make_whole(run)
-    run.weights.unlink()
     random = np.random.default_rng(seed)
     cases = load_store(store, parts=["test"]).cases("test")
     lost = ((case.name, (case.label * (random.random(case.label.shape) < 0.9)).astype(np.uint8)) for case in cases)
-    write_predictions(run, run.read_spec().testing, lost)
+    write_predictions(run, run.read_spec().testing, lost, checksum(run.weights))
     evaluate_run(run, store)
-    vouch(run, run.facts, {"steps": 5, "attempts": [], "wall_seconds": 9.0}, [run.history_table])
+    vouch(run, run.facts, {"steps": 5, "attempts": [], "wall_seconds": 9.0}, [run.weights, run.history_table])
+    run.weights.unlink()
 
 
 @pytest.mark.slow

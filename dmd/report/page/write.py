@@ -52,8 +52,8 @@ def write_page(artefacts: Sequence[Artefact[Any]], results: Path, output: Path) 
     load = ReadOnce(results / "runs")
     done = [evaluated(artefact, results) for artefact in artefacts]
     scores = [read(of, load) if isinstance(of.form, Scored) and _is_begun(of) else None for of in done]
-    work = track("report", list(zip(artefacts, done, scores, strict=True)))
-    sections = sorted((_section(*each, results) for each in work), key=_is_incomplete)
+    work = track("report", list(zip(artefacts, scores, strict=True)))
+    sections = sorted((_section(artefact, found, results) for artefact, found in work), key=_is_incomplete)
     entries, missing = runs.list_runs(artefacts, results, MOST_CURVES)
     if not entries and not any(section["figure"] for section in sections):
         raise InputError(
@@ -92,20 +92,22 @@ def _is_begun(artefact: Artefact[Any]) -> bool:
     return any(row.results for row in artefact.rows)
 
 
-def _section(artefact: Artefact[Any], done: Artefact[Any], scores: Scores | None, results: Path) -> dict[str, Any]:
+def _section(artefact: Artefact[Any], scores: Scores | None, results: Path) -> dict[str, Any]:
     """Return what there is of an artefact, whether it is made, by which command, and which rows lack which runs."""
     is_table, name = isinstance(artefact.form, Table), title(artefact)
     file = f"{artefact.name}.{'csv' if is_table else 'png'}"
     picture = None if is_table else from_files(results / file, f"{name}: {artefact.form.caption}")
-    rows = [
-        pair for pair in zip(artefact.rows, done.rows, strict=True) if scores and pair[0].results != pair[1].results
-    ]
+    rows = zip(artefact.rows, scores.artefact.rows, strict=True) if scores else ()
     section: dict[str, Any] = {
         "id": f"artefact-{anchor(artefact)}",
         "title": name,
         "command": f"snakemake --cores 2 -- results/{file}",
         "rows": len(artefact.rows),
-        "incomplete": [(setting_name(row), [run for run in row.runs if run not in of.runs]) for row, of in rows],
+        "incomplete": [
+            (setting_name(row), [run for run in row.runs if run not in done.runs])
+            for row, done in rows
+            if row.results != done.results
+        ],
     }
     section |= {"made": (results / file).exists(), "figure": picture, "scores": None, "of": scores, "parts": None}
     if scores:
