@@ -3,7 +3,7 @@
     python benchmarks/precision.py --store results/data/la-2x2x2.h5
 
 Trains the supervised V-Net of a scale for 300 steps per seed in both precisions and compares the loss curves,
-averaged over windows of 20 steps. On a processor without bf16 instructions autocast is tens of times slower.
+averaged over windows of 20 steps.
 """
 
 import argparse
@@ -17,10 +17,12 @@ from dmd.data.store import Store, load_store
 from dmd.devices import channels_last
 from dmd.methods.base import make
 from dmd.networks.build import Build
+from dmd.networks.kernels import Kernels
 from dmd.planning import config, identity, plan, reading
 from dmd.schedules import learning_rate
 from dmd.training.loop import noise_seed
 
+CPU = torch.device("cpu")
 WINDOW = 20
 
 
@@ -28,12 +30,12 @@ def curve(training: dict, store: Store, seed: int, precision: str) -> np.ndarray
     """Return the loss of every step."""
     training = training | {"seed": seed}
     build, batches = Build.from_settings(training), Batches(store, training)
-    autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
+    autocast = Kernels(precision).autocast(CPU)
     torch.manual_seed(seed)
     method = make(training["method"], build).to(memory_format=channels_last(training["dimensions"])).train()
     method.start_training(training["optimiser"])
     losses = []
-    for step, batch in batches.stream(0, training["iterations"], torch.device("cpu")):
+    for step, batch in batches.stream(0, training["iterations"], CPU):
         method.set_learning_rate(learning_rate(training, build.clock(step)))
         torch.manual_seed(noise_seed(seed, step))
         losses.append(sum(term.item() for term in method.train_step(batch, step, autocast).values()))

@@ -20,6 +20,7 @@ from dmd.data.store import Store, load_store
 from dmd.devices import channels_last
 from dmd.methods.base import make
 from dmd.networks.build import Build
+from dmd.networks.kernels import Kernels
 
 
 def stepper(training: dict, store: Store) -> Callable[[int], float]:
@@ -28,7 +29,7 @@ def stepper(training: dict, store: Store) -> Callable[[int], float]:
     method = make(training["method"], Build.from_settings(training)).train()
     method.to(memory_format=channels_last(training["dimensions"])).start_training(training["optimiser"])
     batches = Batches(store, training, method.extras(store.labelled(training["labelled"])))
-    autocast = torch.autocast("cpu", torch.bfloat16, enabled=training["precision"] == "bf16")
+    autocast = Kernels(training["precision"]).autocast(CPU)
 
     def step(number: int) -> float:
         started = time.perf_counter()

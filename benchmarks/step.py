@@ -28,6 +28,7 @@ from dmd.data.store import Store, load_store
 from dmd.devices import channels_last
 from dmd.methods.base import Method, make
 from dmd.networks.build import Build
+from dmd.networks.kernels import Kernels
 from dmd.planning import config, plan, reading
 
 CPU = torch.device("cpu")
@@ -61,7 +62,7 @@ def ours(training: dict, store: Store, precision: str) -> Side:
     """Return our side."""
     batches = Batches(store, training)
     built = method(training).to(memory_format=channels_last(training["dimensions"]))
-    autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
+    autocast = Kernels(precision).autocast(CPU)
 
     def train(step: int) -> None:
         for _, batch in batches.stream(step, step + 1, CPU):

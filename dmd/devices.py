@@ -73,14 +73,9 @@ def compute(*, tf32: bool, deterministic: bool) -> None:
     cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark = tf32, deterministic, not deterministic
 
 
-def say_slow(device: torch.device, precision: str) -> None:
-    """Say on stderr that a precision is slow on this processor."""
-    if precision == "bf16" and device.type == "cpu" and not torch.cpu._is_avx512_bf16_supported():
-        print(
-            "this processor has no bf16 instructions: convolutions take tens of times longer than in fp32. "
-            "Set `precision: fp32` for the scale (another precision makes runs of their own)",
-            file=sys.stderr,
-        )
+def has_bf16(device: torch.device) -> bool:
+    """Return whether convolutions in bf16 have instructions of their own there; every GPU's libraries have them."""
+    return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
 
 
 @contextmanager

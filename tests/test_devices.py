@@ -9,25 +9,10 @@ import pytest
 import torch
 
 from dmd import devices
-from dmd.devices import choose_device, memory_lacks_are_told, say_slow
+from dmd.devices import choose_device, memory_lacks_are_told
 from dmd.errors import InputError, PassingError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-
-
-@pytest.mark.parametrize(
-    ("device", "precision", "has_bf16", "is_slow"),
-    [
-        (CPU, "bf16", False, True),
-        (CPU, "bf16", True, False),
-        (CPU, "fp32", False, False),
-        (CUDA, "bf16", False, False),
-    ],
-)
-def test_a_processor_without_bf16_instructions_is_warned_of(device, precision, has_bf16, is_slow, monkeypatch, capsys):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
-    say_slow(device, precision)
-    assert ("no bf16 instructions" in capsys.readouterr().err) == is_slow
 
 
 @pytest.fixture

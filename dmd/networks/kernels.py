@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from dmd.devices import compute, placed
+from dmd.devices import compute, has_bf16, placed
 from dmd.errors import InputError
 from dmd.networks.passes import HALVES
+from dmd.networks.rounding import RoundedAutocast
 
 TF32_SINCE = (8, 0)  # compute capability
 
@@ -62,6 +63,8 @@ class Kernels:
 
     def autocast(self, device: torch.device) -> torch.autocast:
         """Return the context of a forward pass."""
+        if self.precision == "bf16" and not has_bf16(device):
+            return RoundedAutocast()
         return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
     def placed(self, module: Module, device: torch.device, dimensions: int) -> Module:

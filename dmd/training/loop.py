@@ -9,7 +9,7 @@ import torch
 
 from dmd.data.batches import Batches
 from dmd.data.store import digest, load_store
-from dmd.devices import choose_device, memory_lacks_are_told, say_device, say_slow
+from dmd.devices import choose_device, memory_lacks_are_told, say_device
 from dmd.methods.base import make
 from dmd.networks.build import Build
 from dmd.networks.exactness import require_exact
@@ -71,7 +71,6 @@ def train(
     training, chosen = run.read_spec().training, choose_device(device)
     require_trainable(training, str(run.spec))
     print(f"{run.id}: trains on {say_device(chosen)}", file=sys.stderr)
-    say_slow(chosen, training["precision"])
     kernels = Kernels.from_settings(training)
     autocast = kernels.autocast(chosen)
     sizes = f"patch {training['patch']}, batch {training['batch']}, network {training['network']}"
