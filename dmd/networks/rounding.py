@@ -1,4 +1,4 @@
-"""bf16 on a processor without bf16 instructions: convolutions in fp32, of what bf16 has rounded."""
+"""bf16 on a processor without bf16 instructions: layers in fp32, of what bf16 has rounded."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -8,11 +8,17 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-CONVOLUTIONS = (functional.conv2d, functional.conv3d, functional.conv_transpose2d, functional.conv_transpose3d)
+LAYERS = (
+    functional.conv2d,
+    functional.conv3d,
+    functional.conv_transpose2d,
+    functional.conv_transpose3d,
+    functional.linear,
+)
 
 
 class RoundedAutocast(torch.autocast):
-    """Autocast to bf16 on a CPU that computes convolutions in fp32 between two roundings.
+    """Autocast to bf16 on a CPU that computes convolutions and linear layers in fp32 between two roundings.
 
     A bf16 instruction multiplies rounded values, adds in fp32 and rounds the sum, and so does this, forwards and
     backwards: results differ in the order of the additions, as between two processors. What torch has for such
@@ -21,19 +27,19 @@ class RoundedAutocast(torch.autocast):
 
     def __init__(self) -> None:
         super().__init__("cpu", torch.bfloat16)
-        self._convolutions = _RoundedConvolutions()
+        self._layers = _RoundedLayers()
 
     def __enter__(self) -> "RoundedAutocast":
         super().__enter__()
-        self._convolutions.__enter__()
+        self._layers.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._convolutions.__exit__(*error)
+        self._layers.__exit__(*error)
         super().__exit__(*error)
 
 
-class _RoundedConvolutions(TorchFunctionMode):
+class _RoundedLayers(TorchFunctionMode):
     def __torch_function__(
         self,
         function: Callable[..., Any],
@@ -42,7 +48,7 @@ class _RoundedConvolutions(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if function not in CONVOLUTIONS:
+        if function not in LAYERS:
             return function(*args, **kwargs)
         with torch.autocast("cpu", enabled=False):
             named = {name: _rounded(value) for name, value in kwargs.items()}

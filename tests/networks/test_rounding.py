@@ -14,7 +14,8 @@ from dmd.training.loop import train
 
 CPU = torch.device("cpu")
 HALF_A_STEP = 2**-8  # bf16 keeps 8 digits: the nearest value is at most half a step of 2^-7 away
-CONVOLUTIONS = {
+LAYERS = {
+    functional.linear: (6, 4),
     functional.conv2d: (6, 4, 3, 3),
     functional.conv3d: (6, 4, 3, 3, 3),
     functional.conv_transpose2d: (4, 6, 2, 2),
@@ -26,16 +27,16 @@ def rounded(tensor: Tensor) -> Tensor:
     return tensor.bfloat16().double()
 
 
-@pytest.mark.parametrize("convolution", CONVOLUTIONS, ids=lambda function: function.__name__)
-def test_output_and_gradients_are_exact_but_for_one_rounding_of_each(convolution):
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda function: function.__name__)
+def test_output_and_gradients_are_exact_but_for_one_rounding_of_each(layer):
     random = torch.Generator().manual_seed(0)
-    shape = CONVOLUTIONS[convolution]
+    shape = LAYERS[layer]
     sizes = (2, 4, *[8] * (len(shape) - 2)), shape, (6,)
     given = [torch.randn(*size, generator=random, requires_grad=True) for size in sizes]
     exact = [rounded(tensor.detach()).requires_grad_() for tensor in given]
     with RoundedAutocast():
-        output = convolution(*given)
-    expected = convolution(*exact)
+        output = layer(*given)
+    expected = layer(*exact)
     slope = torch.randn(output.shape, generator=random).bfloat16()
     output.backward(slope)
     expected.backward(slope.double())
