@@ -237,6 +237,12 @@ class Resolver:
                 f"{cell.where}: `selection: {selection}` needs the number of iterations between two validations; add "
                 "`validate_every` to the data set in config/scales.yaml"
             )
+        watched = scaled.oracle_every if selection == "validation" else None
+        if watched and scaled.validate_every % watched:
+            raise InputError(
+                f"{cell.where}: expected `oracle_every` to divide `validate_every` ({scaled.validate_every}), for a "
+                f"look at whichever weights are chosen, found {watched}; change one in config/scales.yaml"
+            )
 
 
 def _batch(protocol: Protocol, batches: str) -> dict[str, int]:

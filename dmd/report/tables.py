@@ -35,7 +35,7 @@ MASKS = (
 )
 GUESTS = f"{MARK.capitalize()}: masks made elsewhere, measured as those of the runs; how they were made is not known."
 COMPONENT_NOTE = "LC: only the largest connected component of each class is kept."
-ORACLE = "Oracle gap: what choosing weights on the test patients would add to the mean Dice of their masks."
+ORACLE = "Oracle gap: what choosing weights on the test patients adds to the mean Dice of their masks."
 Cells = dict[tuple[str, str], list[str]]  # columns by a heading that neighbours share, "" for none, and their own
 ROUNDED = dict.fromkeys(("difference", "error", "low", "high", "detectable"), 4)
 ROUNDED |= {"degrees": 1, "p_runs": 6, "p_runs_holm": 6}

@@ -493,6 +493,17 @@ def test_a_selection_without_validation_patients_or_interval_is_refused(content,
     assert "add `validate_every` to the data set in config/scales.yaml" in fault(content, root)
 
 
+def test_looks_at_the_test_patients_are_made_where_weights_may_be_chosen(content, root):
+    scaled = content["scales"]["paper"]["datasets"]["acdc"]
+    for every in (50, 200):
+        scaled["oracle_every"] = every
+        spec = planned(content, root).runs[row(planned(content, root), "table2", "dmd", 3).runs[0]].spec.training
+        assert spec["oracle_every"] == every
+    scaled["oracle_every"] = 400
+    assert "expected `oracle_every` to divide `validate_every` (200), " in fault(content, root)
+    assert "found 400; change one in config/scales.yaml" in fault(content, root)
+
+
 def test_unknown_scale_and_artefact_are_refused(content, root):
     wrong_scale, wrong_build = copy.deepcopy(content), copy.deepcopy(content)
     wrong_scale["scale"] = "haf"
