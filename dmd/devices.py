@@ -74,7 +74,10 @@ def compute(*, tf32: bool, deterministic: bool) -> None:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Return whether convolutions in bf16 have instructions of their own there; every GPU's libraries have them."""
+    """Return whether convolutions in bf16 are fast there: on a GPU, and on a CPU with AVX512-BF16.
+
+    Of other CPUs those with AVX2 were measured, and are not.
+    """
     return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
 
 
